@@ -1,0 +1,37 @@
+//! Rust types of the Surety contracts: calls, events, errors, signed structs and addresses.
+//!
+//! Everything here is generated from the committed artifacts, so that a signed struct has one
+//! definition, the Solidity one. The crate does no I/O.
+
+pub mod escrow {
+    //! `DealEscrow`: deals, milestones, payouts and credits.
+    #![expect(missing_docs, reason = "generated from the ABI; the interface is documented in Solidity")]
+    alloy::sol!(
+        #[sol(rpc, all_derives, extra_derives(serde::Serialize, serde::Deserialize))]
+        DealEscrow,
+        "artifacts/DealEscrow.json"
+    );
+    pub use IDealEscrow::*;
+}
+
+pub mod jury {
+    //! `Jury`: jurors, juries, ballots and the tally.
+    #![expect(missing_docs, reason = "generated from the ABI; the interface is documented in Solidity")]
+    alloy::sol!(
+        #[sol(rpc, all_derives, extra_derives(serde::Serialize, serde::Deserialize))]
+        Jury,
+        "artifacts/Jury.json"
+    );
+    pub use IJury::*;
+}
+
+pub mod registry {
+    //! `ReputationRegistry`: facts about wallets and the score formula.
+    #![expect(missing_docs, reason = "generated from the ABI; the interface is documented in Solidity")]
+    alloy::sol!(
+        #[sol(rpc, all_derives, extra_derives(serde::Serialize, serde::Deserialize))]
+        ReputationRegistry,
+        "artifacts/ReputationRegistry.json"
+    );
+    pub use IReputationRegistry::*;
+}
