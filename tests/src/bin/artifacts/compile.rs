@@ -133,9 +133,9 @@ fn sources(root: &Path, profile: &Profile, targets: &[PathBuf]) -> anyhow::Resul
     for index in 0..graph.files().len() {
         let (path, source) = graph.node(index).unpack();
         let name = path.strip_prefix(root).map(Path::to_path_buf).or_else(|outside| {
-            let inside = libraries.iter().find_map(|(real, lib)| {
-                path.strip_prefix(real).ok().map(|rest| lib.join(rest))
-            });
+            let inside = libraries
+                .iter()
+                .find_map(|(real, lib)| path.strip_prefix(real).ok().map(|rest| lib.join(rest)));
             inside.ok_or(outside)
         });
         let name = name.with_context(|| format!("{} is outside the tree", path.display()))?;
