@@ -161,12 +161,8 @@ impl Desk {
 
     /// Keeps a deliverable that an open case asks for; `false` when none does.
     pub(crate) async fn deliverable(&self, digest: B256, bytes: &[u8]) -> Result<bool, JurorError> {
-        let asking: Vec<Arc<Open>> = self
-            .open_cases()
-            .values()
-            .filter(|open| open.deliverable == digest)
-            .cloned()
-            .collect();
+        let asking: Vec<Arc<Open>> =
+            self.open_cases().values().filter(|open| open.deliverable == digest).cloned().collect();
         if asking.is_empty() {
             return Ok(self.store.deliverable(digest).await?.is_some());
         }
@@ -285,8 +281,7 @@ impl Work {
 
     async fn work(&self) -> Result<BallotRow, Fault> {
         let desk = &self.desk;
-        let mut session =
-            desk.judge.session(&desk.store, &self.row, &self.asked.milestone).await?;
+        let mut session = desk.judge.session(&desk.store, &self.row, &self.asked.milestone).await?;
         let opinion = if let Some(opinion) = session.concluded().await {
             opinion
         } else if let Some(bytes) = self.deliverable().await? {
@@ -415,7 +410,12 @@ fn status(case_id: B256, state: CaseState) -> CaseStatus {
 }
 
 fn busy(most: usize) -> Problem {
-    Problem::new("busy", 503, "The juror is busy", format!("{most} cases are open, the most it takes"))
+    Problem::new(
+        "busy",
+        503,
+        "The juror is busy",
+        format!("{most} cases are open, the most it takes"),
+    )
 }
 
 fn other_deliverable(got: B256, first: B256) -> Problem {

@@ -17,7 +17,7 @@ use alloy::{
     sol_types::{SolCall, SolEvent, SolValue},
 };
 use surety_bindings::{
-    escrow::{DealEscrow, MilestoneDelivered, SlowState},
+    escrow::{DealEscrow, DealEscrow::MilestoneDelivered, SlowState},
     jury::{Juror, Jury},
 };
 use tokio::sync::watch;
@@ -31,8 +31,8 @@ const LOG_SPAN: u64 = 5_000;
 const LOG_SPAN_LEAST: u64 = 50;
 /// How many states are remembered.
 const STATES: usize = 1_024;
-/// Gas that a contract wallet gets to check a signature.
-const WALLET_GAS: u64 = 300_000;
+/// Gas that a contract wallet gets to check a signature: the escrow's own allowance and the call.
+const WALLET_GAS: u64 = 600_000;
 
 /// The chain as one juror sees it.
 #[derive(Debug, Clone)]
@@ -226,9 +226,8 @@ impl Chain {
             .gas_limit(WALLET_GAS)
             .input(call.abi_encode().into());
         let answer = self.eth_call(at, request).await?;
-        let mut magic = [0_u8; 32];
-        magic[..4].copy_from_slice(&isValidSignatureCall::SELECTOR);
-        Ok(answer.is_some_and(|bytes| bytes.as_ref() == magic))
+        let magic = B256::right_padding_from(&isValidSignatureCall::SELECTOR);
+        Ok(answer.is_some_and(|bytes| bytes.get(..32) == Some(magic.as_slice())))
     }
 
     /// The slow-path state whose digest the escrow holds, from the event that announced it.

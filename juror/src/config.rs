@@ -208,7 +208,12 @@ impl ProviderConfig {
 
 impl Default for FetchConfig {
     fn default() -> Self {
-        Self { allow_private_hosts: false, deliverable_max_bytes: 1 << 20, timeout_secs: 20, grace_secs: 5 }
+        Self {
+            allow_private_hosts: false,
+            deliverable_max_bytes: 1 << 20,
+            timeout_secs: 20,
+            grace_secs: 5,
+        }
     }
 }
 
@@ -228,8 +233,8 @@ impl fmt::Debug for Secrets {
 fn read_key(path: &Path) -> Result<PrivateKeySigner, JurorError> {
     let place = path.display();
     let wrong = |rule: &str| invalid(format_args!("key_file {place}"), rule);
-    let meta =
-        std::fs::metadata(path).map_err(|err| wrong(&format!("cannot be read ({})", err.kind())))?;
+    let meta = std::fs::metadata(path)
+        .map_err(|err| wrong(&format!("cannot be read ({})", err.kind())))?;
     if !meta.is_file() {
         return Err(wrong("is not a file"));
     }

@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use alloy::primitives::B256;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use surety_jury::{
-    CheckResult, Entry, Finding, Nonce, Opinion, Prompt, ProviderFault, Reason, Source, Transcript,
+    Answer, Entry, Finding, Nonce, Opinion, Prompt, ProviderFault, Reason, Source, Transcript,
     View, Vote, VoteFault, check, prompt, transcript::Call,
 };
 use surety_terms::{Criterion, Kind, MilestoneSheet};
@@ -121,10 +121,6 @@ impl Session<'_> {
                         .await
                         .map_err(|_| JurorError::Check)?
                 }
-                // Some models call a lone colon a correct answer.
-                Kind::Llm if self.view.as_ref().is_some_and(View::is_blank) => {
-                    CheckResult::Failed { detail: "the deliverable is blank".to_owned() }
-                }
                 Kind::Llm => continue,
             };
             self.record(&[Entry::Check {
@@ -133,6 +129,13 @@ impl Session<'_> {
                 detail: result.detail().to_owned(),
             }])
             .await?;
+        }
+        if self.view.as_ref().is_some_and(View::is_blank) {
+            // No model is asked; the heading's view digest shows why.
+            let mut log = self.log.lock().await;
+            for criterion in &self.milestone.criteria {
+                log.findings.entry(criterion.id.clone()).or_insert(Finding::Blank);
+            }
         }
         Ok(())
     }
@@ -170,7 +173,7 @@ impl Session<'_> {
                 Asked::Outage => outage = true,
                 // Either decides the whole ballot, whatever the other questions would say.
                 Asked::Found(Finding::Unanswered | Finding::Injection) => decided = true,
-                Asked::Found(Finding::Met | Finding::Failed | Finding::Abstained) => {}
+                Asked::Found(_) => {}
             }
         }
         if outage && !decided {
@@ -218,9 +221,7 @@ impl Session<'_> {
             self.record_call(criterion, request_digest, &reply, &vote).await?;
             let found = match &vote {
                 Ok(vote) => Finding::from(vote),
-                Err(Fault::Vote(fault))
-                    if fault.retryable() && malformed < MALFORMED_RETRIES =>
-                {
+                Err(Fault::Vote(fault)) if fault.retryable() && malformed < MALFORMED_RETRIES => {
                     malformed = malformed.saturating_add(1);
                     continue;
                 }
@@ -334,19 +335,21 @@ impl Log {
         match entry {
             Entry::Case { .. } => {}
             Entry::Check { criterion_id, outcome, .. } => {
-                let finding = match outcome.as_str() {
-                    "met" => Finding::Met,
-                    "failed" => Finding::Failed,
-                    _ => Finding::Abstained,
+                let passed = match outcome.as_str() {
+                    "met" => Some(true),
+                    "failed" => Some(false),
+                    _ => None,
                 };
+                let finding = Finding::Checked(passed);
                 self.findings.entry(criterion_id.clone()).or_insert(finding);
             }
             Entry::Call(call) => {
                 self.attempts.insert(call.criterion_id.clone(), call.attempt);
                 let finding = match call.outcome.as_str() {
-                    "MET" => Finding::Met,
-                    "NOT_MET" => Finding::Failed,
-                    "CANNOT_VERIFY" | REFUSAL => Finding::Abstained,
+                    "MET" => Finding::Voted(Answer::Met),
+                    "NOT_MET" => Finding::Voted(Answer::NotMet),
+                    "CANNOT_VERIFY" => Finding::Voted(Answer::CannotVerify),
+                    REFUSAL => Finding::Refused,
                     "INJECTION" => Finding::Injection,
                     _ => return,
                 };

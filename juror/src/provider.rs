@@ -150,10 +150,7 @@ fn host(url: &Url) -> String {
     url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
 }
 
-fn auth(
-    dialect: Dialect,
-    key: &SecretString,
-) -> Result<(HeaderName, HeaderValue), JurorError> {
+fn auth(dialect: Dialect, key: &SecretString) -> Result<(HeaderName, HeaderValue), JurorError> {
     let header = dialect.auth_header();
     let mut value = HeaderValue::from_str(&format!("{}{}", header.prefix, key.expose_secret()))
         .map_err(|_| {

@@ -79,10 +79,8 @@ pub async fn start(config: Config) -> Result<Handle, JurorError> {
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|_| JurorError::Client)?;
-    let provider = ProviderBuilder::new()
-        .disable_recommended_fillers()
-        .connect_reqwest(client, url)
-        .erased();
+    let provider =
+        ProviderBuilder::new().disable_recommended_fillers().connect_reqwest(client, url).erased();
     start_on(config, provider).await
 }
 
@@ -95,10 +93,9 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     let chain = Chain::new(provider, &config);
     let registered = chain.preflight(juror).await?;
     let moments = watch::Sender::new(chain.moment().await?);
-    let listener = TcpListener::bind(&config.listen).await.map_err(|err| JurorError::Listen {
-        listen: config.listen.clone(),
-        kind: err.kind(),
-    })?;
+    let listener = TcpListener::bind(&config.listen)
+        .await
+        .map_err(|err| JurorError::Listen { listen: config.listen.clone(), kind: err.kind() })?;
     let url = listener
         .local_addr()
         .map(|addr| format!("http://{addr}"))

@@ -7,7 +7,7 @@ use alloy::{
     sol_types::Eip712Domain,
 };
 use surety_bindings::{
-    escrow::{Delivery, SlowState, Status, Terms},
+    escrow::{Delivery, SlowState, Terms},
     jury::Case,
 };
 use surety_jury::wire::CaseRequest;
@@ -17,6 +17,9 @@ use crate::{
     JurorError,
     chain::{Block, Chain, Moment, Place},
 };
+
+/// `IDealEscrow.Status.Delivered`: the ABI knows an enum only as a number.
+const DELIVERED: u8 = 1;
 
 /// A request, recomputed.
 #[derive(Debug, Clone)]
@@ -173,11 +176,7 @@ impl Asked {
     }
 
     /// How the milestone stands now; a fault when no ballot could count any more.
-    pub(crate) async fn standing(
-        &self,
-        chain: &Chain,
-        moment: Moment,
-    ) -> Result<Standing, Fault> {
+    pub(crate) async fn standing(&self, chain: &Chain, moment: Moment) -> Result<Standing, Fault> {
         let (now, at) = (moment.head.timestamp, moment.settled);
         let view = chain.milestone(at, self.place).await?;
         let deal = self.place.deal_id;
@@ -204,7 +203,7 @@ impl Asked {
             // A delivery that was pinned longer ago than this can no longer be judged.
             let since = now.saturating_sub(self.terms.judgeWithin.to::<u64>());
             let state = chain.slow_state(at, self.place, view.state_digest, since).await?;
-            Some(state.filter(|state| state.status == Status::Delivered).ok_or_else(|| {
+            Some(state.filter(|state| u8::from(state.status) == DELIVERED).ok_or_else(|| {
                 conflict(
                     "window-over",
                     format!("milestone {} is past round 1", self.place.milestone),
@@ -216,10 +215,7 @@ impl Asked {
         if now >= window.judge_end {
             return Err(conflict(
                 "window-over",
-                format!(
-                    "the chain is at {}, judging ended at {}",
-                    now, window.judge_end
-                ),
+                format!("the chain is at {}, judging ended at {}", now, window.judge_end),
                 ("delivery.milestone", "must still be in the window of this round"),
             )
             .into());
@@ -229,8 +225,10 @@ impl Asked {
 
     fn window(&self, state: Option<&SlowState>) -> Window {
         let within: u64 = self.terms.judgeWithin.to();
-        let judge_end = state
-            .map_or_else(|| self.deliver_by.saturating_add(within), |state| state.until.to::<u64>());
+        let judge_end = state.map_or_else(
+            || self.deliver_by.saturating_add(within),
+            |state| state.until.to::<u64>(),
+        );
         Window { judge_end, last_tenth: judge_end.saturating_sub(within / 10) }
     }
 
@@ -245,7 +243,7 @@ impl Asked {
     }
 }
 
-/// Whether an ordinary key signed: 65 bytes, or 64 as ERC-2098 packs them, with a low `s`.
+/// Whether an ordinary key signed: 65 bytes, or 64 as ERC-2098 packs them, as the escrow reads them.
 fn recovers_to(signature: &Bytes, digest: B256, signer: Address) -> bool {
     let parsed = match signature.len() {
         64 => Some(Signature::from_erc2098(signature)),
@@ -253,7 +251,6 @@ fn recovers_to(signature: &Bytes, digest: B256, signer: Address) -> bool {
         _ => None,
     };
     parsed
-        .filter(|parsed| parsed.normalize_s().is_none())
         .and_then(|parsed| parsed.recover_address_from_prehash(&digest).ok())
         .is_some_and(|got| got == signer)
 }
