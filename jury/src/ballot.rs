@@ -204,3 +204,182 @@ fn read_seat(seat: u8, bytes: &[u8], case_id: B256) -> Option<SignedBallot> {
     };
     Some(SignedBallot { seat, ballot, signature })
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::{U256, address, b256};
+    use alloy::signers::SignerSync;
+    use alloy::signers::local::PrivateKeySigner;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CHAIN: u64 = 84_532;
+    const JURY: Address = address!("0x1111111111111111111111111111111111111111");
+    const CASE: B256 = b256!("0x2222222222222222222222222222222222222222222222222222222222222222");
+
+    fn key(byte: u8) -> PrivateKeySigner {
+        PrivateKeySigner::from_bytes(&B256::repeat_byte(byte)).unwrap()
+    }
+
+    fn a_ballot() -> Ballot {
+        let transcript = B256::repeat_byte(7);
+        Ballot { caseId: CASE, met: 0b0101, failed: 0b1010, reason: 0, transcript }
+    }
+
+    fn signed(seat: u8, ballot: Ballot) -> SignedBallot {
+        let digest = ballot_digest(&ballot, CHAIN, JURY);
+        let signature = compact(&key(seat + 1).sign_hash_sync(&digest).unwrap());
+        SignedBallot { seat, ballot, signature }
+    }
+
+    #[test]
+    fn a_jurors_ballot_verifies_and_nothing_else_does() {
+        let ballot = signed(0, a_ballot());
+        let juror = key(1).address();
+        assert_eq!(ballot.verify(CHAIN, JURY, juror), Ok(()));
+        let foreign = [
+            ballot.verify(1, JURY, juror),
+            ballot.verify(CHAIN, Address::ZERO, juror),
+            ballot.verify(CHAIN, JURY, key(2).address()),
+        ];
+        for result in foreign {
+            assert!(matches!(result, Err(JuryError::SignerMismatch { .. })), "{result:?}");
+        }
+        let swaps: [fn(&mut Ballot); 5] = [
+            |ballot| ballot.caseId = B256::ZERO,
+            |ballot| ballot.met = 0b0100,
+            |ballot| ballot.failed = 0b1000,
+            |ballot| ballot.reason = 1,
+            |ballot| ballot.transcript = B256::ZERO,
+        ];
+        for swap in swaps {
+            let mut other = ballot.clone();
+            swap(&mut other.ballot);
+            let result = other.verify(CHAIN, JURY, juror);
+            assert!(matches!(result, Err(JuryError::SignerMismatch { .. })), "{result:?}");
+        }
+    }
+
+    #[test]
+    fn a_high_s_is_made_low_and_never_accepted_raw() {
+        let digest = ballot_digest(&a_ballot(), CHAIN, JURY);
+        let order = U256::from_be_bytes(
+            b256!("0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141").0,
+        );
+        for byte in 1..9 {
+            let low = key(byte).sign_hash_sync(&digest).unwrap();
+            let high = Signature::new(low.r(), order - low.s(), !low.v());
+            assert_eq!(high.recover_address_from_prehash(&digest).unwrap(), key(byte).address());
+            assert_eq!(compact(&high), compact(&low));
+            assert_eq!(recover(digest, &compact(&high)), Ok(key(byte).address()));
+        }
+        // The smallest s that is too high and still fits beside the parity bit.
+        let mut bytes = compact(&key(1).sign_hash_sync(&digest).unwrap());
+        let s: B256 = (order / U256::from(2) + U256::ONE).into();
+        bytes[32..].copy_from_slice(s.as_slice());
+        let result = recover(digest, &bytes);
+        assert!(matches!(result, Err(JuryError::SignatureMalformed { .. })), "{result:?}");
+    }
+
+    #[test]
+    fn zero_and_impossible_signatures_are_malformed() {
+        let digest = ballot_digest(&a_ballot(), CHAIN, JURY);
+        let mut r_only = CompactSignature::ZERO;
+        r_only[31] = 1;
+        let mut s_only = CompactSignature::ZERO;
+        s_only[63] = 1;
+        let mut beyond_order = CompactSignature::repeat_byte(0xff);
+        beyond_order[32] = 0x0f;
+        for signature in [CompactSignature::ZERO, r_only, s_only, beyond_order] {
+            let result = recover(digest, &signature);
+            assert!(matches!(result, Err(JuryError::SignatureMalformed { .. })), "{result:?}");
+        }
+    }
+
+    #[test]
+    fn the_packed_layout_is_the_contracts() {
+        let ballot = Ballot { met: 0x0102, failed: 0x0408, reason: 3, ..a_ballot() };
+        let signature = CompactSignature::repeat_byte(9);
+        let packed = pack(&[
+            SignedBallot { seat: 1, ballot: ballot.clone(), signature },
+            SignedBallot { seat: 14, ballot, signature },
+        ])
+        .unwrap();
+        assert_eq!(packed.len(), 2 + 2 * SEAT_BYTES);
+        assert_eq!(packed[..2], [0b0100_0000, 0b0000_0010]);
+        let seat = [&[1, 2, 4, 8, 3][..], &[7; 32], &[9; 64]].concat();
+        assert_eq!(packed[2..103], seat);
+        assert_eq!(packed[103..], seat);
+        assert_eq!(pack(&[]).unwrap()[..], [0, 0]);
+    }
+
+    #[test]
+    fn only_ascending_seats_of_a_panel_are_packed() {
+        let at =
+            |seat| SignedBallot { seat, ballot: a_ballot(), signature: CompactSignature::ZERO };
+        for (seats, got) in [(vec![1, 0], 0), (vec![2, 2], 2), (vec![15], 15), (vec![255], 255)] {
+            let ballots: Vec<SignedBallot> = seats.into_iter().map(at).collect();
+            let result = pack(&ballots);
+            let wanted =
+                matches!(result, Err(JuryError::SeatInvalid { got: seat, .. }) if seat == got);
+            assert!(wanted, "{result:?}");
+        }
+        let mut overlapping = at(0);
+        overlapping.ballot.failed |= 1;
+        assert_eq!(pack(&[overlapping]), Err(JuryError::MasksOverlap { overlap: 1 }));
+        let mut unknown = at(0);
+        unknown.ballot.reason = 5;
+        assert_eq!(pack(&[unknown]), Err(JuryError::ReasonUnknown { got: 5 }));
+    }
+
+    #[test]
+    fn packed_ballots_of_a_wrong_length_are_refused() {
+        let packed = pack(&[signed(0, a_ballot()), signed(3, a_ballot())]).unwrap();
+        for got in (0..packed.len()).chain([packed.len() + 1]) {
+            let mut bytes = packed.to_vec();
+            bytes.resize(got, 0);
+            let needed = if got < 2 { 2 } else { packed.len() };
+            assert_eq!(unpack(&bytes, CASE), Err(JuryError::BallotsMalformed { got, needed }));
+        }
+        let mut outside = vec![0x80, 0];
+        outside.resize(2 + SEAT_BYTES, 0);
+        assert!(matches!(unpack(&outside, CASE), Err(JuryError::SeatInvalid { got: 15, .. })));
+    }
+
+    #[test]
+    fn reasons_and_bytes_are_one_to_one() {
+        for byte in 0..5 {
+            assert_eq!(Reason::try_from(byte).unwrap().byte(), byte);
+        }
+        assert_eq!(Reason::try_from(5), Err(JuryError::ReasonUnknown { got: 5 }));
+    }
+
+    proptest! {
+        #[test]
+        fn unpacking_is_the_inverse_of_packing(
+            seats in prop::collection::btree_set(0_u8..15, 0..15),
+            masks in prop::collection::vec(any::<(u16, u16)>(), 15),
+            reason in 0_u8..5,
+            bytes in any::<[u8; 32]>(),
+        ) {
+            let ballots: Vec<SignedBallot> = seats.iter().zip(masks).map(|(seat, (met, failed))| {
+                let transcript = B256::from(bytes);
+                let ballot = Ballot { caseId: CASE, met, failed: failed & !met, reason, transcript };
+                SignedBallot { seat: *seat, ballot, signature: CompactSignature::repeat_byte(*seat) }
+            }).collect();
+            prop_assert_eq!(unpack(&pack(&ballots).unwrap(), CASE).unwrap(), ballots);
+        }
+
+        #[test]
+        fn hostile_bytes_never_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..400),
+            head in any::<[u8; 32]>(),
+            tail in any::<[u8; 32]>(),
+        ) {
+            drop(unpack(&bytes, CASE));
+            let signature = CompactSignature::from_slice(&[head, tail].concat());
+            drop(recover(CASE, &signature));
+        }
+    }
+}
