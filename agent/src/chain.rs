@@ -11,7 +11,7 @@ use surety_bindings::{
 use surety_chain::{BlockTag, CallOutcome, Header, Rpc};
 use surety_terms::TokenDomain;
 
-use crate::{Error, revert};
+use crate::Error;
 
 mod token {
     //! The few functions of a FiatToken and of a contract wallet that an agent reads.
@@ -168,7 +168,7 @@ impl Chain {
 pub(crate) async fn read<C: SolCall>(rpc: &Rpc, to: Address, call: &C) -> Result<C::Return, Error> {
     match rpc.view(to, call, BlockTag::Latest).await? {
         CallOutcome::Returned(value) => Ok(value),
-        CallOutcome::Reverted(data) => Err(Error::Reverted(revert::describe(&data))),
+        CallOutcome::Reverted(data) => Err(Error::reverted(&data)),
     }
 }
 

@@ -132,6 +132,3 @@ async fn check_money(
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

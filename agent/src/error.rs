@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use alloy::primitives::{Address, B256};
+use surety_bindings::revert;
 use surety_chain::ChainError;
 use surety_terms::{Problem, TermsError};
 
@@ -83,6 +84,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Names the error that revert bytes encode.
+    pub(crate) fn reverted(data: &[u8]) -> Self {
+        let unnamed = || "it gives no reason; check the addresses".to_owned();
+        Self::Reverted(revert::decode(data).map_or_else(unnamed, |revert| revert.to_string()))
+    }
+
     /// Builds a refusal.
     pub(crate) fn refused(field: impl Into<Cow<'static, str>>, rule: impl Into<String>) -> Self {
         Self::Refused { field: field.into(), rule: rule.into() }

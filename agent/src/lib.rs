@@ -8,6 +8,8 @@
 //! Invariant: the process holds one key, its owner's. What it signs is checked against the chain
 //! that it reads itself and written to its store before it leaves.
 
+pub mod deploy;
+pub mod key;
 pub mod ops;
 
 mod acts;
@@ -24,7 +26,6 @@ mod negotiate;
 mod perform;
 mod problem;
 pub mod relayer;
-mod revert;
 mod service;
 mod session;
 pub mod setup;

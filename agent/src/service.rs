@@ -24,14 +24,18 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// A running agent. Dropping it stops the agent without waiting.
 #[derive(Debug)]
 pub struct Handle {
-    /// Where its HTTP interface answers, without a trailing slash.
-    pub url: String,
+    url: String,
     owner: alloy::primitives::Address,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
 
 impl Handle {
+    /// Where its HTTP interface answers, without a trailing slash.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Its owner's address.
     pub const fn owner(&self) -> alloy::primitives::Address {
         self.owner

@@ -17,7 +17,6 @@ use surety_terms::{Authorization, Usdc, digest};
 use crate::{
     Error,
     chain::{read, token_domain},
-    revert,
 };
 
 /// How long a transaction may take to be mined.
@@ -115,7 +114,7 @@ impl Setup {
         if let CallOutcome::Reverted(data) =
             self.rpc.call(Some(from), self.jury, &calldata, BlockTag::Latest).await?
         {
-            return Err(Error::Reverted(revert::describe(&data)));
+            return Err(Error::reverted(&data));
         }
         let provider = ProviderBuilder::new()
             .wallet(EthereumWallet::from(self.sender.clone()))
