@@ -15,7 +15,6 @@ use crate::Error;
 
 mod token {
     //! The few functions of a FiatToken and of a contract wallet that an agent reads.
-    #![expect(missing_docs, reason = "the interfaces are the token's and the wallet's")]
     alloy::sol! {
         function name() external view returns (string);
         function version() external view returns (string);

@@ -6,7 +6,6 @@ use alloy::{
     sol_types::SolEvent,
 };
 use surety_bindings::escrow::{DealEscrow, SlowState, Terms};
-use surety_terms::Usdc;
 
 use crate::{Chain, Error};
 
@@ -78,10 +77,10 @@ pub struct Ended {
     pub milestone: u8,
     /// An `Ending`.
     pub ending: u8,
-    /// What the seller got of amount and bond share.
-    pub to_seller: Usdc,
-    /// What the buyer got of both.
-    pub to_buyer: Usdc,
+    /// What the seller got of amount and bond share, in base units.
+    pub to_seller: u128,
+    /// What the buyer got of both, in base units.
+    pub to_buyer: u128,
     /// The transaction.
     pub tx_hash: B256,
     /// Its block.
@@ -175,8 +174,8 @@ fn ended(event: &DealEscrow::MilestoneEnded, tx_hash: B256, block: u64) -> Ended
     Ended {
         milestone: event.milestone,
         ending: event.ending,
-        to_seller: event.toSeller.into(),
-        to_buyer: event.toBuyer.into(),
+        to_seller: event.toSeller,
+        to_buyer: event.toBuyer,
         tx_hash,
         block,
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alloy::{
     network::{EthereumWallet, TransactionBuilder as _},
-    primitives::{Address, B256, Bytes, U256, aliases::U40},
+    primitives::{Address, B256, Bytes, aliases::U40},
     providers::{Provider as _, ProviderBuilder},
     rpc::types::TransactionRequest,
     signers::{SignerSync as _, local::PrivateKeySigner},
@@ -82,7 +82,7 @@ impl Setup {
             let authorization = Authorization {
                 from: key,
                 to: self.jury,
-                value: U256::from(claim.stake),
+                value: claim.stake.into(),
                 valid_after: 0,
                 valid_before: valid_until,
                 nonce: own,
@@ -94,7 +94,7 @@ impl Setup {
             .sign_hash_sync(&signed)
             .map_err(|_| Error::refused("key", "the juror's key cannot sign"))?;
         let signature = Bytes::from(signature.as_bytes());
-        self.send(&Jury::registerCall { registration, signature }).await
+        self.send(&Jury::registerCall::from((registration, signature))).await
     }
 
     /// Creates a jury, or finds that it exists; returns its digest and the transaction.
@@ -103,7 +103,7 @@ impl Setup {
         panel: Vec<Address>,
         appeal_panel: Vec<Address>,
     ) -> Result<(B256, B256), Error> {
-        let call = Jury::createJuryCall { panel, appealPanel: appeal_panel };
+        let call = Jury::createJuryCall::from((panel, appeal_panel));
         let jury = read(&self.rpc, self.jury, &call).await?;
         Ok((jury, self.send(&call).await?))
     }

@@ -68,7 +68,7 @@ impl Stage {
 
 /// A deal in this agent's book.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The deal.
     pub deal: Deal,
     /// The owner's side.
@@ -87,7 +87,7 @@ pub struct Entry {
 
 /// What the seller's program gave for a milestone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Work {
+pub(crate) enum Work {
     /// Nothing to deliver, by the program's own word.
     Nothing,
     /// A signed delivery.
@@ -96,13 +96,13 @@ pub enum Work {
 
 /// The agent's database.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub(crate) struct Store {
     pool: SqlitePool,
 }
 
 impl Store {
     /// Opens or creates the database in a folder.
-    pub async fn open(folder: &Path) -> Result<Self, Error> {
+    pub(crate) async fn open(folder: &Path) -> Result<Self, Error> {
         std::fs::create_dir_all(folder).map_err(|_| Error::Store("its folder"))?;
         let options = SqliteConnectOptions::new()
             .filename(folder.join("agent.sqlite"))
@@ -120,7 +120,7 @@ impl Store {
     }
 
     /// Writes a new deal down; one that is there already stays as it is.
-    pub async fn insert(&self, entry: &Entry) -> Result<(), Error> {
+    pub(crate) async fn insert(&self, entry: &Entry) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO deals (deal_id, role, stage, sheet, buyer_authorization, \
              seller_authorization, seller_url, from_block, promised) \
@@ -143,7 +143,7 @@ impl Store {
     }
 
     /// One deal.
-    pub async fn deal(&self, deal_id: B256) -> Result<Option<Entry>, Error> {
+    pub(crate) async fn deal(&self, deal_id: B256) -> Result<Option<Entry>, Error> {
         let row = sqlx::query("SELECT * FROM deals WHERE deal_id = ?")
             .bind(deal_id.as_slice())
             .fetch_optional(&self.pool)
@@ -153,7 +153,7 @@ impl Store {
     }
 
     /// The newest deals, at most `limit`.
-    pub async fn deals(&self, limit: u32) -> Result<Vec<Entry>, Error> {
+    pub(crate) async fn deals(&self, limit: u32) -> Result<Vec<Entry>, Error> {
         let rows = sqlx::query("SELECT * FROM deals ORDER BY number DESC LIMIT ?")
             .bind(limit)
             .fetch_all(&self.pool)
@@ -163,7 +163,7 @@ impl Store {
     }
 
     /// The deals that still need something, oldest first.
-    pub async fn live(&self) -> Result<Vec<B256>, Error> {
+    pub(crate) async fn live(&self) -> Result<Vec<B256>, Error> {
         let rows: Vec<Vec<u8>> = sqlx::query_scalar(
             "SELECT deal_id FROM deals WHERE stage NOT IN ('ended', 'lapsed') ORDER BY number",
         )
@@ -175,7 +175,7 @@ impl Store {
     }
 
     /// How many signed deals wait to be opened.
-    pub async fn count_waiting(&self, role: Role) -> Result<u32, Error> {
+    pub(crate) async fn count_waiting(&self, role: Role) -> Result<u32, Error> {
         sqlx::query_scalar(
             "SELECT COUNT(*) FROM deals WHERE role = ? AND stage IN ('signed', 'refused', 'agreed')",
         )
@@ -186,7 +186,7 @@ impl Store {
     }
 
     /// What the owner promised in each deal that waits to be opened, in base units.
-    pub async fn waiting(&self, role: Role) -> Result<Vec<u128>, Error> {
+    pub(crate) async fn waiting(&self, role: Role) -> Result<Vec<u128>, Error> {
         let rows: Vec<String> = sqlx::query_scalar(
             "SELECT promised FROM deals WHERE role = ? AND stage IN ('signed', 'refused', 'agreed')",
         )
@@ -199,7 +199,7 @@ impl Store {
     }
 
     /// Moves a deal to another stage.
-    pub async fn set_stage(&self, deal_id: B256, stage: Stage) -> Result<(), Error> {
+    pub(crate) async fn set_stage(&self, deal_id: B256, stage: Stage) -> Result<(), Error> {
         sqlx::query("UPDATE deals SET stage = ? WHERE deal_id = ?")
             .bind(stage.name())
             .bind(deal_id.as_slice())
@@ -210,7 +210,7 @@ impl Store {
     }
 
     /// Forgets a deal that can never be opened any more.
-    pub async fn forget(&self, deal_id: B256) -> Result<(), Error> {
+    pub(crate) async fn forget(&self, deal_id: B256) -> Result<(), Error> {
         sqlx::query("DELETE FROM deals WHERE deal_id = ?")
             .bind(deal_id.as_slice())
             .execute(&self.pool)
@@ -220,7 +220,7 @@ impl Store {
     }
 
     /// Keeps the seller's signature: from now on the deal can be opened.
-    pub async fn set_agreed(&self, deal_id: B256, signature: &Bytes) -> Result<(), Error> {
+    pub(crate) async fn set_agreed(&self, deal_id: B256, signature: &Bytes) -> Result<(), Error> {
         sqlx::query(
             "UPDATE deals SET seller_authorization = ?, stage = 'agreed', problem = NULL \
              WHERE deal_id = ? AND stage IN ('signed', 'refused')",
@@ -234,7 +234,7 @@ impl Store {
     }
 
     /// Keeps the last problem for the principal to see; `None` clears it.
-    pub async fn set_problem(&self, deal_id: B256, problem: Option<&Problem>) -> Result<(), Error> {
+    pub(crate) async fn set_problem(&self, deal_id: B256, problem: Option<&Problem>) -> Result<(), Error> {
         let problem = problem.and_then(|problem| serde_json::to_string(problem).ok());
         sqlx::query("UPDATE deals SET problem = ? WHERE deal_id = ?")
             .bind(problem)
@@ -246,7 +246,7 @@ impl Store {
     }
 
     /// Writes down what a milestone's work gave, and tells what stands: the first one, always.
-    pub async fn keep_work(&self, deal_id: B256, milestone: u8, work: &Work) -> Result<Work, Error> {
+    pub(crate) async fn keep_work(&self, deal_id: B256, milestone: u8, work: &Work) -> Result<Work, Error> {
         let (digest, uri, signature) = match work {
             Work::Nothing => (None, None, None),
             Work::Delivery(delivery, signature) => (
@@ -271,7 +271,7 @@ impl Store {
     }
 
     /// What a milestone's work gave, if it is done.
-    pub async fn work(&self, deal_id: B256, milestone: u8) -> Result<Option<Work>, Error> {
+    pub(crate) async fn work(&self, deal_id: B256, milestone: u8) -> Result<Option<Work>, Error> {
         let row = sqlx::query(
             "SELECT deliverable, uri, signature FROM works WHERE deal_id = ? AND milestone = ?",
         )

@@ -304,8 +304,8 @@ impl MilestoneView {
             timed_ending_at: state.map_or(timed_ending_at, |state| state.until.to()),
             verdict: settled.and_then(|event| VerdictView::of(event, panel)),
             ending: ended.and_then(|event| Ending::from_u8(event.ending)),
-            to_seller: ended.map(|event| event.to_seller),
-            to_buyer: ended.map(|event| event.to_buyer),
+            to_seller: ended.and_then(|event| Usdc::new(event.to_seller)),
+            to_buyer: ended.and_then(|event| Usdc::new(event.to_buyer)),
             ended_tx: ended.map(|event| event.tx_hash),
         }
     }

@@ -35,7 +35,7 @@ pub fn sign(
         milestone: split.milestone,
         round: FIRST_ROUND,
         standing: 0,
-        sellerAmount: split.seller_amount.into(),
+        sellerAmount: split.seller_amount.base_units(),
         asCredit: split.as_credit,
         validUntil: until,
     };
@@ -56,7 +56,7 @@ pub async fn submit(
         terms: deal.terms.clone(),
         milestone,
         state: super::state(session, deal, milestone).await?,
-        sellerAmount: split.seller_amount.into(),
+        sellerAmount: split.seller_amount.base_units(),
         asCredit: split.as_credit,
         buyer,
         seller,

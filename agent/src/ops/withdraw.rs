@@ -15,7 +15,7 @@ pub async fn submit(session: &Session, owner: Address) -> Result<U256, Error> {
         return Ok(credit);
     }
     let token = session.chain.token.address;
-    let call = DealEscrow::withdrawCall { token, owner };
+    let call = DealEscrow::withdrawCall::from((token, owner));
     session.submit(call.abi_encode().into(), Effect::Withdrawn(owner)).await?;
     Ok(credit)
 }
