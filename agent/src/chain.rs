@@ -6,7 +6,7 @@ use alloy::{
 };
 use surety_bindings::{
     escrow::DealEscrow,
-    jury::{Jury, Juror},
+    jury::{Juror, Jury},
 };
 use surety_chain::{BlockTag, CallOutcome, Header, Rpc};
 use surety_terms::TokenDomain;
@@ -139,7 +139,12 @@ impl Chain {
     }
 
     /// Checks that the jury exists and that neither party holds a seat.
-    pub async fn check_jury(&self, jury: B256, buyer: Address, seller: Address) -> Result<(), Error> {
+    pub async fn check_jury(
+        &self,
+        jury: B256,
+        buyer: Address,
+        seller: Address,
+    ) -> Result<(), Error> {
         let call = Jury::checkJuryCall { jury, buyer, seller, needsAppealPanel: false };
         read(&self.rpc, self.jury, &call).await?;
         Ok(())

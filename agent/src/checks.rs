@@ -70,7 +70,10 @@ pub async fn before_signing(
         return Err(Error::refused(field, rule));
     }
     if let Some(field) = deal.sheet.unsupported() {
-        return Err(Error::refused(field, "has to be zero or false; the contracts do not support it yet"));
+        return Err(Error::refused(
+            field,
+            "has to be zero or false; the contracts do not support it yet",
+        ));
     }
     mandate.check(deal)?;
     let token = session.chain.token.address;
@@ -82,7 +85,10 @@ pub async fn before_signing(
     check_time(deal, head)?;
     check_jury(session, deal).await?;
     if session.chain.word(deal.id).await?.opened {
-        return Err(Error::refused("salt", "this very deal was opened before; choose another salt"));
+        return Err(Error::refused(
+            "salt",
+            "this very deal was opened before; choose another salt",
+        ));
     }
     check_money(session, deal, role, promised).await
 }

@@ -217,7 +217,8 @@ minimum_total = "1000000"
 
     #[test]
     fn a_url_of_another_scheme_is_refused() {
-        let error = Config::parse(&GOOD.replace("http://127.0.0.1:9000", "file:///etc")).unwrap_err();
+        let error =
+            Config::parse(&GOOD.replace("http://127.0.0.1:9000", "file:///etc")).unwrap_err();
         assert_eq!(error, "relayer_url: needs an http or https URL");
     }
 }

@@ -228,11 +228,6 @@ impl Driver {
 }
 
 /// What is due about one deal.
-fn acts_of(
-    entry: &Entry,
-    seen: &Seen,
-    progress: &[Progress],
-    clock: (u64, u64),
-) -> Vec<Act> {
+fn acts_of(entry: &Entry, seen: &Seen, progress: &[Progress], clock: (u64, u64)) -> Vec<Act> {
     acts::due((entry.role, entry.stage), &entry.deal, seen, progress, clock)
 }

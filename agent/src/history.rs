@@ -95,11 +95,8 @@ impl History {
         let mut from = from_block.min(head);
         loop {
             let to = head.min(from.saturating_add(SPAN));
-            let filter = Filter::new()
-                .address(chain.escrow)
-                .topic1(deal_id)
-                .from_block(from)
-                .to_block(to);
+            let filter =
+                Filter::new().address(chain.escrow).topic1(deal_id).from_block(from).to_block(to);
             for log in &chain.rpc.logs(&filter).await? {
                 history.add(log);
             }

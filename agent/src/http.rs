@@ -6,7 +6,9 @@ use alloy::primitives::{B256, keccak256};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, Path, State, rejection::BytesRejection},
+    extract::{
+        ConnectInfo, DefaultBodyLimit, FromRequestParts, Path, State, rejection::BytesRejection,
+    },
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -121,15 +123,13 @@ async fn buy(
     wanted.term_sheet.validate().map_err(|error| Error::from(error.under("termSheet")))?;
     let entry = shared.negotiator.buy(wanted.term_sheet, &wanted.seller_url).await?;
     let title = entry.deal.sheet.title.clone();
-    let summary = DealSummary { deal_id: entry.deal.id, role: entry.role, stage: entry.stage, title };
+    let summary =
+        DealSummary { deal_id: entry.deal.id, role: entry.role, stage: entry.stage, title };
     Ok((StatusCode::ACCEPTED, Json(summary)))
 }
 
 /// The agent's deals.
-async fn list(
-    _: Principal,
-    State(shared): State<Arc<Shared>>,
-) -> Result<Json<DealList>, Refusal> {
+async fn list(_: Principal, State(shared): State<Arc<Shared>>) -> Result<Json<DealList>, Refusal> {
     let entries = shared.context.store.deals(LIST_LENGTH).await?;
     let deals = entries
         .into_iter()
@@ -222,7 +222,12 @@ impl From<Error> for Refusal {
 
 impl From<BytesRejection> for Refusal {
     fn from(rejection: BytesRejection) -> Self {
-        Self::new("body", rejection.status(), "The body cannot be read", "it is too large or broke off")
+        Self::new(
+            "body",
+            rejection.status(),
+            "The body cannot be read",
+            "it is too large or broke off",
+        )
     }
 }
 

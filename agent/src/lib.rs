@@ -44,6 +44,4 @@ pub use http::{DealList, DealSummary, NewDeal};
 pub use service::{Handle, check, run, start, start_on};
 pub use session::{Effect, Session};
 pub use store::Stage;
-pub use view::{
-    DealView, Ending, JuryView, MilestoneStatus, MilestoneView, SeatView, VerdictView,
-};
+pub use view::{DealView, Ending, JuryView, MilestoneStatus, MilestoneView, SeatView, VerdictView};

@@ -114,7 +114,8 @@ impl Negotiator {
     /// The answer that was given to an offer before, if it was.
     async fn answered(&self, deal: &Deal) -> Result<Option<OfferAnswer>, Error> {
         let entry = self.store.deal(deal.id).await?;
-        let signature = entry.filter(|e| e.role == Role::Seller).and_then(|e| e.seller_authorization);
+        let signature =
+            entry.filter(|e| e.role == Role::Seller).and_then(|e| e.seller_authorization);
         Ok(signature.map(|seller_authorization| OfferAnswer { seller_authorization }))
     }
 

@@ -3,14 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
-use surety_terms::{
-    Problem,
-    wire::DeliveryRequest,
-};
+use surety_terms::{Problem, wire::DeliveryRequest};
 use tokio::task::JoinSet;
 
 use crate::{
-    Deal, Error, Seller, Session, Stage, Role,
+    Deal, Error, Role, Seller, Session, Stage,
     acts::Act,
     blobs::Blobs,
     negotiate::Negotiator,

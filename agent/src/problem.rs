@@ -15,7 +15,9 @@ impl From<&Error> for Problem {
             }
             Error::Problem { problem, .. } => Self { detail, ..problem.as_ref().clone() },
             Error::DealUnknown(_) => Self::new("deal-unknown", 404, "No such deal", detail),
-            Error::Reverted(_) | Error::NotSent(_) => Self::new("reverted", 409, "The chain refuses", detail),
+            Error::Reverted(_) | Error::NotSent(_) => {
+                Self::new("reverted", 409, "The chain refuses", detail)
+            }
             Error::Busy(_) => Self::new("busy", 429, "Too much at once", detail),
             Error::Chain(_) | Error::EventMissing(_) | Error::NotSeen(_) => {
                 Self::new("chain-unavailable", 503, "The chain cannot be read now", detail)

@@ -49,7 +49,11 @@ impl Client {
     }
 
     /// What the relayer says about calldata that was handed in, after at most `wait_secs`.
-    pub async fn status(&self, calldata: &Bytes, wait_secs: u64) -> Result<TransactionStatus, Error> {
+    pub async fn status(
+        &self,
+        calldata: &Bytes,
+        wait_secs: u64,
+    ) -> Result<TransactionStatus, Error> {
         let id = keccak256(calldata);
         self.get(&format!("/v1/transactions/{id}?waitSecs={wait_secs}")).await
     }
@@ -85,7 +89,10 @@ impl Client {
         self.answer(self.http.get(format!("{}{path}", self.base))).await
     }
 
-    async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Error> {
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, Error> {
         let answer = request.send().await.map_err(|_| self.unreachable())?;
         if !answer.status().is_success() {
             return Err(self.problem(answer).await);

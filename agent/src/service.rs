@@ -80,7 +80,8 @@ pub async fn start_on(config: Config, rpc: Rpc) -> Result<Handle, Error> {
     tasks.spawn(Driver::new(Arc::clone(&context)).run(stop.clone()));
     let router = http::router(Arc::new(Shared { context, negotiator, token }));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let server =
+        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     tasks.spawn(async move {
         if let Err(error) = server.await {
             tracing::error!(%error, "the HTTP interface broke off");

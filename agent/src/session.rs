@@ -7,7 +7,10 @@ use alloy::{
     signers::{SignerSync as _, local::PrivateKeySigner},
 };
 use surety_chain::Rpc;
-use surety_terms::{Problem, TermSheet, wire::{TransactionState, TransactionStatus}};
+use surety_terms::{
+    Problem, TermSheet,
+    wire::{TransactionState, TransactionStatus},
+};
 use tokio::time::Instant;
 
 use crate::{Chain, Error, relayer};
@@ -87,9 +90,10 @@ impl Session {
 
     /// Signs a digest: 65 bytes, r, s, v.
     pub(crate) fn sign(&self, digest: B256) -> Result<Bytes, Error> {
-        let signature = self.signer.sign_hash_sync(&digest).map_err(|_| {
-            Error::refused("key", "the key cannot sign; check the key file")
-        })?;
+        let signature = self
+            .signer
+            .sign_hash_sync(&digest)
+            .map_err(|_| Error::refused("key", "the key cannot sign; check the key file"))?;
         Ok(signature.as_bytes().into())
     }
 

@@ -8,7 +8,9 @@ use std::path::Path;
 use alloy::primitives::{B256, Bytes};
 use sqlx::{
     Row as _, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
 };
 use surety_bindings::escrow::Delivery;
 use surety_terms::Problem;
@@ -234,7 +236,11 @@ impl Store {
     }
 
     /// Keeps the last problem for the principal to see; `None` clears it.
-    pub(crate) async fn set_problem(&self, deal_id: B256, problem: Option<&Problem>) -> Result<(), Error> {
+    pub(crate) async fn set_problem(
+        &self,
+        deal_id: B256,
+        problem: Option<&Problem>,
+    ) -> Result<(), Error> {
         let problem = problem.and_then(|problem| serde_json::to_string(problem).ok());
         sqlx::query("UPDATE deals SET problem = ? WHERE deal_id = ?")
             .bind(problem)
@@ -246,7 +252,12 @@ impl Store {
     }
 
     /// Writes down what a milestone's work gave, and tells what stands: the first one, always.
-    pub(crate) async fn keep_work(&self, deal_id: B256, milestone: u8, work: &Work) -> Result<Work, Error> {
+    pub(crate) async fn keep_work(
+        &self,
+        deal_id: B256,
+        milestone: u8,
+        work: &Work,
+    ) -> Result<Work, Error> {
         let (digest, uri, signature) = match work {
             Work::Nothing => (None, None, None),
             Work::Delivery(delivery, signature) => (
@@ -304,9 +315,7 @@ fn entry(row: &SqliteRow) -> Result<Entry, Error> {
         role: if role == role_name(Role::Buyer) { Role::Buyer } else { Role::Seller },
         stage: Stage::ALL.into_iter().find(|s| s.name() == stage).ok_or_else(bad)?,
         buyer_authorization: row.get::<Vec<u8>, _>("buyer_authorization").into(),
-        seller_authorization: row
-            .get::<Option<Vec<u8>>, _>("seller_authorization")
-            .map(Into::into),
+        seller_authorization: row.get::<Option<Vec<u8>>, _>("seller_authorization").map(Into::into),
         seller_url: row.get("seller_url"),
         problem: row
             .get::<Option<&str>, _>("problem")

@@ -199,7 +199,7 @@ pub struct VerdictView {
 
 impl DealView {
     /// Shows a deal of the agent's own book.
-    pub async fn of_entry(chain: &Chain, entry: &Entry) -> Result<Self, Error> {
+    pub(crate) async fn of_entry(chain: &Chain, entry: &Entry) -> Result<Self, Error> {
         let deal = &entry.deal;
         let mut view = Self::read(chain, deal.id, &deal.terms, deal.from_block).await?;
         view.role = Some(entry.role);
@@ -230,8 +230,11 @@ impl DealView {
     ) -> Result<Self, Error> {
         let head = chain.head().await?;
         let word = chain.word(deal_id).await?;
-        let history =
-            if word.opened { History::read(chain, deal_id, from_block).await? } else { History::default() };
+        let history = if word.opened {
+            History::read(chain, deal_id, from_block).await?
+        } else {
+            History::default()
+        };
         let panel = chain.panel(terms.jury).await?;
         let milestones = terms
             .milestones

@@ -7,7 +7,9 @@ use alloy::{
     rpc::types::{Filter, Log},
     sol_types::SolEvent as _,
 };
-use surety_bindings::escrow::DealEscrow::{Credited, DealOpened, MilestoneDelivered, MilestoneEnded, MilestoneSettled};
+use surety_bindings::escrow::DealEscrow::{
+    Credited, DealOpened, MilestoneDelivered, MilestoneEnded, MilestoneSettled,
+};
 use surety_chain::Header;
 use tokio::time::{Duration, Instant};
 
@@ -109,7 +111,8 @@ impl Watch {
         stale: &mut HashSet<B256>,
     ) -> Result<bool, Error> {
         let from = last.number.saturating_sub(OVERLAP);
-        let filter = Filter::new().address(self.chain.escrow).from_block(from).to_block(head.number);
+        let filter =
+            Filter::new().address(self.chain.escrow).from_block(from).to_block(head.number);
         let logs = self.chain.rpc.logs(&filter).await?;
         let deals = logs.iter().filter_map(deal_of);
         stale.extend(deals.filter(|deal_id| live.contains_key(deal_id)));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alloy::primitives::B256;
 use alloy::signers::local::PrivateKeySigner;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::ChainError;
 
@@ -25,9 +25,11 @@ pub fn read(path: &Path) -> Result<PrivateKeySigner, ChainError> {
     if line.len() != 66 || !line.starts_with("0x") {
         return Err(bad("must hold one line: 0x and 64 hexadecimal digits"));
     }
-    let bytes: Zeroizing<B256> =
-        Zeroizing::new(line.parse().map_err(|_| bad("must hold hexadecimal digits after 0x"))?);
-    PrivateKeySigner::from_bytes(&bytes).map_err(|_| bad("is not a valid private key"))
+    let mut bytes: B256 =
+        line.parse().map_err(|_| bad("must hold hexadecimal digits after 0x"))?;
+    let signer = PrivateKeySigner::from_bytes(&bytes);
+    bytes.0.zeroize();
+    signer.map_err(|_| bad("is not a valid private key"))
 }
 
 #[cfg(test)]

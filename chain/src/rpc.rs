@@ -164,7 +164,7 @@ pub struct Rpc {
     provider: DynProvider,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct CallParam<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<Address>,

@@ -19,13 +19,8 @@ pub fn sign(
         return Err(Error::refused("buyer", "only the buyer accepts"));
     }
     let until = U40::saturating_from(valid_until);
-    let act = Accept {
-        dealId: deal.id,
-        milestone,
-        round: FIRST_ROUND,
-        standing: 0,
-        validUntil: until,
-    };
+    let act =
+        Accept { dealId: deal.id, milestone, round: FIRST_ROUND, standing: 0, validUntil: until };
     let signature = session.sign(digest::accept_digest(&act, &deal.sheet.domain()))?;
     Ok(Consent { validUntil: until, signature })
 }

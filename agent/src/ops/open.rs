@@ -17,7 +17,10 @@ use crate::{Deal, Error, Role, Session, session::Effect};
 pub fn sign(session: &Session, deal: &Deal) -> Result<Bytes, Error> {
     session.check_place(&deal.sheet)?;
     let Some(role) = deal.role(session.owner()) else {
-        return Err(Error::refused("buyer", "the owner's key is neither the buyer's nor the seller's"));
+        return Err(Error::refused(
+            "buyer",
+            "the owner's key is neither the buyer's nor the seller's",
+        ));
     };
     session.sign(digest_of(session, deal, role))
 }
