@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {EIP712} from "solady/utils/EIP712.sol";
 import {IDealEscrow} from "./interfaces/IDealEscrow.sol";
 import {IERC3009} from "./interfaces/IERC3009.sol";
 import {IJury} from "./interfaces/IJury.sol";
 import {Ending, IReputationRegistry} from "./interfaces/IReputationRegistry.sol";
 import {ActLib} from "./libraries/ActLib.sol";
 import {DealWord, DealWordLib} from "./libraries/DealWordLib.sol";
+import {PanelLib} from "./libraries/PanelLib.sol";
 import {SignatureLib} from "./libraries/SignatureLib.sol";
 import {TermsLib} from "./libraries/TermsLib.sol";
 import {TokenLib} from "./libraries/TokenLib.sol";
+import {EIP712} from "solady/utils/EIP712.sol";
 
 /// @title DealEscrow
-/// @dev Every operation loads and checks, writes the state, emits, and calls out last. All money leaves through `_pay`
-/// and `withdraw`. Invariant: the token balance is never less than open amounts, open bonds and credits together.
+/// @dev Every operation loads and checks, writes the state, emits, and calls out last. All money
+/// leaves through `_pay` and `withdraw`. Invariant: the token balance is never less than open
+/// amounts, open bonds and credits together.
 contract DealEscrow is IDealEscrow, EIP712 {
-    /// @dev What a push may burn. USDC needs about 50,000; the rest is room for its future versions.
+    /// @dev What a push may burn. USDC needs about 50,000; the rest is room for its future
+    /// versions.
     uint256 internal constant PUSH_GAS = 200_000;
-    uint256 internal constant PUSH_GAS_FLOOR = PUSH_GAS + PUSH_GAS / 63 + 5_000;
+    uint256 internal constant PUSH_GAS_FLOOR = PUSH_GAS + PUSH_GAS / 63 + 5000;
 
     /// @dev A live milestone, loaded and checked.
     struct Live {
@@ -41,16 +44,18 @@ contract DealEscrow is IDealEscrow, EIP712 {
     mapping(address token => mapping(address owner => uint256)) public credits;
     mapping(bytes32 dealId => DealWord) private _deals;
     mapping(bytes32 dealId => mapping(uint256 milestone => bytes32)) private _states;
-    bool private transient _entered;
+    /// @dev A whole word: a narrower flag costs another transient load per write.
+    uint256 private transient _entered;
 
     modifier nonReentrant() {
-        if (_entered) revert Reentered();
-        _entered = true;
+        if (_entered != 0) revert Reentered();
+        _entered = 1;
         _;
-        _entered = false;
+        _entered = 0;
     }
 
-    /// @dev Addresses without code cannot be a jury, a registry or a token: better no escrow than a dead one.
+    /// @dev Addresses without code cannot be a jury, a registry or a token: better no escrow than a
+    /// dead one.
     constructor(address jury_, address registry_, address token_) {
         if (jury_.code.length == 0 || registry_.code.length == 0 || token_.code.length == 0) {
             revert CodeMissing(jury_, registry_, token_);
@@ -68,15 +73,16 @@ contract DealEscrow is IDealEscrow, EIP712 {
     ) external nonReentrant returns (bytes32 dealId) {
         TermsLib.requireSupported(terms);
         uint256 sum = TermsLib.requireValid(terms, token);
-        IJury(jury).checkJury(terms.jury, terms.buyer, terms.seller, false);
+        PanelLib.requireFor(jury, terms.jury, terms.buyer, terms.seller, false);
         dealId = dealIdOf(terms);
         if (DealWord.unwrap(_deals[dealId]) != 0) revert DealExists(dealId);
         uint256 bond = terms.bond;
-        // With a bond, the seller's authorization is checked by the token: its nonce is the deal id.
+        // With a bond, the seller's authorization is checked by the token: its nonce is the deal
+        // id.
         if (bond == 0) _requireSignature(terms.seller, dealId, sellerAuthorization);
 
         _deals[dealId] = DealWordLib.opened(sum, bond);
-        emit DealOpened(dealId, terms.buyer, terms.seller, terms);
+        _emitOpened(terms, dealId);
 
         uint256 before = IERC3009(token).balanceOf(address(this));
         _pull(terms.buyer, terms.total, terms.openBy, dealId, buyerAuthorization);
@@ -110,22 +116,15 @@ contract DealEscrow is IDealEscrow, EIP712 {
                 ballots
             );
         if (t.outcome == IJury.Outcome.NoVerdict) revert NoVerdict(t.seats);
-        // A seller that signed several deliveries is not saved by the last: any of them may be rejected.
-        if (
-            live.slow && deliverable != state[0].deliverable
-                && t.outcome != IJury.Outcome.Rejected
-        ) revert DeliverableMismatch(deliverable, state[0].deliverable);
+        // A seller that signed several deliveries is not saved by the last: any of them may be
+        // rejected.
+        if (live.slow && deliverable != state[0].deliverable && t.outcome != IJury.Outcome.Rejected)
+        {
+            revert DeliverableMismatch(deliverable, state[0].deliverable);
+        }
 
         emit MilestoneSettled(
-            live.dealId,
-            milestone,
-            deliverable,
-            1,
-            uint8(t.outcome),
-            t.seats,
-            t.met,
-            t.failed,
-            msg.sender
+            live.dealId, milestone, deliverable, 1, uint8(t.outcome), t.seats, t.met, t.failed
         );
         if (t.outcome == IJury.Outcome.Accepted) _endAccepted(terms, live);
         else if (t.outcome == IJury.Outcome.Rejected) _endForBuyer(terms, live, Ending.Rejected);
@@ -320,7 +319,11 @@ contract DealEscrow is IDealEscrow, EIP712 {
 
     // ---- loading and checking
 
-    function _loadAny(Terms calldata terms, uint8 milestone) private view returns (Live memory live) {
+    function _loadAny(Terms calldata terms, uint8 milestone)
+        private
+        view
+        returns (Live memory live)
+    {
         live.dealId = dealIdOf(terms);
         live.word = _deals[live.dealId];
         if (!live.word.isLive()) revert DealUnknown(live.dealId);
@@ -363,8 +366,13 @@ contract DealEscrow is IDealEscrow, EIP712 {
         _requireSignature(party, digest, consent.signature);
     }
 
-    function _requireSignature(address party, bytes32 digest, bytes calldata signature) private view {
-        if (!SignatureLib.isValid(party, digest, signature)) revert SignatureInvalid(party, digest);
+    function _requireSignature(address party, bytes32 digest, bytes calldata signature)
+        private
+        view
+    {
+        if (!SignatureLib.isValid(party, digest, signature)) {
+            revert SignatureInvalid(party, digest);
+        }
     }
 
     // ---- endings and money
@@ -377,13 +385,17 @@ contract DealEscrow is IDealEscrow, EIP712 {
         _end(terms, live, ending, 0, false, false);
     }
 
-    /// @dev The seller's share of the money, rounded down, and its bond; the remainder is the buyer's.
-    function _endSplit(Terms calldata terms, Live memory live, Ending ending, uint256 sellerBps) private {
+    /// @dev The seller's share of the money, rounded down, and its bond; the remainder is the
+    /// buyer's.
+    function _endSplit(Terms calldata terms, Live memory live, Ending ending, uint256 sellerBps)
+        private
+    {
         uint256 toSeller = live.amount * sellerBps / TermsLib.BPS + live.bond;
         _end(terms, live, ending, toSeller, terms.payAsCredit, false);
     }
 
-    /// @dev The only way a milestone ends: word, event, fact, then the two payments, whose sum is always amount and bond.
+    /// @dev The only way a milestone ends: word, event, fact, then the two payments, whose sum is
+    /// always amount and bond.
     function _end(
         Terms calldata terms,
         Live memory live,
@@ -404,7 +416,8 @@ contract DealEscrow is IDealEscrow, EIP712 {
         _pay(buyer, toBuyer, buyerAsCredit);
     }
 
-    /// @dev Pushes, or credits when asked to or refused. A starved push reverts: it must not turn into a credit.
+    /// @dev Pushes, or credits when asked to or refused. A starved push reverts: it must not turn
+    /// into a credit.
     function _pay(address to, uint256 amount, bool asCredit) private {
         if (amount == 0) return;
         if (!asCredit) {
@@ -415,9 +428,24 @@ contract DealEscrow is IDealEscrow, EIP712 {
         emit Credited(token, to, amount);
     }
 
-    function _pull(address from, uint256 amount, uint256 validBefore, bytes32 nonce, bytes calldata signature)
-        private
-    {
+    /// @dev `emit DealOpened(dealId, terms.buyer, terms.seller, terms)`, without decoding the
+    /// terms; a test compares.
+    function _emitOpened(Terms calldata terms, bytes32 dealId) private {
+        bytes32 topic = DealOpened.selector;
+        (address buyer, address seller) = (terms.buyer, terms.seller);
+        bytes memory data = TermsLib.encode(terms);
+        assembly ("memory-safe") {
+            log4(add(data, 0x20), mload(data), topic, dealId, buyer, seller)
+        }
+    }
+
+    function _pull(
+        address from,
+        uint256 amount,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes calldata signature
+    ) private {
         IERC3009(token)
             .receiveWithAuthorization(from, address(this), amount, 0, validBefore, nonce, signature);
     }
