@@ -250,15 +250,11 @@ async fn keep(
 }
 
 /// Writes down the ballots that decide, before anything is sent.
-async fn decide(
-    relayer: &Relayer,
-    row: &CaseRow,
-    count: &Count,
-) -> Result<Next, RelayerError> {
+async fn decide(relayer: &Relayer, row: &CaseRow, count: &Count) -> Result<Next, RelayerError> {
     let mut ballots = count.ballots.clone();
     ballots.sort_by_key(|b| b.seat);
-    let packed =
-        ballot::pack(&ballots).map_err(|_| RelayerError::Row { what: "ballots that do not pack" })?;
+    let packed = ballot::pack(&ballots)
+        .map_err(|_| RelayerError::Row { what: "ballots that do not pack" })?;
     let tally = count.tally();
     let mut tx = relayer.store.begin().await?;
     cases::decided(&mut tx, row.id, (&packed, &tally), relayer.now()).await?;
@@ -270,11 +266,7 @@ async fn decide(
     Ok(Next::Again)
 }
 
-async fn give_up(
-    relayer: &Relayer,
-    row: &CaseRow,
-    count: &Count,
-) -> Result<Next, RelayerError> {
+async fn give_up(relayer: &Relayer, row: &CaseRow, count: &Count) -> Result<Next, RelayerError> {
     let (got, needed) = (count.ballots.len(), surety_jury::quorum(count.seats));
     let reason = format!("no verdict: {got} of {needed} needed ballots when the time was over");
     case::give_up(relayer, row.id, &reason).await

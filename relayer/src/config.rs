@@ -72,8 +72,13 @@ pub struct Sending {
 
 impl Default for Sending {
     fn default() -> Self {
-        let SendConfig { max_in_flight, replace_after_secs, rebroadcast_ms, gas_margin_percent, .. } =
-            SendConfig::default();
+        let SendConfig {
+            max_in_flight,
+            replace_after_secs,
+            rebroadcast_ms,
+            gas_margin_percent,
+            ..
+        } = SendConfig::default();
         Self { max_in_flight, replace_after_secs, rebroadcast_ms, gas_margin_percent }
     }
 }

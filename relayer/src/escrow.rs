@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, Bytes, Signature};
 use alloy::sol_types::{Eip712Domain, SolCall};
 use surety_bindings::escrow::{DealEscrow, SlowState, Terms};
-use surety_bindings::jury::{Jury, Juror};
+use surety_bindings::jury::{Juror, Jury};
 use surety_chain::{BlockTag, CallOutcome, ChainError, Rpc};
 use surety_terms::digest;
 

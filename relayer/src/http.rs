@@ -36,10 +36,10 @@ pub(crate) async fn serve(listener: TcpListener, relayer: Arc<Relayer>, cut: Can
 }
 
 fn router(relayer: Arc<Relayer>) -> Router {
-    let largest = usize::try_from(relayer.config.limits.deliverable_max_bytes).unwrap_or(BODY_BYTES);
-    let deliverable = get(deliverables::show)
-        .put(deliverables::put)
-        .layer(DefaultBodyLimit::max(largest));
+    let largest =
+        usize::try_from(relayer.config.limits.deliverable_max_bytes).unwrap_or(BODY_BYTES);
+    let deliverable =
+        get(deliverables::show).put(deliverables::put).layer(DefaultBodyLimit::max(largest));
     Router::new()
         .route("/v1/deliveries", post(deliveries::post))
         .route("/v1/transactions", post(transactions::post))

@@ -88,11 +88,8 @@ impl Jurors {
         bytes: Bytes,
     ) -> Result<(), JurorFault> {
         let url = self.url(juror, &format!("v1/deliverables/{digest}"))?;
-        let request = self
-            .client
-            .put(url)
-            .header("content-type", "application/octet-stream")
-            .body(bytes.0);
+        let request =
+            self.client.put(url).header("content-type", "application/octet-stream").body(bytes.0);
         self.body(request, Duration::from_secs(self.config.timeout_secs)).await.map(drop)
     }
 

@@ -91,8 +91,7 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     store.migrate("relayer", store::migrations()).await?;
     let sending: SendConfig = config.sending();
     let (sender, sender_task) = Sender::new(store.clone(), rpc, Arc::new(key), sending).await?;
-    let shelf =
-        Shelf::open(config.store.join("deliverables"), store.clone(), config.limits)?;
+    let shelf = Shelf::open(config.store.join("deliverables"), store.clone(), config.limits)?;
     let jurors = Jurors::new(config.jurors)?;
     let listen = config.listen;
     let listener = TcpListener::bind(listen)
@@ -100,8 +99,7 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
         .map_err(|source| RelayerError::Listen { listen, source })?;
     let local = listener.local_addr().map_err(|source| RelayerError::Listen { listen, source })?;
     let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
-    let parts =
-        Parts { config, escrow, store, sender, shelf, jurors, head, stop: stop.clone() };
+    let parts = Parts { config, escrow, store, sender, shelf, jurors, head, stop: stop.clone() };
     let relayer = Arc::new(Relayer::new(parts));
     let mut tasks = JoinSet::new();
     tasks.spawn(sender_task.run(stop.clone()));

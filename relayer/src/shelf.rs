@@ -33,7 +33,11 @@ pub(crate) enum NotTaken {
 }
 
 impl Shelf {
-    pub(crate) fn open(folder: PathBuf, store: Store, limits: Limits) -> Result<Self, RelayerError> {
+    pub(crate) fn open(
+        folder: PathBuf,
+        store: Store,
+        limits: Limits,
+    ) -> Result<Self, RelayerError> {
         std::fs::create_dir_all(&folder)
             .map_err(|source| RelayerError::File { path: folder.clone(), source })?;
         Ok(Self { folder, store, limits })

@@ -6,18 +6,18 @@
 
 use alloy::primitives::{B256, Bytes, keccak256};
 use alloy::sol_types::SolError;
-use surety_bindings::escrow::{
+use surety_bindings::escrow::DealEscrow::{
     DeadlinePassed, DeliverableMismatch, MilestoneAlreadyEnded, NoVerdict, StateMismatch,
 };
 use surety_chain::send::{Failure, Request, SendState};
 use surety_chain::{BlockTag, CallOutcome};
 
+use crate::RelayerError;
 use crate::case::{self, Next};
 use crate::escrow::Escrow;
 use crate::relayer::Relayer;
 use crate::store::cases::{self, CaseRow};
 use crate::store::deals;
-use crate::RelayerError;
 
 /// Sends the settlement of a case in the state Decided.
 pub(crate) async fn submit(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
@@ -123,11 +123,7 @@ pub(crate) async fn confirm(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
     }
 }
 
-async fn back(
-    relayer: &Relayer,
-    id: B256,
-    failure: Option<Failure>,
-) -> Result<Next, RelayerError> {
+async fn back(relayer: &Relayer, id: B256, failure: Option<Failure>) -> Result<Next, RelayerError> {
     tracing::warn!(case = %id, ?failure, "a settlement failed; the case is looked at again");
     let mut tx = relayer.store.begin().await?;
     cases::unsent(&mut tx, id).await?;

@@ -9,9 +9,8 @@ use std::time::Instant;
 use alloy::primitives::{B256, Bytes};
 use alloy::sol_types::{SolCall, SolEvent};
 use sqlx::SqliteConnection;
-use surety_bindings::escrow::{
-    DealEscrow, DealOpened, Delivery, MilestoneDelivered, MilestoneEnded,
-};
+use surety_bindings::escrow::DealEscrow::{self, DealOpened, MilestoneDelivered, MilestoneEnded};
+use surety_bindings::escrow::Delivery;
 use surety_chain::follow::{Batch, FollowConfig, FollowedLog, Follower, Step};
 use surety_chain::{BlockTag, Header};
 use surety_terms::digest;
@@ -206,12 +205,8 @@ pub(crate) async fn open_pinned(
     for row in deals::milestones(conn, deal).await? {
         let (Some(pin), None) = (row.pin, row.end) else { continue };
         let deliverable = pin.state.deliverable;
-        let delivery = Delivery {
-            dealId: deal,
-            milestone: row.milestone,
-            deliverable,
-            uri: pin.uri,
-        };
+        let delivery =
+            Delivery { dealId: deal, milestone: row.milestone, deliverable, uri: pin.uri };
         let id = relayer.case_id((deal, row.milestone), deliverable);
         cases::seen(conn, id, &delivery, &pin.signature, ROUND).await?;
     }

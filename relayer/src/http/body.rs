@@ -1,10 +1,10 @@
 //! Reading requests, so that every refusal is a problem document.
 
 use alloy::primitives::B256;
+use alloy::primitives::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
-use alloy::primitives::Bytes;
 use surety_terms::Problem;
 
 use super::Wait;

@@ -26,10 +26,7 @@ pub(super) async fn put(
 }
 
 /// `GET /v1/deliverables/{digest}`: the bytes.
-pub(super) async fn show(
-    State(relayer): State<Arc<Relayer>>,
-    id: Id,
-) -> Result<Response, Refusal> {
+pub(super) async fn show(State(relayer): State<Arc<Relayer>>, id: Id) -> Result<Response, Refusal> {
     let digest = body::digest(id)?;
     match relayer.shelf.get(digest).await? {
         Some(bytes) => {

@@ -74,7 +74,11 @@ async fn is_open(relayer: &Relayer, (deal, milestone): (B256, u8)) -> Result<(),
         Err(Problem::new(slug, 409, title, detail).with_field("delivery.dealId", detail).into())
     };
     if word.revoked {
-        return problem("deal-revoked", "The deal is revoked", "must be a deal that is not revoked");
+        return problem(
+            "deal-revoked",
+            "The deal is revoked",
+            "must be a deal that is not revoked",
+        );
     }
     if !word.opened {
         let detail = "must be open on the chain, deep enough to count; try again later";
@@ -131,7 +135,9 @@ fn is_timely(
     let deliver_by = terms.milestones.get(index).map(|m| m.deliverBy.to::<u64>());
     let pinned = pin.filter(|pin| pin.state.deliverable == request.delivery.deliverable);
     let (until, rule) = match pinned {
-        Some(pin) => (pin.state.until.to::<u64>(), "must be judged before the panel's time is over"),
+        Some(pin) => {
+            (pin.state.until.to::<u64>(), "must be judged before the panel's time is over")
+        }
         None => (deliver_by.unwrap_or_default(), "must arrive before the milestone's deliverBy"),
     };
     let now = relayer.now();
@@ -139,7 +145,9 @@ fn is_timely(
         return Ok(());
     }
     let detail = format!("It is {now} on the chain; the deadline was {until}.");
-    Err(Problem::new("deadline-passed", 409, "Too late", detail).with_field("delivery", rule).into())
+    Err(Problem::new("deadline-passed", 409, "Too late", detail)
+        .with_field("delivery", rule)
+        .into())
 }
 
 /// Stores sheet and case in one transaction, in which it also decides about other digests: the

@@ -137,13 +137,12 @@ pub(crate) async fn of_milestone(
     conn: &mut Conn,
     (deal, milestone): (B256, u8),
 ) -> Result<Vec<CaseRow>> {
-    let rows = sqlx::query(
-        "SELECT * FROM case_file WHERE deal = $1 AND milestone = $2 ORDER BY position",
-    )
-    .bind(deal.as_slice())
-    .bind(i64::from(milestone))
-    .fetch_all(conn)
-    .await?;
+    let rows =
+        sqlx::query("SELECT * FROM case_file WHERE deal = $1 AND milestone = $2 ORDER BY position")
+            .bind(deal.as_slice())
+            .bind(i64::from(milestone))
+            .fetch_all(conn)
+            .await?;
     rows.iter().map(read).collect()
 }
 
@@ -160,10 +159,12 @@ pub(crate) async fn open(conn: &mut Conn) -> Result<Vec<B256>> {
 
 /// The panel is about to be asked.
 pub(crate) async fn asked(conn: &mut Conn, id: B256) -> Result<()> {
-    sqlx::query("UPDATE case_file SET state = 'asked' WHERE id = $1 AND state IN ('seen', 'decided')")
-        .bind(id.as_slice())
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "UPDATE case_file SET state = 'asked' WHERE id = $1 AND state IN ('seen', 'decided')",
+    )
+    .bind(id.as_slice())
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

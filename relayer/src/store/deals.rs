@@ -59,12 +59,7 @@ pub(crate) struct MilestoneRow {
     pub(crate) end: Option<End>,
 }
 
-pub(crate) async fn opened(
-    conn: &mut Conn,
-    deal: B256,
-    terms: &Terms,
-    place: Place,
-) -> Result<()> {
+pub(crate) async fn opened(conn: &mut Conn, deal: B256, terms: &Terms, place: Place) -> Result<()> {
     sqlx::query(
         "INSERT INTO deal (id, terms, opened_block, opened_at, opened_tx)
          VALUES ($1, $2, $3, $4, $5)
