@@ -87,7 +87,7 @@ impl Desk {
             round: asked.round,
             deliverable: asked.delivery.deliverable,
             seat: verified.seat,
-            nonce: B128::random(),
+            nonce: B128::from(rand::random::<[u8; 16]>()),
             request: body,
             seen_at: verified.standing.now,
             closed: None,

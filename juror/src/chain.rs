@@ -13,7 +13,10 @@ use alloy::{
     eips::{BlockId, BlockNumberOrTag},
     primitives::{Address, B256, Bytes, U256, keccak256},
     providers::{DynProvider, Provider},
-    rpc::types::{Filter, TransactionRequest},
+    rpc::{
+        json_rpc::ErrorPayload,
+        types::{Filter, TransactionRequest},
+    },
     sol_types::{SolCall, SolEvent, SolValue},
 };
 use surety_bindings::{
@@ -106,7 +109,7 @@ impl Chain {
             let got = self
                 .call(at, consumer, &DealEscrow::juryCall {})
                 .await?
-                .ok_or(asked("for a consumer's Jury"))?;
+                .ok_or(JurorError::NotConsumer { consumer })?;
             if got != self.jury {
                 return Err(JurorError::ForeignConsumer { consumer, got, needed: self.jury });
             }
@@ -167,11 +170,8 @@ impl Chain {
     ) -> Result<Option<Bytes>, JurorError> {
         match self.provider.call(request).block(BlockId::number(at.number)).await {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(err) => match err.as_error_resp() {
-                // Geth's code for a revert, and what others say of one.
-                Some(resp) if resp.code == 3 || resp.message.contains("revert") => Ok(None),
-                Some(_) | None => Err(asked("a call")),
-            },
+            Err(err) if err.as_error_resp().is_some_and(is_execution_fault) => Ok(None),
+            Err(_) => Err(asked("a call")),
         }
     }
 
@@ -295,6 +295,15 @@ impl Chain {
             to = from;
         }
     }
+}
+
+/// Whether the called code failed, and not the endpoint: the code of a revert, or what nodes say of
+/// code that did not end well.
+fn is_execution_fault(resp: &ErrorPayload) -> bool {
+    const SAID: [&str; 7] =
+        ["revert", "out of gas", "outofgas", "opcode", "invalid jump", "stack", "evm error"];
+    let message = resp.message.to_lowercase();
+    resp.code == 3 || SAID.iter().any(|said| message.contains(said))
 }
 
 fn asked(asked: &'static str) -> JurorError {
