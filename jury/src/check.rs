@@ -12,6 +12,9 @@ use surety_terms::{Check, Expect, Schema, json};
 
 /// A larger deliverable fails a JSON Schema check.
 pub const MAX_JSON_BYTES: usize = 1024 * 1024;
+/// A deliverable fails a JSON Schema check when its bytes, times the rules that the schema unfolds
+/// to, exceed this. Every rule may have to look at every byte.
+pub const MAX_JSON_WORK: u64 = 1 << 27;
 /// A larger deliverable fails a regular expression check.
 pub const MAX_TEXT_BYTES: usize = 1024 * 1024;
 /// The longest piece of a foreign text in a detail.
@@ -88,6 +91,12 @@ fn json_schema(schema: &Schema, deliverable: &[u8]) -> CheckResult {
         Ok(validator) => validator,
         Err(error) => return CheckResult::unusable(error.to_string()),
     };
+    let bytes = u64::try_from(deliverable.len()).unwrap_or(u64::MAX);
+    let work = schema.cost("schema").unwrap_or(u64::MAX).saturating_mul(bytes);
+    if work > MAX_JSON_WORK {
+        let limit = format!("spent are at most {MAX_JSON_WORK}");
+        return CheckResult::failed(format!("{bytes} bytes cost {work} steps, {limit}"));
+    }
     let instance: Value = match json::parse_strict(deliverable, MAX_JSON_BYTES) {
         Ok(instance) => instance,
         Err(error) => return CheckResult::failed(format!("not the JSON we read: {error}")),
@@ -132,8 +141,6 @@ fn excerpt(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use alloy::primitives::B256;
     use proptest::prelude::*;
     use serde_json::json;
@@ -273,37 +280,29 @@ mod tests {
         assert!(detail.chars().count() <= MAX_DETAIL_CHARS && !detail.contains('\n'));
     }
 
-    /// Measured, not timed: prints what hostile pairs cost. `cargo nextest run hostile --no-capture`.
     #[test]
-    fn hostile_pairs_end() {
+    fn a_deliverable_that_would_cost_too_much_work_fails() {
+        let many =
+            schema_check(json!({ "items": { "allOf": vec![json!({ "minimum": 0 }); 400] } }));
+        let numbers = |count: usize| format!("[{}1]", "1,".repeat(count));
+        assert_eq!(outcome(&many, numbers(10_000).as_bytes()), "met");
+        assert_eq!(outcome(&many, numbers(200_000).as_bytes()), "failed");
+        let unique = schema_check(json!({ "uniqueItems": true }));
+        assert_eq!(outcome(&unique, numbers(500_000).as_bytes()), "failed");
+    }
+
+    #[test]
+    fn hostile_patterns_end() {
         let text = "ab".repeat(MAX_TEXT_BYTES / 2);
-        for pattern in
-            ["(a|b)*c", "(?:a?){200}a{200}", "[ab]*a[ab]{300}c", r"\w{50}\d", "(?s).*.*.*.*c"]
-        {
-            let begun = Instant::now();
-            let result = run(&regex_check(pattern, Expect::Match), text.as_bytes());
-            println!("{pattern}: {} in {:?}", result.outcome(), begun.elapsed());
+        for pattern in ["(a|b)*c", "(?:a?){200}a{200}c", "[ab]*a[ab]{300}c", "(?s).*.*.*.*c"] {
+            let check = regex_check(pattern, Expect::Match);
+            assert_eq!(outcome(&check, text.as_bytes()), "failed", "{pattern}");
         }
-        let numbers = format!("[{}1]", "1,".repeat(MAX_JSON_BYTES / 2 - 2));
-        let many = json!({ "items": { "allOf": vec![json!({ "minimum": 0 }); 900] } });
-        let begun = Instant::now();
-        let result = run(&schema_check(many), numbers.as_bytes());
-        println!(
-            "900 rules on each of 500,000 items: {} in {:?}",
-            result.outcome(),
-            begun.elapsed()
-        );
-        let unique = json!({ "uniqueItems": true });
-        let begun = Instant::now();
-        let result = run(&schema_check(unique), numbers.as_bytes());
-        println!("unique: {} in {:?}", result.outcome(), begun.elapsed());
-        let nasty = json!({
+        let nasty = schema_check(json!({
             "$defs": { "p": { "pattern": "[ab]*a[ab]{300}c" } },
-            "allOf": vec![json!({ "$ref": "#/$defs/p" }); 4],
-        });
-        let begun = Instant::now();
-        let result = run(&schema_check(nasty), json!(text[..100_000]).to_string().as_bytes());
-        println!("4 patterns on 100 kB: {} in {:?}", result.outcome(), begun.elapsed());
+            "allOf": vec![json!({ "$ref": "#/$defs/p" }); 50],
+        }));
+        assert_eq!(outcome(&nasty, json!(text[..100_000]).to_string().as_bytes()), "failed");
     }
 
     proptest! {

@@ -206,7 +206,10 @@ pub(crate) mod tests {
     fn the_digest_of_the_template_is_pinned() {
         // A changed template is another version: change `VERSION` with it.
         let digest = template_digest().to_string();
-        assert_eq!((VERSION, digest.as_str()), ("j1", "PINNED"));
+        assert_eq!(
+            (VERSION, digest.as_str()),
+            ("j1", "0x024bb9f3a927bb7b7ed2a3b3add9725acf5a9f68da89fc6a5ab6dea3e73df19d")
+        );
     }
 
     #[test]
