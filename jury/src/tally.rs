@@ -16,7 +16,6 @@ const WHOLE_BPS: u32 = 10_000;
 pub const MAX_SEATS: usize = 15;
 
 /// How many equal answers decide in a panel of `seats`: 5 -> 4, 7 -> 5, 9 -> 7.
-#[expect(clippy::arithmetic_side_effects, reason = "saturating, and the divisor is a literal")]
 pub const fn quorum(seats: usize) -> usize {
     (seats.saturating_mul(2) / 3).saturating_add(1)
 }
@@ -279,15 +278,19 @@ mod tests {
 
     /// Our tally in the reference's words.
     fn ours(ballots: &[Marks], n: usize, rule: &Rule) -> Option<(char, u32)> {
+        ours_of(ballots, n, (rule.word(), rule.pro_rata))
+    }
+
+    fn ours_of(ballots: &[Marks], n: usize, (word, pro_rata): (U256, bool)) -> Option<(char, u32)> {
         let answers: Vec<Answers> = ballots
             .iter()
             .zip(0..)
             .map(|(marks, seat)| (seat, mask(marks, 'M'), mask(marks, 'F')))
             .collect();
-        let tally = tally(rule.word(), n, &answers);
+        let tally = tally(word, n, &answers);
         match tally.outcome {
             Outcome::NoVerdict => None,
-            Outcome::Accepted if rule.pro_rata => Some(('A', u32::from(tally.met_bps))),
+            Outcome::Accepted if pro_rata => Some(('A', u32::from(tally.met_bps))),
             Outcome::Accepted => Some(('A', 10_000)),
             Outcome::Rejected => Some(('R', 0)),
             Outcome::Undetermined => Some(('U', 0)),
@@ -371,7 +374,8 @@ mod tests {
             .collect();
         let mut profiles = 0;
         for rule in rules(k) {
-            let verdicts: Vec<_> = ballots.iter().map(|some| ours(some, n, &rule)).collect();
+            let word = (rule.word(), rule.pro_rata);
+            let verdicts: Vec<_> = ballots.iter().map(|some| ours_of(some, n, word)).collect();
             for (some, verdict) in ballots.iter().zip(&verdicts) {
                 assert_eq!(*verdict, naive(some, n, &rule), "{rule:?} {some:?}");
                 assert!(

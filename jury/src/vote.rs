@@ -19,7 +19,8 @@ pub const SCHEMA_TEXT: &str = include_str!("prompt/j1-vote.schema.json");
 pub const MAX_VOTE_BYTES: usize = 64 * 1024;
 /// The longest reasoning, in characters.
 pub const MAX_REASONING_CHARS: usize = 2_000;
-/// The shortest quote that counts, in characters.
+/// The shortest quote that counts, in characters. So a criterion that requires evidence cannot be
+/// met by a deliverable whose every line is shorter: write such a criterion without.
 pub const MIN_QUOTE_CHARS: usize = 12;
 /// The longest quote that counts, in characters.
 pub const MAX_QUOTE_CHARS: usize = 300;
