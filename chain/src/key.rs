@@ -25,8 +25,7 @@ pub fn read(path: &Path) -> Result<PrivateKeySigner, ChainError> {
     if line.len() != 66 || !line.starts_with("0x") {
         return Err(bad("must hold one line: 0x and 64 hexadecimal digits"));
     }
-    let mut bytes: B256 =
-        line.parse().map_err(|_| bad("must hold hexadecimal digits after 0x"))?;
+    let mut bytes: B256 = line.parse().map_err(|_| bad("must hold hexadecimal digits after 0x"))?;
     let signer = PrivateKeySigner::from_bytes(&bytes);
     bytes.0.zeroize();
     signer.map_err(|_| bad("is not a valid private key"))

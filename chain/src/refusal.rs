@@ -59,7 +59,13 @@ const TABLE: &[(Refusal, &[&str])] = &[
     (Refusal::NonceTooLow, &["nonce too low", "nonce is too low", "oldnonce"]),
     (
         Refusal::AlreadyKnown,
-        &["already known", "already imported", "alreadyknown", "already exists", "known transaction"],
+        &[
+            "already known",
+            "already imported",
+            "alreadyknown",
+            "already exists",
+            "known transaction",
+        ],
     ),
     (Refusal::InsufficientFunds, &["insufficient funds", "insufficient balance"]),
     (
@@ -91,7 +97,13 @@ const TABLE: &[(Refusal, &[&str])] = &[
     (Refusal::Reverted, &["revert", "out of gas", "invalid opcode"]),
     (
         Refusal::BlockUnknown,
-        &["header not found", "unknown block", "block not found", "blockoutofrange", "out of range"],
+        &[
+            "header not found",
+            "unknown block",
+            "block not found",
+            "blockoutofrange",
+            "out of range",
+        ],
     ),
     (Refusal::Unsupported, &["method not found", "not supported", "does not exist", "unsupported"]),
 ];

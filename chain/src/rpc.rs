@@ -277,7 +277,11 @@ impl Rpc {
     }
 
     /// What recent blocks took, at one percentile of their priority fees.
-    pub async fn fee_history(&self, blocks: u64, percentile: f64) -> Result<FeeHistory, ChainError> {
+    pub async fn fee_history(
+        &self,
+        blocks: u64,
+        percentile: f64,
+    ) -> Result<FeeHistory, ChainError> {
         self.ask("eth_feeHistory", (U64::from(blocks), "latest", [percentile])).await
     }
 
@@ -336,12 +340,14 @@ impl Rpc {
     ) -> Result<CallOutcome<C::Return>, ChainError> {
         let calldata = Bytes::from(call.abi_encode());
         Ok(match self.call(None, to, &calldata, tag).await? {
-            CallOutcome::Returned(bytes) => CallOutcome::Returned(
-                C::abi_decode_returns(&bytes).map_err(|_| ChainError::Malformed {
-                    method: "eth_call",
-                    what: "the returned bytes do not decode",
-                })?,
-            ),
+            CallOutcome::Returned(bytes) => {
+                CallOutcome::Returned(C::abi_decode_returns(&bytes).map_err(|_| {
+                    ChainError::Malformed {
+                        method: "eth_call",
+                        what: "the returned bytes do not decode",
+                    }
+                })?)
+            }
             CallOutcome::Reverted(data) => CallOutcome::Reverted(data),
         })
     }
@@ -355,9 +361,7 @@ impl Rpc {
     ) -> Result<C::Return, ChainError> {
         match self.view(to, call, tag).await? {
             CallOutcome::Returned(value) => Ok(value),
-            CallOutcome::Reverted(_) => {
-                Err(refused("eth_call", 3, Refusal::Reverted))
-            }
+            CallOutcome::Reverted(_) => Err(refused("eth_call", 3, Refusal::Reverted)),
         }
     }
 }

@@ -263,7 +263,11 @@ impl SenderTask {
             let pause = poll * 2_u32.pow(trouble);
             let wake = async {
                 // In trouble, new work must not hurry us: the node or the disk needs the pause.
-                if trouble == 0 { self.handle.wake.notified().await } else { std::future::pending().await }
+                if trouble == 0 {
+                    self.handle.wake.notified().await
+                } else {
+                    std::future::pending().await
+                }
             };
             tokio::select! {
                 () = stop.cancelled() => {}

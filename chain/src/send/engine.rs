@@ -136,9 +136,7 @@ impl SenderTask {
         let earlier = rows::attempts(&mut tx, sender, nonce, None).await?;
         // Another request once held this nonce and its bytes may still be about: pay more.
         let fees = match earlier.last() {
-            Some(old) => {
-                fees::replacement(old.fees, Some(fees), &self.config.fees).unwrap_or(fees)
-            }
+            Some(old) => fees::replacement(old.fees, Some(fees), &self.config.fees).unwrap_or(fees),
             None => fees,
         };
         let signed = Signed {

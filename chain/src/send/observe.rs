@@ -108,8 +108,7 @@ impl SenderTask {
     /// what made it revert is usually still so. Empty when the node cannot say.
     async fn why(&self, request: &Signed, receipt: &Receipt) -> alloy::primitives::Bytes {
         let from = Some(self.handle.address);
-        let again =
-            self.rpc.call_at(from, request.to, &request.calldata, receipt.block).await;
+        let again = self.rpc.call_at(from, request.to, &request.calldata, receipt.block).await;
         match again {
             Ok(CallOutcome::Reverted(data)) => data,
             Ok(CallOutcome::Returned(_)) | Err(_) => alloy::primitives::Bytes::new(),

@@ -51,7 +51,11 @@ pub(super) struct Attempt {
 type Conn = SqliteConnection;
 type Result<T> = std::result::Result<T, ChainError>;
 
-pub(super) async fn queue(conn: &mut Conn, sender: Address, request: &Request) -> Result<SendStatus> {
+pub(super) async fn queue(
+    conn: &mut Conn,
+    sender: Address,
+    request: &Request,
+) -> Result<SendStatus> {
     sqlx::query(
         "INSERT INTO send_request (id, sender, target, calldata, position, state)
          VALUES ($1, $2, $3, $4, (SELECT COALESCE(MAX(position), 0) + 1 FROM send_request), 'queued')
@@ -324,7 +328,9 @@ pub(super) async fn done_blocks(
     .bind(signed_number(from)?)
     .fetch_all(conn)
     .await?;
-    rows.iter().map(|row| Ok((unsigned(row.try_get("block")?)?, word(row, "block_hash")?))).collect()
+    rows.iter()
+        .map(|row| Ok((unsigned(row.try_get("block")?)?, word(row, "block_hash")?)))
+        .collect()
 }
 
 /// Opens the requests of an orphaned block again.
