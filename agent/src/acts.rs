@@ -244,7 +244,8 @@ mod tests {
     fn both_sides_reclaim_what_was_not_delivered_from_the_panels_end_on() {
         let end = DELIVER_BY + JUDGE_WITHIN;
         for role in [Role::Buyer, Role::Seller] {
-            let at = |now| due((role, Stage::Open), &deal(1), &seen(0, 0), &[PUSHED], (now, MARGIN));
+            let at =
+                |now| due((role, Stage::Open), &deal(1), &seen(0, 0), &[PUSHED], (now, MARGIN));
             assert_eq!(at(end - 1), []);
             assert_eq!(at(end), [Act::Reclaim(0)]);
         }
