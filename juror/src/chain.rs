@@ -41,7 +41,7 @@ const WALLET_GAS: u64 = 600_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Chain {
     provider: DynProvider,
-    pub(crate) chain_id: u64,
+    id: u64,
     pub(crate) jury: Address,
     pub(crate) consumers: Arc<[Address]>,
     tag: BlockNumberOrTag,
@@ -87,7 +87,7 @@ impl Chain {
     pub(crate) fn new(provider: DynProvider, config: &Config) -> Self {
         Self {
             provider,
-            chain_id: config.chain_id,
+            id: config.chain_id,
             jury: config.jury,
             consumers: config.consumers.clone().into(),
             tag: config.block_tag.into(),
@@ -95,12 +95,17 @@ impl Chain {
         }
     }
 
+    /// The chain's id.
+    pub(crate) const fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Checks that the endpoint serves the configured chain and contracts, and reads how this key
     /// is registered.
     pub(crate) async fn preflight(&self, juror: Address) -> Result<Juror, JurorError> {
         let got = self.provider.get_chain_id().await.map_err(|_| asked("for its chain id"))?;
-        if got != self.chain_id {
-            return Err(JurorError::ChainMismatch { got, needed: self.chain_id });
+        if got != self.id {
+            return Err(JurorError::ChainMismatch { got, needed: self.id });
         }
         self.need_code("jury", self.jury).await?;
         let at = self.block(self.tag).await?;
@@ -320,29 +325,18 @@ pub(crate) async fn follow(
     moments: watch::Sender<Moment>,
     stop: CancellationToken,
 ) {
-    let mut silent = false;
+    let mut answers = true;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(every) => {}
         }
-        match chain.moment().await {
-            Ok(moment) => {
-                if silent {
-                    tracing::info!("the chain's endpoint answers again");
-                }
-                silent = false;
-                moments.send_if_modified(|last| {
-                    let newer = *last != moment;
-                    *last = moment;
-                    newer
-                });
-            }
-            Err(err) if !silent => {
-                silent = true;
-                tracing::warn!(%err, "no view of the chain");
-            }
-            Err(_) => {}
+        let moment = chain.moment().await;
+        if moment.is_ok() != answers {
+            answers = !answers;
+            tracing::warn!(answers, "the chain's endpoint");
         }
+        let Ok(moment) = moment else { continue };
+        moments.send_if_modified(|last| std::mem::replace(last, moment) != moment);
     }
 }

@@ -1,7 +1,7 @@
 //! What a juror remembers: cases, transcripts and, above all, its ballots.
 //!
 //! Invariant: a ballot's row is on disk before the key signs it, and no row of a case ever changes
-//! its answer. That is the slashing protection; SQLite syncs every commit (`synchronous = FULL`)
+//! its answer. That is the slashing protection; `SQLite` syncs every commit (`synchronous = FULL`)
 //! and triggers refuse an update of the answer. One process owns a store: a second one is refused
 //! at start by a lock on a file in the folder.
 

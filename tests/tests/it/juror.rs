@@ -1,4 +1,9 @@
 //! The juror node against an in-process chain and a real HTTP provider.
+#![expect(
+    clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    reason = "in a test's helper a broken expectation is a failed test"
+)]
 
 #[path = "juror/court.rs"]
 mod court;
@@ -33,8 +38,7 @@ async fn an_honest_case_ends_with_a_ballot_that_anybody_can_verify() {
             _ => Act::Vote("NOT_MET"),
         })
         .await,
-    )
-    .await;
+    );
     let juror = court.start().await;
     let request = court.request(WORK);
 
@@ -72,12 +76,14 @@ async fn a_juror_says_who_it_is_and_whether_it_is_up() {
     assert_eq!(problem(got).await.slug(), "method-not-allowed");
 }
 
+/// Makes an honest request wrong.
+type Spoil = fn(&mut CaseRequest);
+
 #[tokio::test]
 async fn a_case_that_is_wrong_in_itself_is_refused_by_field() {
     let court = Court::kind().await;
     let juror = court.start().await;
     let honest = court.request(WORK);
-    type Spoil = fn(&mut CaseRequest);
     let spoilt: [(Spoil, &str); 8] = [
         (|r| r.term_sheet.chain_id += 1, "termSheet.chainId"),
         (|r| r.term_sheet.escrow = Address::repeat_byte(9), "termSheet.escrow"),
@@ -326,7 +332,7 @@ async fn after_the_window_a_juror_stays_silent() {
 
 #[tokio::test]
 async fn an_outage_makes_the_seat_void_but_not_before_the_last_tenth() {
-    let court = Court::new(Double::start(|_, _| Act::Raw(503, "down")).await).await;
+    let court = Court::new(Double::start(|_, _| Act::Raw(503, "down")).await);
     let juror = court.start().await;
     let taken = court.take(&juror, &court.request(WORK)).await;
     court.push(&juror, WORK).await;
@@ -344,8 +350,7 @@ async fn a_provider_that_comes_back_is_asked_again() {
     let court = Court::new(
         Double::start(|number, _| if number < 6 { Act::Raw(500, "") } else { Act::Vote("MET") })
             .await,
-    )
-    .await;
+    );
     let juror = court.start().await;
     let taken = court.take(&juror, &court.request(WORK)).await;
     court.push(&juror, WORK).await;
@@ -355,7 +360,7 @@ async fn a_provider_that_comes_back_is_asked_again() {
 #[tokio::test]
 async fn garbage_is_never_met() {
     for text in ["MET", "", "{\"verdict\":\"MET\"}", "null"] {
-        let court = Court::new(Double::start(move |_, _| Act::Text(text)).await).await;
+        let court = Court::new(Double::start(move |_, _| Act::Text(text)).await);
         let juror = court.start().await;
         let taken = court.take(&juror, &court.request(WORK)).await;
         court.push(&juror, WORK).await;
@@ -510,8 +515,7 @@ async fn no_secret_is_logged_or_stored() {
     let court = Court::new(
         Double::start(|number, _| if number == 0 { Act::Raw(500, "") } else { Act::Vote("MET") })
             .await,
-    )
-    .await;
+    );
     let mut config = court.config();
     config.provider.api_key_env = Some("CARGO_PKG_DESCRIPTION".to_owned());
     let juror = court.try_start(config).await.unwrap();
@@ -522,10 +526,11 @@ async fn no_secret_is_logged_or_stored() {
 
     assert_eq!(court.provider.seen()[0].0["authorization"], format!("Bearer {KEY}"));
     let key = court.world.juror(0).to_bytes();
+    let hex = alloy::hex::encode(key);
     let logged = log.0.lock().unwrap().clone();
     assert!(!logged.is_empty());
     for bytes in stored(&court.store()).into_iter().chain([logged]) {
-        for secret in [KEY.as_bytes(), key.as_slice(), format!("{key:x}")[2..].as_bytes()] {
+        for secret in [KEY.as_bytes(), key.as_slice(), hex.as_bytes()] {
             assert!(!bytes.windows(secret.len()).any(|part| part == secret));
         }
     }

@@ -41,11 +41,11 @@ pub(crate) struct Court {
 impl Court {
     /// A provider that calls every criterion met.
     pub(crate) async fn kind() -> Self {
-        Self::new(Double::start(|_, _| Act::Vote("MET")).await).await
+        Self::new(Double::start(|_, _| Act::Vote("MET")).await)
     }
 
     /// An open deal whose milestone has one check and two questions.
-    pub(crate) async fn new(provider: Double) -> Self {
+    pub(crate) fn new(provider: Double) -> Self {
         let mut world = World::new();
         let sheet = sheet(&world);
         world.open(&sheet.terms()).unwrap();
