@@ -1,1 +1,29 @@
-//! Skeleton.
+#![doc = include_str!("../README.md")]
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::float_arithmetic,
+    clippy::indexing_slicing
+)]
+
+pub mod check;
+pub mod digest;
+pub mod json;
+pub mod problem;
+pub mod rule;
+pub mod schema;
+pub mod wire;
+
+mod amount;
+mod error;
+mod sheet;
+mod validate;
+
+pub use amount::{AgentId, Bps, Usdc};
+pub use check::{Check, Expect, Schema};
+pub use digest::{Authorization, TokenDomain};
+pub use error::{Fault, TermsError};
+pub use problem::Problem;
+pub use rule::Rule;
+pub use sheet::{Criterion, Kind, MilestoneSheet, TermSheet, Version};
+pub use validate::limits;

@@ -126,7 +126,7 @@ interface IDealEscrow {
         uint8 milestone;
         uint8 round;
         uint8 standing;
-        uint96 sellerAmount;
+        uint128 sellerAmount;
         bool asCredit;
         uint40 validUntil;
     }
@@ -158,7 +158,7 @@ interface IDealEscrow {
     /// @notice A milestone ended. `toSeller` and `toBuyer` hold principal and bond; they sum to both.
     /// @param ending An `Ending`
     event MilestoneEnded(
-        bytes32 indexed dealId, uint8 indexed milestone, uint8 ending, uint96 toSeller, uint96 toBuyer
+        bytes32 indexed dealId, uint8 indexed milestone, uint8 ending, uint128 toSeller, uint128 toBuyer
     );
     /// @notice Money was credited instead of paid: because the terms say so, or the token refused `owner`.
     event Credited(address indexed token, address indexed owner, uint256 amount);
@@ -168,6 +168,9 @@ interface IDealEscrow {
     /// @notice These contracts cannot end a deal that needs this field yet, so they do not open it.
     /// @custom:remedy Set the field to zero or false; see the README's limits.
     error NotSupported(string field);
+    /// @notice The escrow was given an address without code.
+    /// @custom:remedy Deploy jury, registry and token first; the error shows the three addresses.
+    error CodeMissing(address jury, address registry, address token);
     /// @notice A party is missing, or both are the same.
     /// @custom:remedy Name two different wallets.
     error PartiesInvalid(address buyer, address seller);
@@ -234,9 +237,9 @@ interface IDealEscrow {
     /// @notice The seller pinned another deliverable on-chain; this one can only be rejected.
     /// @custom:remedy Judge the pinned deliverable.
     error DeliverableMismatch(bytes32 got, bytes32 needed);
-    /// @notice The ballots decide nothing yet.
-    /// @custom:remedy Collect more of the panel's ballots.
-    error NoVerdict(uint256 counted, uint256 seats);
+    /// @notice The ballots decide nothing yet. `seats` is the mask of those that verified.
+    /// @custom:remedy Collect more of the panel's ballots; a ballot that is not in the mask did not verify.
+    error NoVerdict(uint16 seats);
     /// @notice The signature is not the party's, for exactly this.
     /// @custom:remedy Sign the digest with the party's key or wallet, in this contract's domain on this chain.
     error SignatureInvalid(address signer, bytes32 digest);
@@ -375,7 +378,7 @@ interface IDealEscrow {
         Terms calldata terms,
         uint8 milestone,
         SlowState[] calldata state,
-        uint96 sellerAmount,
+        uint128 sellerAmount,
         bool asCredit,
         Consent calldata buyer,
         Consent calldata seller

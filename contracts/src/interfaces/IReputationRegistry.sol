@@ -68,11 +68,11 @@ interface IReputationRegistry {
     function standing(address recorder, address wallet, Role role) external view returns (Standing memory);
 
     /// @notice The score now, with both weights decayed to now: always show the three together.
-    /// @return score 0 to 1000; a stranger has 0
+    /// @return points 0 to 1000; a stranger has 0
     /// @return good S now, 16 fractional bits
     /// @return bad F now, 16 fractional bits
     function score(address recorder, address wallet, Role role)
         external
         view
-        returns (uint256 score, uint256 good, uint256 bad);
+        returns (uint256 points, uint256 good, uint256 bad);
 }

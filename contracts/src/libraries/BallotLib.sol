@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {IJury} from "../interfaces/IJury.sol";
+
+/// @title Cases and packed ballots
+/// @notice Layout: two bytes of seat mask, then for each of its seats, ascending, met 2, failed 2, reason 1,
+/// transcript 32, r 32, and s with the parity in its top bit 32. A mask cannot name a seat twice or out of order.
+library BallotLib {
+    bytes32 internal constant CASE_TYPEHASH = keccak256(
+        "Case(uint256 chainId,address jury,address consumer,bytes32 dealId,uint8 milestone,uint8 round,bytes32 deliverable)"
+    );
+    bytes32 internal constant BALLOT_TYPEHASH =
+        keccak256("Ballot(bytes32 caseId,uint16 met,uint16 failed,uint8 reason,bytes32 transcript)");
+    /// @dev Half of secp256k1's order: a larger s is another signature for the same ballot.
+    uint256 internal constant HALF_ORDER =
+        0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
+    uint256 internal constant BALLOT_BYTES = 101;
+
+    /// @notice The id of a case on this chain: the EIP-712 struct hash.
+    function caseId(
+        address jury,
+        address consumer,
+        bytes32 dealId,
+        uint8 milestone,
+        uint8 round,
+        bytes32 deliverable
+    ) internal view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                CASE_TYPEHASH, block.chainid, jury, consumer, dealId, milestone, round, deliverable
+            )
+        );
+    }
+
+    /// @notice The mask that the packed ballots begin with, once their length agrees with it.
+    function seatMask(bytes calldata ballots, uint256 seats) internal pure returns (uint256 mask) {
+        if (ballots.length < 2) revert IJury.BallotsMalformed(ballots.length, 2);
+        mask = uint16(bytes2(ballots));
+        uint256 count;
+        unchecked {
+            for (uint256 m = mask; m != 0; m &= m - 1) ++count;
+        }
+        uint256 needed = 2 + count * BALLOT_BYTES;
+        if (ballots.length != needed || mask >> seats != 0) {
+            revert IJury.BallotsMalformed(ballots.length, needed);
+        }
+    }
+
+    /// @notice Verifies each ballot against its seat's key; a bad one is skipped, as if it had not been handed in.
+    /// @return votes Per verified ballot, `met` in the low and `failed` in the high 16 bits
+    /// @return counted Seats whose ballot verified
+    /// @return voted Those of them that answered something
+    function verify(
+        bytes calldata ballots,
+        uint256 mask,
+        bytes32 id,
+        bytes32 domainSeparator,
+        bytes memory code,
+        uint256 start
+    ) internal view returns (uint256[] memory votes, uint16 counted, uint16 voted) {
+        bytes32 typehash = BALLOT_TYPEHASH;
+        assembly ("memory-safe") {
+            votes := mload(0x40)
+            let next := add(votes, 0x20)
+            // Room for 15 votes; then the ballot's struct, and the digest's preimage behind it.
+            let b := add(next, 0x1e0)
+            let d := add(b, 0xc0)
+            mstore(b, typehash)
+            mstore(add(b, 0x20), id)
+            mstore(d, hex"1901")
+            mstore(add(d, 0x02), domainSeparator)
+            let offset := add(ballots.offset, 2)
+            let key := add(add(code, 0x20), start)
+
+            for { let seat := 0 } shr(seat, mask) {
+                seat := add(seat, 1)
+                key := add(key, 20)
+            } {
+                if and(shr(seat, mask), 1) {
+                    let word := calldataload(offset)
+                    let met := shr(240, word)
+                    let failed := and(shr(224, word), 0xffff)
+                    mstore(add(b, 0x40), met)
+                    mstore(add(b, 0x60), failed)
+                    mstore(add(b, 0x80), and(shr(216, word), 0xff))
+                    mstore(add(b, 0xa0), calldataload(add(offset, 5)))
+                    mstore(add(d, 0x22), keccak256(b, 0xc0))
+                    let vs := calldataload(add(offset, 69))
+                    let s := and(vs, shr(1, not(0)))
+                    // ecrecover(digest, v, r, s); the input overwrites what follows the digest's preimage.
+                    let e := add(d, 0x60)
+                    mstore(e, keccak256(d, 0x42))
+                    mstore(add(e, 0x20), add(27, shr(255, vs)))
+                    mstore(add(e, 0x40), calldataload(add(offset, 37)))
+                    mstore(add(e, 0x60), s)
+                    mstore(0x00, 0)
+                    let ok := staticcall(gas(), 1, e, 0x80, 0x00, 0x20)
+                    ok := and(ok, eq(mload(0x00), shr(96, mload(key))))
+                    ok := and(ok, eq(returndatasize(), 0x20))
+                    ok := and(ok, iszero(or(gt(s, HALF_ORDER), and(met, failed))))
+                    if ok {
+                        mstore(next, or(met, shl(16, failed)))
+                        next := add(next, 0x20)
+                        counted := or(counted, shl(seat, 1))
+                        if or(met, failed) { voted := or(voted, shl(seat, 1)) }
+                    }
+                    offset := add(offset, 101)
+                }
+            }
+            mstore(votes, shr(5, sub(next, add(votes, 0x20))))
+            mstore(0x40, next)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The contracts under test: their committed bytecode, deployed the way `surety deploy` does it, and
+//! the EIP-712 domains that follow from their addresses.
+
+use alloy::primitives::{Address, B256, Bytes, TxKind, address, bytes};
+use alloy::sol_types::{Eip712Domain, SolCall, SolValue, eip712_domain};
+use revm::context::TxEnv;
+use surety_bindings::escrow::DealEscrow;
+use surety_bindings::jury::Jury;
+use surety_bindings::registry::ReputationRegistry;
+
+use crate::actors;
+use crate::contracts::token::Token;
+use crate::evm::Evm;
+
+/// The canonical CREATE2 factory that every deployment goes through.
+pub const CREATE2_FACTORY: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
+
+/// The factory's code, as it stands on every chain.
+pub const CREATE2_FACTORY_CODE: Bytes = bytes!(
+    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0"
+    "3601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
+);
+
+/// The token's interface, as far as tests and services need it: FiatTokenV2_2's.
+pub mod token {
+    alloy::sol! {
+        #[sol(rpc, all_derives)]
+        interface Token {
+            event Transfer(address indexed from, address indexed to, uint256 value);
+            function name() external view returns (string);
+            function version() external view returns (string);
+            function balanceOf(address account) external view returns (uint256);
+            function transfer(address to, uint256 amount) external returns (bool);
+            function approve(address spender, uint256 amount) external returns (bool);
+            function mint(address to, uint256 amount) external returns (bool);
+            function blacklist(address account) external;
+            function unBlacklist(address account) external;
+            function pause() external;
+            function unpause() external;
+        }
+        struct ReceiveWithAuthorization {
+            address from;
+            address to;
+            uint256 value;
+            uint256 validAfter;
+            uint256 validBefore;
+            bytes32 nonce;
+        }
+    }
+}
+
+/// Where everything is deployed on a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contracts {
+    /// The chain's id.
+    pub chain_id: u64,
+    /// TestUSDC.
+    pub token: Address,
+    /// `Jury`.
+    pub jury: Address,
+    /// `ReputationRegistry`.
+    pub registry: Address,
+    /// `DealEscrow`.
+    pub escrow: Address,
+    /// The token's EIP-712 domain.
+    pub token_domain: Eip712Domain,
+}
+
+impl Contracts {
+    /// The domain of everything that parties sign for the escrow.
+    pub fn escrow_domain(&self) -> Eip712Domain {
+        eip712_domain! {
+            name: "Surety",
+            version: "1",
+            chain_id: self.chain_id,
+            verifying_contract: self.escrow,
+        }
+    }
+
+    /// The domain of everything that jurors sign.
+    pub fn jury_domain(&self) -> Eip712Domain {
+        eip712_domain! {
+            name: "Surety Jury",
+            version: "1",
+            chain_id: self.chain_id,
+            verifying_contract: self.jury,
+        }
+    }
+}
+
+/// Deploys everything into an empty chain, each contract through the CREATE2 factory with salt zero,
+/// as `surety deploy` does.
+pub fn deploy(evm: &mut Evm) -> Contracts {
+    evm.state_mut().set_code(CREATE2_FACTORY, CREATE2_FACTORY_CODE);
+    let token = create(evm, &test_usdc(), &[]);
+    let jury = create(evm, &Jury::BYTECODE, &token.abi_encode());
+    let registry = create(evm, &ReputationRegistry::BYTECODE, &[]);
+    let escrow = create(evm, &DealEscrow::BYTECODE, &(jury, registry, token).abi_encode());
+    let token_domain = eip712_domain! {
+        name: view(evm, token, &Token::nameCall {}),
+        version: view(evm, token, &Token::versionCall {}),
+        chain_id: evm.chain_id(),
+        verifying_contract: token,
+    };
+    Contracts { chain_id: evm.chain_id(), token, jury, registry, escrow, token_domain }
+}
+
+/// TestUSDC's creation code.
+fn test_usdc() -> Bytes {
+    Bytes::new()
+}
+
+fn create(evm: &mut Evm, code: &Bytes, arguments: &[u8]) -> Address {
+    let init = [code, arguments].concat();
+    let address = CREATE2_FACTORY.create2_from_code(B256::ZERO, &init);
+    let deployer = actors::deployer().address();
+    let tx = TxEnv {
+        caller: deployer,
+        kind: TxKind::Call(CREATE2_FACTORY),
+        data: [B256::ZERO.as_slice(), &init].concat().into(),
+        gas_limit: 1 << 24,
+        nonce: evm.state().nonce(deployer),
+        chain_id: Some(evm.chain_id()),
+        ..TxEnv::default()
+    };
+    let (result, _) = evm.transact(tx).expect("a valid transaction");
+    assert!(result.is_success(), "deployment failed: {result:?}");
+    address
+}
+
+fn view<C: SolCall>(evm: &Evm, to: Address, call: &C) -> C::Return {
+    let tx = TxEnv {
+        kind: TxKind::Call(to),
+        data: call.abi_encode().into(),
+        gas_limit: 1 << 24,
+        ..TxEnv::default()
+    };
+    let output = evm.call(tx).expect("a valid call").into_output().expect("an output");
+    C::abi_decode_returns(&output).expect("the output fits the ABI")
+}

@@ -1,0 +1,260 @@
+//! An EVM with its whole state in memory: what [`World`](crate::World) and
+//! [`Node`](crate::Node) execute on.
+//!
+//! Every commit returns an [`Undo`], so a chain can answer for older blocks and reorganise without
+//! keeping a copy of the state per block.
+
+use std::convert::Infallible;
+
+use alloy::primitives::map::{AddressMap, B256Map, HashMap};
+use alloy::primitives::{Address, B256, Bytes, U256};
+use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction, ResultAndState};
+use revm::context::{BlockEnv, CfgEnv, Context, TxEnv};
+use revm::database_interface::WrapDatabaseRef;
+use revm::handler::MainnetContext;
+use revm::primitives::hardfork::SpecId;
+use revm::state::{AccountInfo, Bytecode, EvmState};
+use revm::{DatabaseRef, ExecuteEvm, MainBuilder};
+
+/// The rules that contracts are built for and that Base runs.
+pub const SPEC: SpecId = SpecId::OSAKA;
+
+/// An account with its storage; slots that are zero are absent.
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    info: AccountInfo,
+    storage: HashMap<U256, U256>,
+}
+
+/// All accounts, and the hashes of the blocks so far.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    accounts: AddressMap<Entry>,
+    codes: B256Map<Bytecode>,
+    block_hashes: HashMap<u64, B256>,
+}
+
+/// What one commit replaced; [`State::undo`] puts it back.
+#[derive(Clone, Debug, Default)]
+pub struct Undo {
+    accounts: Vec<(Address, Before)>,
+}
+
+#[derive(Clone, Debug)]
+enum Before {
+    /// The account as it was, or that there was none.
+    Whole(Option<Entry>),
+    /// The account's own fields and the slots that changed.
+    Changed(AccountInfo, Vec<(U256, U256)>),
+}
+
+impl State {
+    /// An account's balance in wei.
+    pub fn balance(&self, address: Address) -> U256 {
+        self.accounts.get(&address).map_or(U256::ZERO, |entry| entry.info.balance)
+    }
+
+    /// How many transactions an account sent.
+    pub fn nonce(&self, address: Address) -> u64 {
+        self.accounts.get(&address).map_or(0, |entry| entry.info.nonce)
+    }
+
+    /// An account's code; empty when it has none.
+    pub fn code(&self, address: Address) -> Bytes {
+        let code = self.accounts.get(&address).and_then(|entry| entry.info.code.as_ref());
+        code.map(Bytecode::original_bytes).unwrap_or_default()
+    }
+
+    /// One storage slot.
+    pub fn storage(&self, address: Address, slot: U256) -> U256 {
+        let entry = self.accounts.get(&address);
+        entry.and_then(|entry| entry.storage.get(&slot)).copied().unwrap_or_default()
+    }
+
+    /// Sets an account's balance.
+    pub fn set_balance(&mut self, address: Address, wei: U256) -> Undo {
+        self.change(address, |info| info.balance = wei)
+    }
+
+    /// Puts code at an address.
+    pub fn set_code(&mut self, address: Address, code: Bytes) -> Undo {
+        let code = Bytecode::new_raw(code);
+        self.codes.insert(code.hash_slow(), code.clone());
+        self.change(address, |info| {
+            info.set_code(code);
+        })
+    }
+
+    /// Remembers a block's hash for the `BLOCKHASH` instruction.
+    pub fn set_block_hash(&mut self, number: u64, hash: B256) {
+        self.block_hashes.insert(number, hash);
+    }
+
+    fn change(&mut self, address: Address, edit: impl FnOnce(&mut AccountInfo)) -> Undo {
+        let before = self.accounts.get(&address).cloned();
+        edit(&mut self.accounts.entry(address).or_default().info);
+        Undo { accounts: vec![(address, Before::Whole(before))] }
+    }
+
+    fn commit(&mut self, changes: EvmState) -> Undo {
+        let mut undo = Undo::default();
+        for (address, account) in changes {
+            if !account.is_touched() {
+                continue;
+            }
+            if account.is_selfdestructed() || account.is_empty() {
+                let before = self.accounts.remove(&address);
+                undo.accounts.push((address, Before::Whole(before)));
+                continue;
+            }
+            let known = self.accounts.contains_key(&address);
+            let entry = self.accounts.entry(address).or_default();
+            let mut slots = Vec::new();
+            for (slot, value) in account.storage.into_iter().filter(|(_, slot)| slot.is_changed()) {
+                slots.push((slot, set_slot(&mut entry.storage, slot, value.present_value)));
+            }
+            if let Some(code) = &account.info.code
+                && !code.is_empty()
+            {
+                self.codes.entry(account.info.code_hash).or_insert_with(|| code.clone());
+            }
+            let info = std::mem::replace(&mut entry.info, account.info);
+            let before = if known { Before::Changed(info, slots) } else { Before::Whole(None) };
+            undo.accounts.push((address, before));
+        }
+        undo
+    }
+
+    /// Takes one commit back. Commits must be undone newest first.
+    pub fn undo(&mut self, undo: Undo) {
+        for (address, before) in undo.accounts.into_iter().rev() {
+            match before {
+                Before::Whole(None) => {
+                    self.accounts.remove(&address);
+                }
+                Before::Whole(Some(entry)) => {
+                    self.accounts.insert(address, entry);
+                }
+                Before::Changed(info, slots) => {
+                    let entry = self.accounts.entry(address).or_default();
+                    entry.info = info;
+                    for (slot, value) in slots {
+                        set_slot(&mut entry.storage, slot, value);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn set_slot(storage: &mut HashMap<U256, U256>, slot: U256, value: U256) -> U256 {
+    let before = if value.is_zero() { storage.remove(&slot) } else { storage.insert(slot, value) };
+    before.unwrap_or_default()
+}
+
+impl DatabaseRef for State {
+    type Error = Infallible;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, Infallible> {
+        Ok(self.accounts.get(&address).map(|entry| entry.info.clone()))
+    }
+
+    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, Infallible> {
+        Ok(self.codes.get(&code_hash).cloned().unwrap_or_default())
+    }
+
+    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, Infallible> {
+        Ok(self.storage(address, slot))
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, Infallible> {
+        Ok(self.block_hashes.get(&number).copied().unwrap_or_default())
+    }
+}
+
+/// The interpreter's rules, the state and the block that transactions execute in.
+#[derive(Clone, Debug)]
+pub struct Evm {
+    chain_id: u64,
+    state: State,
+    block: BlockEnv,
+}
+
+impl Evm {
+    /// An EVM over `state`, with the rules of [`SPEC`].
+    pub fn new(chain_id: u64, state: State) -> Self {
+        let block = BlockEnv { prevrandao: Some(B256::ZERO), ..BlockEnv::default() };
+        Self { chain_id, state, block }
+    }
+
+    /// The chain's id.
+    pub fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
+    /// The state as of the last commit.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The state, to be changed outside any transaction.
+    pub fn state_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+
+    /// The block that transactions execute in.
+    pub fn block(&self) -> &BlockEnv {
+        &self.block
+    }
+
+    /// The block that transactions execute in, to be changed.
+    pub fn block_mut(&mut self) -> &mut BlockEnv {
+        &mut self.block
+    }
+
+    /// Executes a transaction and keeps what it did.
+    pub fn transact(&mut self, tx: TxEnv) -> Result<(ExecutionResult, Undo), InvalidTransaction> {
+        let cfg = self.rules();
+        let block = self.block.clone();
+        let outcome = execute(&self.state, cfg, block, tx)?;
+        Ok((outcome.result, self.state.commit(outcome.state)))
+    }
+
+    /// Executes a message as `eth_call` does and forgets what it did: any caller, any nonce, no cap
+    /// on the transaction's gas and, at gas price zero, no base fee.
+    pub fn call(&self, mut tx: TxEnv) -> Result<ExecutionResult, InvalidTransaction> {
+        let mut cfg = self.rules();
+        cfg.disable_nonce_check = true;
+        cfg.disable_eip3607 = true;
+        cfg.tx_gas_limit_cap = Some(u64::MAX);
+        let mut block = self.block.clone();
+        if tx.gas_price == 0 {
+            block.basefee = 0;
+        }
+        tx.chain_id = None;
+        Ok(execute(&self.state, cfg, block, tx)?.result)
+    }
+
+    fn rules(&self) -> CfgEnv {
+        let mut cfg = CfgEnv::new_with_spec(SPEC);
+        cfg.set_spec_and_mainnet_gas_params(SPEC);
+        cfg.chain_id = self.chain_id;
+        cfg
+    }
+}
+
+fn execute(
+    state: &State,
+    cfg: CfgEnv,
+    block: BlockEnv,
+    tx: TxEnv,
+) -> Result<ResultAndState, InvalidTransaction> {
+    let mut context: MainnetContext<WrapDatabaseRef<&State>> =
+        Context::new(WrapDatabaseRef(state), SPEC);
+    context.cfg = cfg;
+    context.block = block;
+    context.build_mainnet().transact(tx).map_err(|error| match error {
+        EVMError::Transaction(error) => error,
+        other => InvalidTransaction::Str(other.to_string().into()),
+    })
+}
