@@ -1,1 +1,33 @@
-//! Skeleton.
+#![doc = include_str!("../README.md")]
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::float_arithmetic,
+    clippy::indexing_slicing
+)]
+
+pub mod ballot;
+pub mod check;
+pub mod dialect;
+pub mod opinion;
+pub mod prompt;
+pub mod tally;
+pub mod transcript;
+pub mod view;
+pub mod vote;
+pub mod wire;
+
+mod error;
+mod source;
+
+pub use ballot::{CompactSignature, Reason, SignedBallot};
+pub use check::CheckResult;
+pub use dialect::{Dialect, Model, ProviderFault, WireAnswer, WireRequest, WireResponse};
+pub use error::JuryError;
+pub use opinion::{Finding, Opinion};
+pub use prompt::{Nonce, Prompt, Question};
+pub use source::Source;
+pub use tally::{Outcome, Tally, quorum};
+pub use transcript::{Entry, Transcript};
+pub use view::{Unreadable, View};
+pub use vote::{Answer, Vote, VoteFault};

@@ -1,0 +1,267 @@
+//! What an operator configures, and the secrets that the configuration only points to.
+//!
+//! A configuration is public: it can be printed and compared. Keys stand in files and environment
+//! variables; this is the only file of the crate that reads either.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use alloy::{eips::BlockNumberOrTag, primitives::Address, signers::local::PrivateKeySigner};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use url::Url;
+
+use crate::JurorError;
+
+/// How to run one juror.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The chain's JSON-RPC endpoint.
+    pub chain_rpc: String,
+    /// The chain that this juror serves; another answer from the endpoint stops the start.
+    pub chain_id: u64,
+    /// The `Jury` contract that this juror is registered in.
+    pub jury: Address,
+    /// The contracts whose cases this juror ballots.
+    pub consumers: Vec<Address>,
+    /// Which block's facts count as settled enough to spend money on.
+    #[serde(default)]
+    pub block_tag: BlockTag,
+    /// The socket to listen on, such as `127.0.0.1:7301`; port 0 takes a free one.
+    pub listen: String,
+    /// The folder for the database, the deliverables and the transcripts.
+    pub store: PathBuf,
+    /// A file with the juror's private key: 32 bytes as 0x-hex, one line, readable by nobody else.
+    pub key_file: PathBuf,
+    /// How often the chain's head is read.
+    #[serde(default = "Config::default_poll_ms")]
+    pub poll_ms: u64,
+    /// Who answers the criteria that no check can.
+    pub provider: ProviderConfig,
+    /// How a deliverable is fetched from the delivery's URI.
+    #[serde(default)]
+    pub fetch: FetchConfig,
+    /// How much this juror takes on at once.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// The block whose state counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BlockTag {
+    /// The newest block: for a local chain.
+    Latest,
+    /// A block that only a fault of the base layer could take back.
+    #[default]
+    Safe,
+    /// A block that nothing takes back.
+    Finalized,
+}
+
+/// One LLM provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// The wire format it speaks.
+    pub dialect: String,
+    /// Where it answers; the dialect's path is appended.
+    pub base_url: Url,
+    /// The model to ask.
+    pub model: String,
+    /// The environment variable that holds the API key, when it needs one.
+    #[serde(default)]
+    pub api_key_env: Option<String>,
+    /// How long one answer may take.
+    #[serde(default = "ProviderConfig::default_timeout_secs")]
+    pub timeout_secs: u64,
+    /// How long one answer may get.
+    #[serde(default = "ProviderConfig::default_max_output_tokens")]
+    pub max_output_tokens: u32,
+}
+
+/// Limits on fetching a deliverable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FetchConfig {
+    /// Whether addresses of private networks may be asked: only on a local chain.
+    pub allow_private_hosts: bool,
+    /// The largest deliverable this juror reads, pushed or fetched.
+    pub deliverable_max_bytes: usize,
+    /// How long one fetch may take.
+    pub timeout_secs: u64,
+}
+
+/// How much a juror takes on at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Cases that are open at the same time, waiting for their deliverable included.
+    pub open_cases: usize,
+    /// Cases that are judged at the same time.
+    pub judging: usize,
+    /// Criteria of one case that are asked at the same time.
+    pub questions: usize,
+    /// HTTP requests that are served at the same time.
+    pub requests: usize,
+}
+
+/// What must never be printed, compared or stored.
+pub(crate) struct Secrets {
+    /// The juror's key.
+    pub(crate) signer: PrivateKeySigner,
+    /// The provider's key, if it needs one.
+    pub(crate) api_key: Option<SecretString>,
+}
+
+impl Config {
+    /// Reads a configuration file.
+    pub fn load(path: &Path) -> Result<Self, JurorError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|err| invalid(path.display(), format!("cannot be read ({})", err.kind())))?;
+        text.parse()
+    }
+
+    /// Reads the secrets that the configuration points to.
+    pub(crate) fn secrets(&self) -> Result<Secrets, JurorError> {
+        let signer = read_key(&self.key_file)?;
+        let api_key = self.provider.api_key_env.as_deref().map(read_env).transpose()?;
+        Ok(Secrets { signer, api_key })
+    }
+
+    const fn default_poll_ms() -> u64 {
+        1_000
+    }
+
+    /// What the types cannot say.
+    fn check(&self) -> Result<(), JurorError> {
+        let provider = &self.provider;
+        let web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.host().is_some();
+        let rpc = Url::parse(&self.chain_rpc).ok().filter(|url| web(url));
+        let rules = [
+            (rpc.is_some(), "chain_rpc", "must be an http or https URL"),
+            (!self.consumers.is_empty(), "consumers", "must name at least one escrow"),
+            (self.poll_ms > 0, "poll_ms", "must be at least 1"),
+            (web(&provider.base_url), "provider.base_url", "must be an http or https URL"),
+            (!provider.model.is_empty(), "provider.model", "must not be empty"),
+            (provider.timeout_secs > 0, "provider.timeout_secs", "must be at least 1"),
+            (provider.max_output_tokens > 0, "provider.max_output_tokens", "must be at least 1"),
+            (self.fetch.timeout_secs > 0, "fetch.timeout_secs", "must be at least 1"),
+            (
+                self.fetch.deliverable_max_bytes > 0,
+                "fetch.deliverable_max_bytes",
+                "must be at least 1",
+            ),
+            (self.limits.open_cases > 0, "limits.open_cases", "must be at least 1"),
+            (self.limits.judging > 0, "limits.judging", "must be at least 1"),
+            (self.limits.questions > 0, "limits.questions", "must be at least 1"),
+            (self.limits.requests > 0, "limits.requests", "must be at least 1"),
+        ];
+        match rules.into_iter().find(|(holds, ..)| !holds) {
+            Some((_, field, rule)) => Err(invalid(field, rule)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Config {
+    type Err = JurorError;
+
+    fn from_str(text: &str) -> Result<Self, JurorError> {
+        let config: Self = toml::from_str(text).map_err(|err| {
+            let line = err.span().map_or(1, |span| {
+                text.get(..span.start).map_or(1, |head| head.matches('\n').count() + 1)
+            });
+            invalid(format_args!("line {line}"), err.message().replace('\n', " "))
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+}
+
+impl From<BlockTag> for BlockNumberOrTag {
+    fn from(tag: BlockTag) -> Self {
+        match tag {
+            BlockTag::Latest => Self::Latest,
+            BlockTag::Safe => Self::Safe,
+            BlockTag::Finalized => Self::Finalized,
+        }
+    }
+}
+
+impl ProviderConfig {
+    const fn default_timeout_secs() -> u64 {
+        60
+    }
+
+    const fn default_max_output_tokens() -> u32 {
+        2_048
+    }
+}
+
+impl Default for FetchConfig {
+    fn default() -> Self {
+        Self { allow_private_hosts: false, deliverable_max_bytes: 1 << 20, timeout_secs: 20 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { open_cases: 256, judging: 8, questions: 4, requests: 256 }
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").field("juror", &self.signer.address()).finish_non_exhaustive()
+    }
+}
+
+/// Reads a private key, and refuses a file that others may read.
+fn read_key(path: &Path) -> Result<PrivateKeySigner, JurorError> {
+    let place = path.display();
+    let wrong = |rule: &str| invalid(format_args!("key_file {place}"), rule);
+    let meta =
+        std::fs::metadata(path).map_err(|err| wrong(&format!("cannot be read ({})", err.kind())))?;
+    if !meta.is_file() {
+        return Err(wrong("is not a file"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = meta.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(wrong(&format!("is open to others (mode {mode:03o}): chmod 600")));
+        }
+    }
+    let text = zeroize::Zeroizing::new(
+        std::fs::read_to_string(path)
+            .map_err(|err| wrong(&format!("cannot be read ({})", err.kind())))?,
+    );
+    // The parser's own error would quote the key.
+    let hex = text.trim_end_matches(['\r', '\n']).strip_prefix("0x");
+    hex.filter(|hex| hex.len() == 64)
+        .and_then(|hex| PrivateKeySigner::from_str(hex).ok())
+        .ok_or_else(|| wrong("must hold a private key: 0x and 64 hex digits in one line"))
+}
+
+/// Reads a secret from the environment.
+#[expect(clippy::disallowed_methods, reason = "config.rs is where the environment is read")]
+fn read_env(name: &str) -> Result<SecretString, JurorError> {
+    match std::env::var(name) {
+        Ok(value) if !value.trim().is_empty() => Ok(SecretString::from(value)),
+        Ok(_) | Err(_) => Err(invalid(
+            "provider.api_key_env",
+            format_args!("names the environment variable {name}, which is not set"),
+        )),
+    }
+}
+
+fn invalid(field: impl fmt::Display, rule: impl fmt::Display) -> JurorError {
+    JurorError::Config { field: field.to_string(), rule: rule.to_string() }
+}

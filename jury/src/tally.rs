@@ -1,0 +1,548 @@
+//! The pure count of ballots: what `Jury.judge` computes on the chain, computed here first.
+//!
+//! Two things make it safe to hand in any ballots one happens to hold. Quorum counts seats and not
+//! replies, so a seat that refuses or is silenced never makes a verdict easier. And a verdict is
+//! the same for every superset of its ballots: adding ballots can only turn "none yet" into a
+//! verdict, never one verdict into another.
+
+use alloy::primitives::U256;
+use serde::{Deserialize, Serialize};
+use surety_bindings::jury as sol;
+use surety_terms::rule::MAX_CRITERIA;
+
+/// Full weight in basis points.
+const WHOLE_BPS: u32 = 10_000;
+/// A panel's largest size: a seat mask has 16 bits and the contract stops at 15.
+pub const MAX_SEATS: usize = 15;
+
+/// How many equal answers decide in a panel of `seats`: 5 -> 4, 7 -> 5, 9 -> 7.
+#[expect(clippy::arithmetic_side_effects, reason = "saturating, and the divisor is a literal")]
+pub const fn quorum(seats: usize) -> usize {
+    (seats.saturating_mul(2) / 3).saturating_add(1)
+}
+
+/// What a tally says; `IJury.Outcome` in the same order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Outcome {
+    /// The ballots do not decide yet; more of them may.
+    #[default]
+    NoVerdict = 0,
+    /// The deliverable meets the terms.
+    Accepted = 1,
+    /// It does not.
+    Rejected = 2,
+    /// The panel does not agree, and no missing ballot could change that.
+    Undetermined = 3,
+}
+
+impl Outcome {
+    /// Whether this is a verdict.
+    pub const fn is_verdict(self) -> bool {
+        !matches!(self, Self::NoVerdict)
+    }
+
+    /// Reads the contract's number.
+    pub const fn from_u8(outcome: u8) -> Option<Self> {
+        match outcome {
+            0 => Some(Self::NoVerdict),
+            1 => Some(Self::Accepted),
+            2 => Some(Self::Rejected),
+            3 => Some(Self::Undetermined),
+            _ => None,
+        }
+    }
+}
+
+/// The count of one case's ballots; `IJury.Tally` in the same order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tally {
+    /// The verdict, if there is one.
+    pub outcome: Outcome,
+    /// Weight of the criteria that are met, in basis points.
+    pub met_bps: u16,
+    /// Bit i: a ballot of seat i was counted.
+    pub seats: u16,
+    /// Bit i: seat i was counted and answered at least one criterion.
+    pub voted: u16,
+    /// Criteria that a quorum calls met.
+    pub met: u16,
+    /// Criteria that a quorum calls failed.
+    pub failed: u16,
+}
+
+impl Tally {
+    /// Reads the contract's struct; `None` for an outcome that the interface does not know.
+    pub fn from_sol(tally: &sol::Tally) -> Option<Self> {
+        Some(Self {
+            outcome: Outcome::from_u8(tally.outcome)?,
+            met_bps: tally.metBps,
+            seats: tally.seats,
+            voted: tally.voted,
+            met: tally.met,
+            failed: tally.failed,
+        })
+    }
+}
+
+/// One seat's counted answers: `(seat, met, failed)`.
+pub type Answers = (u8, u16, u16);
+
+/// Counts `ballots` of a panel of `seats` under the milestone's rule word.
+///
+/// Hand in verified ballots only. Like the contract, it skips what is no ballot: a seat outside the
+/// panel, a second ballot of a seat, masks that overlap. Masks may have bits beyond the criteria;
+/// they are counted like the others and weigh nothing.
+pub fn tally(rule: U256, seats: usize, ballots: &[Answers]) -> Tally {
+    let rule = Word::of(rule);
+    let counted = Counted::of(seats.min(MAX_SEATS), ballots);
+    let mut tally = Tally { seats: counted.seats, voted: counted.voted, ..Tally::default() };
+    if usize::try_from(counted.seats.count_ones()).is_ok_and(|count| count >= counted.quorum) {
+        tally.met = counted.at_least(&counted.met, 0);
+        tally.failed = counted.at_least(&counted.failed, 0);
+        // Only a word that no escrow opens has weights beyond a uint16; the contract cuts them.
+        tally.met_bps = u16::try_from(rule.weight(tally.met) & 0xffff).unwrap_or(0);
+        tally.outcome = counted.outcome(&rule, tally.met, tally.failed);
+    }
+    tally
+}
+
+/// The rule word, read without judging it: a malformed word counts as it does in the contract.
+struct Word {
+    weights: [u16; MAX_CRITERIA],
+    mandatory: u16,
+    pass_bps: u32,
+    pro_rata: bool,
+}
+
+impl Word {
+    fn of(word: U256) -> Self {
+        let bits = |at: usize, mask: u16| -> u16 {
+            let low: U256 = word.wrapping_shr(at) & U256::from(mask);
+            low.saturating_to()
+        };
+        let mut weights = [0; MAX_CRITERIA];
+        for (index, weight) in weights.iter_mut().enumerate() {
+            *weight = bits(index.saturating_mul(14), 0x3fff);
+        }
+        Self {
+            weights,
+            mandatory: bits(224, u16::MAX),
+            pass_bps: u32::from(bits(240, 0x3fff)),
+            pro_rata: word.bit(254),
+        }
+    }
+
+    /// The criteria that have a weight.
+    fn criteria(&self) -> u16 {
+        mask_of(self.weights.iter().map(|weight| *weight > 0))
+    }
+
+    /// The summed weight of the criteria in `mask`.
+    fn weight(&self, mask: u16) -> u32 {
+        let chosen = self.weights.iter().zip(bits_of(mask)).filter(|(_, chosen)| *chosen);
+        chosen.fold(0, |sum, (weight, _)| sum.saturating_add(u32::from(*weight)))
+    }
+
+    fn rejects(&self, failed: u16) -> bool {
+        self.mandatory & failed != 0
+            || self.weight(failed).saturating_add(self.pass_bps) > WHOLE_BPS
+    }
+
+    fn accepts(&self, met: u16) -> bool {
+        self.mandatory & !met == 0 && self.weight(met) >= self.pass_bps
+    }
+}
+
+/// The ballots that count, added up per criterion.
+struct Counted {
+    seats: u16,
+    voted: u16,
+    met: [usize; MAX_CRITERIA],
+    failed: [usize; MAX_CRITERIA],
+    quorum: usize,
+    missing: usize,
+}
+
+impl Counted {
+    fn of(panel: usize, ballots: &[Answers]) -> Self {
+        let mut counted = Self {
+            seats: 0,
+            voted: 0,
+            met: [0; MAX_CRITERIA],
+            failed: [0; MAX_CRITERIA],
+            quorum: quorum(panel),
+            missing: panel,
+        };
+        for &(seat, met, failed) in ballots {
+            let bit = 1_u16.checked_shl(u32::from(seat)).unwrap_or(0);
+            let known = usize::from(seat) < panel && counted.seats & bit == 0;
+            if !known || met & failed != 0 {
+                continue;
+            }
+            counted.seats |= bit;
+            counted.missing = counted.missing.saturating_sub(1);
+            if met | failed != 0 {
+                counted.voted |= bit;
+            }
+            add(&mut counted.met, met);
+            add(&mut counted.failed, failed);
+        }
+        counted
+    }
+
+    /// The criteria whose count reaches quorum with `more` equal answers on top.
+    fn at_least(&self, counts: &[usize; MAX_CRITERIA], more: usize) -> u16 {
+        mask_of(counts.iter().map(|count| count.saturating_add(more) >= self.quorum))
+    }
+
+    /// The verdict, given the criteria that a quorum calls met and failed.
+    fn outcome(&self, rule: &Word, met: u16, failed: u16) -> Outcome {
+        if rule.rejects(failed) {
+            return Outcome::Rejected;
+        }
+        let could_meet = self.at_least(&self.met, self.missing);
+        let could_fail = self.at_least(&self.failed, self.missing);
+        if rule.accepts(met) {
+            // A partial payment depends on every criterion, so none may still change sides.
+            let open = rule.criteria() & !(met | failed) & (could_meet | could_fail);
+            let accepted = !rule.pro_rata || open == 0;
+            return if accepted { Outcome::Accepted } else { Outcome::NoVerdict };
+        }
+        if rule.accepts(could_meet) || rule.rejects(could_fail) {
+            Outcome::NoVerdict
+        } else {
+            Outcome::Undetermined
+        }
+    }
+}
+
+fn add(counts: &mut [usize; MAX_CRITERIA], mask: u16) {
+    for (count, set) in counts.iter_mut().zip(bits_of(mask)) {
+        *count = count.saturating_add(usize::from(set));
+    }
+}
+
+/// Bit i of `mask`, for every i, lowest first.
+fn bits_of(mask: u16) -> impl Iterator<Item = bool> {
+    (0..16_u32).map(move |bit| mask.checked_shr(bit).unwrap_or(0) & 1 == 1)
+}
+
+fn mask_of(bits: impl Iterator<Item = bool>) -> u16 {
+    bits.take(16)
+        .zip(0_u32..)
+        .fold(0, |mask, (set, bit)| mask | u16::from(set).checked_shl(bit).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+    use surety_terms::Rule;
+
+    use super::*;
+
+    /// One ballot on k criteria, as the reference tool writes it: 'M' met, 'F' failed, 'A' neither.
+    type Marks = Vec<char>;
+
+    /// The reference definition, line by line as in the design's `tally_check.py`.
+    fn naive(ballots: &[Marks], n: usize, rule: &Rule) -> Option<(char, u32)> {
+        let (q, k) = (2 * n / 3 + 1, rule.weights.len());
+        let m = n - ballots.len();
+        if ballots.len() < q {
+            return None;
+        }
+        let count = |c: usize, mark| ballots.iter().filter(|ballot| ballot[c] == mark).count();
+        let met: Vec<usize> = (0..k).map(|c| count(c, 'M')).collect();
+        let fail: Vec<usize> = (0..k).map(|c| count(c, 'F')).collect();
+        let mand = |c: usize| rule.mandatory >> c & 1 == 1;
+        let weight = |counts: &[usize]| -> u32 {
+            (0..k).filter(|c| counts[*c] >= q).map(|c| u32::from(rule.weights[c])).sum()
+        };
+        let pass = u32::from(rule.pass_bps);
+        let rej = |f: &[usize]| (0..k).any(|c| mand(c) && f[c] >= q) || 10_000 - weight(f) < pass;
+        let acc = |a: &[usize]| (0..k).all(|c| !mand(c) || a[c] >= q) && weight(a) >= pass;
+        if rej(&fail) {
+            return Some(('R', 0));
+        }
+        let out_of_reach = |c: usize| met[c] + m < q && fail[c] + m < q;
+        let settled = (0..k).all(|c| met[c] >= q || fail[c] >= q || out_of_reach(c));
+        if acc(&met) && (!rule.pro_rata || settled) {
+            return Some(('A', if rule.pro_rata { weight(&met) } else { 10_000 }));
+        }
+        let plus = |counts: &[usize]| -> Vec<usize> { counts.iter().map(|x| x + m).collect() };
+        (!acc(&plus(&met)) && !rej(&plus(&fail))).then_some(('U', 0))
+    }
+
+    /// Our tally in the reference's words.
+    fn ours(ballots: &[Marks], n: usize, rule: &Rule) -> Option<(char, u32)> {
+        let answers: Vec<Answers> = ballots
+            .iter()
+            .zip(0..)
+            .map(|(marks, seat)| (seat, mask(marks, 'M'), mask(marks, 'F')))
+            .collect();
+        let tally = tally(rule.word(), n, &answers);
+        match tally.outcome {
+            Outcome::NoVerdict => None,
+            Outcome::Accepted if rule.pro_rata => Some(('A', u32::from(tally.met_bps))),
+            Outcome::Accepted => Some(('A', 10_000)),
+            Outcome::Rejected => Some(('R', 0)),
+            Outcome::Undetermined => Some(('U', 0)),
+        }
+    }
+
+    fn mask(marks: &Marks, wanted: char) -> u16 {
+        marks.iter().enumerate().map(|(c, mark)| u16::from(*mark == wanted) << c).sum()
+    }
+
+    /// Every ballot on k criteria.
+    fn all_marks(k: usize) -> Vec<Marks> {
+        (0..k).fold(vec![vec![]], |shorter, _| {
+            shorter
+                .iter()
+                .flat_map(|marks| "MFA".chars().map(|mark| [marks.as_slice(), &[mark]].concat()))
+                .collect()
+        })
+    }
+
+    /// Every multiset of at most n of `options`, each as an ascending list of indices.
+    fn multisets(options: usize, n: usize) -> Vec<Vec<usize>> {
+        let mut all = vec![vec![]];
+        let mut last = all.clone();
+        for _ in 0..n {
+            last = last
+                .iter()
+                .flat_map(|set: &Vec<usize>| {
+                    let from = set.last().copied().unwrap_or(0);
+                    (from..options).map(move |next| [set.as_slice(), &[next]].concat())
+                })
+                .collect();
+            all.extend(last.clone());
+        }
+        all
+    }
+
+    /// The rules that the reference tool enumerates for k criteria.
+    fn rules(k: usize) -> Vec<Rule> {
+        let weights: &[&[u16]] = if k == 1 {
+            &[&[10_000]]
+        } else {
+            &[&[5_000, 5_000], &[7_000, 3_000], &[9_000, 1_000]]
+        };
+        let mut rules = vec![];
+        for weights in weights {
+            for mandatory in 0..1_u16 << k {
+                for pass_bps in [1, 5_000, 7_000, 10_000] {
+                    for pro_rata in [false, true] {
+                        let weights = weights.to_vec();
+                        rules.push(Rule { weights, mandatory, pass_bps, pro_rata });
+                    }
+                }
+            }
+        }
+        rules
+    }
+
+    /// Compares with the reference on every set of ballots and checks that one more ballot never
+    /// changes a verdict (hence no superset does). Returns how many full profiles there were.
+    fn enumerate(n: usize, k: usize) -> usize {
+        let options = all_marks(k);
+        let sets = multisets(options.len(), n);
+        let mut profiles = 0;
+        for rule in rules(k) {
+            let mut verdicts = HashMap::new();
+            for set in &sets {
+                let ballots: Vec<Marks> = set.iter().map(|i| options[*i].clone()).collect();
+                let verdict = ours(&ballots, n, &rule);
+                assert_eq!(verdict, naive(&ballots, n, &rule), "{rule:?} {ballots:?}");
+                if set.len() == n {
+                    profiles += 1;
+                    assert!(verdict.is_some(), "a full set decides: {rule:?} {ballots:?}");
+                }
+                verdicts.insert(set, verdict);
+            }
+            for set in sets.iter().filter(|set| set.len() < n) {
+                let Some(verdict) = verdicts[set] else { continue };
+                for one_more in 0..options.len() {
+                    let mut larger = [set.as_slice(), &[one_more]].concat();
+                    larger.sort_unstable();
+                    assert_eq!(verdicts[&larger], Some(verdict), "{rule:?} {set:?} {larger:?}");
+                }
+            }
+        }
+        profiles
+    }
+
+    #[test]
+    fn every_small_panel_counts_as_the_reference_and_no_superset_changes_a_verdict() {
+        let profiles = enumerate(5, 1) + enumerate(5, 2) + enumerate(7, 1);
+        assert_eq!(profiles, 124_464, "as many as the reference tool enumerates");
+    }
+
+    #[test]
+    fn quorum_counts_seats() {
+        let quorums = [(3, 3), (4, 3), (5, 4), (6, 5), (7, 5), (8, 6), (9, 7), (12, 9), (15, 11)];
+        for (seats, needed) in quorums {
+            assert_eq!(quorum(seats), needed, "{seats} seats");
+        }
+    }
+
+    fn halves(pass_bps: u16) -> U256 {
+        Rule { weights: vec![5_000; 2], mandatory: 0, pass_bps, pro_rata: false }.word()
+    }
+
+    #[test]
+    fn the_whole_tally_of_a_decided_case() {
+        let ballots = [(0, 0b11, 0), (1, 0b11, 0), (2, 0b01, 0b10), (4, 0b11, 0), (3, 0, 0)];
+        let wanted = Tally {
+            outcome: Outcome::Accepted,
+            met_bps: 5_000,
+            seats: 0b1_1111,
+            voted: 0b1_0111,
+            // Seat 2 fails criterion 1, so three of five call it met: no quorum.
+            met: 0b01,
+            failed: 0,
+        };
+        assert_eq!(tally(halves(5_000), 5, &ballots), wanted);
+    }
+
+    #[test]
+    fn three_to_two_is_undetermined() {
+        let ballots = [(0, 1, 0), (1, 1, 0), (2, 1, 0), (3, 0, 1), (4, 0, 1)];
+        let rule = Rule { weights: vec![10_000], mandatory: 1, pass_bps: 10_000, pro_rata: false };
+        assert_eq!(tally(rule.word(), 5, &ballots).outcome, Outcome::Undetermined);
+        assert_eq!(tally(rule.word(), 5, &ballots[..3]).outcome, Outcome::NoVerdict);
+    }
+
+    #[test]
+    fn what_is_no_ballot_is_skipped() {
+        let good = [(0, 0b11, 0), (1, 0b11, 0), (2, 0b11, 0)];
+        let wanted = tally(halves(1), 5, &good);
+        assert_eq!(wanted.outcome, Outcome::NoVerdict);
+        for (name, bad) in [
+            ("a seat twice", (2, 0, 0b11)),
+            ("a seat outside the panel", (5, 0b11, 0)),
+            ("a seat outside the mask", (200, 0b11, 0)),
+            ("overlapping masks", (3, 0b11, 0b01)),
+        ] {
+            let ballots = [&good[..], &[bad]].concat();
+            assert_eq!(tally(halves(1), 5, &ballots), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn below_quorum_only_the_seats_are_told() {
+        let wanted = Tally { seats: 0b111, voted: 0b101, ..Tally::default() };
+        assert_eq!(tally(halves(1), 5, &[(0, 3, 0), (1, 0, 0), (2, 0, 3)]), wanted);
+    }
+
+    #[test]
+    fn bits_beyond_the_criteria_weigh_nothing() {
+        let ballots = [(0, 1 << 5, 0), (1, 1 << 5, 0), (2, 1 << 5, 0), (3, 1 << 5, 0)];
+        let wanted = Tally { seats: 0b1111, voted: 0b1111, met: 1 << 5, ..Tally::default() };
+        assert_eq!(tally(halves(1), 5, &ballots), wanted);
+    }
+
+    #[test]
+    fn a_hostile_rule_word_or_panel_size_is_counted_without_panic() {
+        let ballots: Vec<Answers> = (0..=255).map(|seat| (seat, u16::MAX, 0)).collect();
+        for seats in [0, 1, 2, 15, 16, usize::MAX] {
+            for rule in [U256::ZERO, U256::MAX, U256::ONE << 255, U256::ONE << 240] {
+                let counted = tally(rule, seats, &ballots);
+                assert!(counted.seats.count_ones() <= 15);
+            }
+        }
+    }
+
+    #[test]
+    fn outcomes_are_the_contracts_numbers() {
+        for number in 0..4 {
+            let outcome = Outcome::from_u8(number).unwrap();
+            let sol =
+                sol::Tally { outcome: number, metBps: 1, seats: 2, voted: 3, met: 4, failed: 5 };
+            let read = Tally { outcome, met_bps: 1, seats: 2, voted: 3, met: 4, failed: 5 };
+            assert_eq!(Tally::from_sol(&sol), Some(read));
+        }
+        assert_eq!(Outcome::from_u8(4), None);
+    }
+
+    prop_compose! {
+        /// A valid rule of 1 to 16 criteria.
+        fn any_rule()(cuts in prop::collection::btree_set(1_u16..10_000, 0..16))(
+            mandatory in 0..=u16::MAX >> (15 - cuts.len()),
+            pass_bps in prop_oneof![Just(1), Just(5_000), Just(10_000), 1_u16..=10_000],
+            pro_rata in any::<bool>(),
+            cuts in Just(cuts),
+        ) -> Rule {
+            let ends: Vec<u16> = cuts.into_iter().chain([10_000]).collect();
+            let starts = [0].into_iter().chain(ends.iter().copied());
+            let weights = ends.iter().zip(starts).map(|(end, start)| end - start).collect();
+            Rule { weights, mandatory, pass_bps, pro_rata }
+        }
+    }
+
+    prop_compose! {
+        /// A rule, a panel's size, and one ballot per seat, leaning to agreement.
+        fn any_case()(rule in any_rule(), n in 3_usize..=15)(
+            ballots in prop::collection::vec(
+                prop::collection::vec(
+                    prop_oneof![6 => Just('M'), 3 => Just('F'), 1 => Just('A')],
+                    rule.weights.len(),
+                ),
+                n,
+            ),
+            rule in Just(rule),
+        ) -> (Rule, Vec<Marks>) {
+            (rule, ballots)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_panel_counts_as_the_reference((rule, ballots) in any_case(), left_out in 0_usize..6) {
+            let some = &ballots[left_out.min(ballots.len())..];
+            prop_assert_eq!(ours(some, ballots.len(), &rule), naive(some, ballots.len(), &rule));
+        }
+
+        #[test]
+        fn no_superset_changes_a_verdict((rule, ballots) in any_case()) {
+            let n = ballots.len();
+            let mut verdict = None;
+            for count in 0..=n {
+                let now = ours(&ballots[..count], n, &rule);
+                prop_assert!(verdict.is_none() || now == verdict, "{:?} then {:?}", verdict, now);
+                verdict = now;
+            }
+            prop_assert!(verdict.is_some(), "a full set decides");
+        }
+
+        #[test]
+        fn the_order_of_ballots_does_not_matter(
+            (rule, ballots) in any_case(),
+            seed in any::<prop::sample::Index>(),
+        ) {
+            let mut answers: Vec<Answers> = ballots
+                .iter()
+                .zip(0..)
+                .map(|(marks, seat)| (seat, mask(marks, 'M'), mask(marks, 'F')))
+                .collect();
+            let straight = tally(rule.word(), ballots.len(), &answers);
+            answers.rotate_left(seed.index(ballots.len()));
+            prop_assert_eq!(tally(rule.word(), ballots.len(), &answers), straight);
+        }
+
+        #[test]
+        fn no_captured_minority_accepts_what_all_others_fail((rule, ballots) in any_case()) {
+            let n = ballots.len();
+            let captured = n - quorum(n);
+            let k = rule.weights.len();
+            let votes: Vec<Marks> = (0..n)
+                .map(|seat| vec![if seat < captured { 'M' } else { 'F' }; k])
+                .collect();
+            prop_assert_eq!(ours(&votes, n, &rule), Some(('R', 0)));
+        }
+    }
+}

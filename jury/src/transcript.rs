@@ -1,0 +1,236 @@
+//! What a juror asked and got, as lines of canonical JSON under one Merkle root.
+//!
+//! The root is in the signed ballot. It proves what the juror *claims* its provider answered;
+//! providers do not sign, so it proves no more. Leaf: keccak256(0x00 || line), node:
+//! keccak256(0x01 || left || right), in the order of the lines, an odd node moving up unchanged.
+
+use alloy::primitives::{B256, Keccak256};
+use serde::{Deserialize, Serialize};
+use surety_terms::json;
+
+use crate::ballot::Reason;
+use crate::error::JuryError;
+use crate::opinion::Opinion;
+use crate::source::Source;
+use crate::view::Signals;
+
+/// One line of a transcript.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(deny_unknown_fields)]
+pub enum Entry {
+    /// The first line: which case, read how.
+    Case {
+        /// The case.
+        case_id: B256,
+        /// keccak256 of the deliverable's bytes.
+        deliverable: B256,
+        /// The juror's claimed family.
+        family: String,
+        /// Where its opinions come from.
+        source: Source,
+        /// The prompt template's version.
+        template: String,
+        /// The prompt template's digest.
+        template_digest: B256,
+        /// The case nonce that tags each line shown.
+        nonce: String,
+        /// keccak256 of the view that was shown, absent when nothing could be shown.
+        view_digest: Option<B256>,
+        /// What was stripped from it.
+        signals: Option<Signals>,
+    },
+    /// A deterministic check.
+    Check {
+        /// The criterion.
+        criterion_id: String,
+        /// "met", "failed" or "unusable".
+        outcome: String,
+        /// What it found.
+        detail: String,
+    },
+    /// One request to the provider and what came back.
+    Call(Box<Call>),
+    /// The last line: the ballot's content.
+    Opinion {
+        /// Bit i: criterion i is met.
+        met: u16,
+        /// Bit i: criterion i is failed.
+        failed: u16,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl From<Opinion> for Entry {
+    fn from(Opinion { met, failed, reason }: Opinion) -> Self {
+        Self::Opinion { met, failed, reason }
+    }
+}
+
+/// One request to the provider and what came back. Bodies are stored beside it by their digests;
+/// credentials are in neither.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Call {
+    /// The criterion that was asked.
+    pub criterion_id: String,
+    /// From 1.
+    pub attempt: u8,
+    /// The provider's host.
+    pub host: String,
+    /// The model that was asked for.
+    pub model_requested: String,
+    /// The model that says it answered.
+    pub model_reported: Option<String>,
+    /// keccak256 of the request's body.
+    pub request_digest: B256,
+    /// keccak256 of the response's body, absent when none came.
+    pub response_digest: Option<B256>,
+    /// The HTTP status, absent when none came.
+    pub status: Option<u16>,
+    /// How long it took.
+    pub elapsed_ms: u32,
+    /// Tokens the provider counted in the request.
+    pub input_tokens: Option<u32>,
+    /// Tokens the provider counted in the answer.
+    pub output_tokens: Option<u32>,
+    /// "MET", "`NOT_MET`", "`CANNOT_VERIFY`", "INJECTION", "REFUSAL" or "ERR(name)".
+    pub outcome: String,
+}
+
+/// A line as it is written: the entry under its number.
+#[derive(Serialize)]
+struct Numbered<'a> {
+    seq: usize,
+    entry: &'a Entry,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NumberedOwned {
+    seq: usize,
+    entry: Entry,
+}
+
+/// The lines so far, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transcript {
+    lines: Vec<Vec<u8>>,
+}
+
+/// No line may be longer.
+const MAX_LINE_BYTES: usize = 64 * 1024;
+
+impl Transcript {
+    /// A transcript without lines.
+    pub const fn new() -> Self {
+        Self { lines: Vec::new() }
+    }
+
+    /// Appends one line.
+    #[expect(clippy::expect_used, reason = "an entry holds text, digests and numbers, by type")]
+    pub fn push(&mut self, entry: &Entry) {
+        let numbered = Numbered { seq: self.lines.len(), entry };
+        self.lines.push(json::canonical(&numbered).expect("an entry is JSON"));
+    }
+
+    /// How many lines there are.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there is no line yet.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// The Merkle root that the ballot carries; zero when there is no line.
+    pub fn root(&self) -> B256 {
+        let mut level: Vec<B256> = self.lines.iter().map(|line| leaf(line)).collect();
+        while level.len() > 1 {
+            level = level
+                .chunks(2)
+                .map(|pair| match pair {
+                    [left, right] => node(left, right),
+                    alone => alone.first().copied().unwrap_or_default(),
+                })
+                .collect();
+        }
+        level.first().copied().unwrap_or_default()
+    }
+
+    /// The stored form: every line, each ended by a line feed.
+    pub fn to_jsonl(&self) -> Vec<u8> {
+        let mut bytes = self.lines.join(&b'\n');
+        if !bytes.is_empty() {
+            bytes.push(b'\n');
+        }
+        bytes
+    }
+
+    /// Reads the stored form and refuses whatever [`Transcript::to_jsonl`] would not have written.
+    pub fn from_jsonl(bytes: &[u8]) -> Result<Self, JuryError> {
+        let malformed = |line, rule| JuryError::TranscriptMalformed { line, rule };
+        let mut transcript = Self::new();
+        let Some(body) = bytes.strip_suffix(b"\n") else {
+            return if bytes.is_empty() {
+                Ok(transcript)
+            } else {
+                Err(malformed(0, "the last line ends with a line feed"))
+            };
+        };
+        for (line, text) in body.split(|byte| *byte == b'\n').enumerate() {
+            let read: NumberedOwned = json::parse_strict(text, MAX_LINE_BYTES)
+                .map_err(|_| malformed(line, "it is a transcript entry in JSON"))?;
+            if read.seq != line {
+                return Err(malformed(line, "lines are numbered from 0"));
+            }
+            transcript.push(&read.entry);
+            if transcript.lines.last().is_none_or(|written| written != text) {
+                return Err(malformed(line, "it is canonical JSON (RFC 8785)"));
+            }
+        }
+        Ok(transcript)
+    }
+
+    /// The entries, in order.
+    pub fn entries(&self) -> Result<Vec<Entry>, JuryError> {
+        let read = self.lines.iter().enumerate().map(|(line, text)| {
+            json::parse_strict::<NumberedOwned>(text, MAX_LINE_BYTES)
+                .map(|read| read.entry)
+                .map_err(|_| JuryError::TranscriptMalformed {
+                    line,
+                    rule: "it is a transcript entry in JSON",
+                })
+        });
+        read.collect()
+    }
+
+    /// Reads the stored form and checks that it is the one under `root`.
+    pub fn verify(bytes: &[u8], root: B256) -> Result<Self, JuryError> {
+        let transcript = Self::from_jsonl(bytes)?;
+        let got = transcript.root();
+        if got == root {
+            Ok(transcript)
+        } else {
+            Err(JuryError::TranscriptMismatch { got, needed: root })
+        }
+    }
+}
+
+fn leaf(line: &[u8]) -> B256 {
+    hash(&[&[0], line])
+}
+
+fn node(left: &B256, right: &B256) -> B256 {
+    hash(&[&[1], left.as_slice(), right.as_slice()])
+}
+
+fn hash(parts: &[&[u8]]) -> B256 {
+    let mut hasher = Keccak256::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize()
+}

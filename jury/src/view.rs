@@ -1,0 +1,178 @@
+//! What a juror's model is shown of a deliverable: numbered lines of visible text.
+//!
+//! Characters that a reader cannot see, or that reorder what it sees, are stripped and counted:
+//! they carry instructions to a model that a person would never notice. Quotes are checked against
+//! the view, so both sides speak of the same text.
+
+use alloy::primitives::{B256, keccak256};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A larger deliverable is for deterministic checks only. Part of the template: every juror must
+/// read the same bytes, so this is no setting.
+pub const MAX_VIEW_BYTES: usize = 256 * 1024;
+/// A longer line is shown as several.
+pub const MAX_LINE_CHARS: usize = 1_000;
+
+/// Why no model can be shown a deliverable, though its bytes match the digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unreadable {
+    /// Larger than any model is asked to read.
+    #[error("the deliverable has {got} bytes, a model is shown at most {most}")]
+    TooLarge {
+        /// Its bytes.
+        got: usize,
+        /// The limit.
+        most: usize,
+    },
+    /// Not text.
+    #[error("the deliverable is no UTF-8 text from byte {at} on")]
+    NotText {
+        /// The first byte that is not UTF-8.
+        at: usize,
+    },
+}
+
+/// What was stripped from a deliverable, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Signals {
+    /// Characters that reorder what is seen.
+    pub bidi: u32,
+    /// Zero-width and blank fillers, variation selectors, joiners.
+    pub invisible: u32,
+    /// The Unicode tag block: ASCII in invisible ink.
+    pub tags: u32,
+    /// Private-use characters.
+    pub private_use: u32,
+    /// Control characters other than tab and line end.
+    pub control: u32,
+}
+
+impl Signals {
+    /// All that was stripped.
+    pub fn total(&self) -> u32 {
+        [self.bidi, self.invisible, self.tags, self.private_use, self.control]
+            .into_iter()
+            .fold(0, u32::saturating_add)
+    }
+}
+
+/// The visible lines of a deliverable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    lines: Vec<String>,
+    signals: Signals,
+}
+
+impl View {
+    /// Reads a deliverable.
+    pub fn of(deliverable: &[u8]) -> Result<Self, Unreadable> {
+        let got = deliverable.len();
+        if got > MAX_VIEW_BYTES {
+            return Err(Unreadable::TooLarge { got, most: MAX_VIEW_BYTES });
+        }
+        let text = std::str::from_utf8(deliverable)
+            .map_err(|error| Unreadable::NotText { at: error.valid_up_to() })?;
+        let (text, signals) = strip(text);
+        let mut lines = Vec::new();
+        for line in text.lines() {
+            wrap(line, &mut lines);
+        }
+        Ok(Self { lines, signals })
+    }
+
+    /// The lines; line 1 is the first.
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    /// The line with that number, from 1.
+    pub fn line(&self, number: u32) -> Option<&str> {
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        self.lines.get(index).map(String::as_str)
+    }
+
+    /// What was stripped.
+    pub const fn signals(&self) -> Signals {
+        self.signals
+    }
+
+    /// Whether there is nothing to judge: not one letter or digit. Some models call a lone colon a
+    /// correct answer, so such a deliverable fails without being shown to any.
+    pub fn is_blank(&self) -> bool {
+        !self.lines.iter().any(|line| line.chars().any(char::is_alphanumeric))
+    }
+
+    /// keccak256 of the lines, joined by line feeds.
+    pub fn digest(&self) -> B256 {
+        keccak256(self.lines.join("\n"))
+    }
+}
+
+/// Removes what cannot be seen from `text` and counts it.
+pub fn strip(text: &str) -> (String, Signals) {
+    let mut signals = Signals::default();
+    let mut visible = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '\r' if chars.peek() == Some(&'\n') => {}
+            '\r' | '\u{0b}' | '\u{0c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => visible.push('\n'),
+            _ => match hidden(char, &mut signals) {
+                Some(count) => *count = count.saturating_add(1),
+                None => visible.push(char),
+            },
+        }
+    }
+    (visible, signals)
+}
+
+/// The counter of the kind of hidden character that `char` is, if it is one.
+fn hidden(char: char, signals: &mut Signals) -> Option<&mut u32> {
+    match char {
+        '\t' | '\n' => None,
+        '\u{061c}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' => Some(&mut signals.bidi),
+        '\u{ad}'
+        | '\u{034f}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200d}'
+        | '\u{2060}'..='\u{2065}'
+        | '\u{206a}'..='\u{206f}'
+        | '\u{2800}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}'
+        | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' => Some(&mut signals.invisible),
+        '\u{e0000}'..='\u{e0fff}' => Some(&mut signals.tags),
+        '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' => Some(&mut signals.private_use),
+        _ if char.is_control() => Some(&mut signals.control),
+        _ => None,
+    }
+}
+
+/// Appends `line`, in pieces of at most [`MAX_LINE_CHARS`].
+fn wrap(line: &str, lines: &mut Vec<String>) {
+    let mut piece = String::new();
+    let mut count = 0_usize;
+    for char in line.chars() {
+        if count == MAX_LINE_CHARS {
+            lines.push(std::mem::take(&mut piece));
+            count = 0;
+        }
+        piece.push(char);
+        count = count.saturating_add(1);
+    }
+    lines.push(piece);
+}
