@@ -118,7 +118,8 @@ async fn answer(
             return refuse(format, &Refused { status: 404, message });
         }
     };
-    let answer = vote.to_json(&question).to_string();
+    // Texts, numbers and a bool: this cannot fail, and an empty answer is no vote.
+    let answer = serde_json::to_string(&vote.form(&question)).unwrap_or_default();
     reply(StatusCode::OK, &format.answer(&model, &asked, &answer))
 }
 

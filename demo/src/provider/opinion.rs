@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use surety_jury::vote::MIN_QUOTE_CHARS;
+
 use super::demand::{Demand, demands};
 use super::measure::{Unit, count, language, stems, words};
 
@@ -136,7 +138,8 @@ fn covers(text: &BTreeSet<String>, stem: &str) -> bool {
             }))
 }
 
-/// The line that shares most subjects with the criterion; the first that says anything otherwise.
+/// The line that shares most subjects with the criterion; among equals the first that is long enough
+/// to be quoted.
 fn best_line(demands: &[Demand], lines: &[String]) -> Option<usize> {
     let topic: BTreeSet<String> = demands
         .iter()
@@ -156,7 +159,10 @@ fn best_line(demands: &[Demand], lines: &[String]) -> Option<usize> {
     let spoken = lines.iter().enumerate().filter(|(_, line)| !words(line).is_empty());
     // The earliest of the best: `max_by_key` alone would take the last.
     spoken
-        .max_by_key(|(index, line)| (shared(line), std::cmp::Reverse(*index)))
+        .max_by_key(|(index, line)| {
+            let quotable = line.trim().chars().count() >= MIN_QUOTE_CHARS;
+            (quotable, shared(line), std::cmp::Reverse(*index))
+        })
         .map(|(index, _)| index)
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::personality::{CANNOT_VERIFY, MET, NOT_MET, Vote};
+use surety_jury::vote::Answer;
+
+use super::personality::Vote;
 use super::reading::Question;
 use crate::llmbar::{JUDGES, Llmbar, judge_slug};
 
@@ -34,11 +36,11 @@ impl Replay {
     pub(crate) fn vote(&self, judge: &str, question: &Question) -> Vote {
         let line = question.lines.iter().position(|line| !line.trim().is_empty());
         let (verdict, reasoning) = match self.find(question) {
-            None => (CANNOT_VERIFY, "This task is not among the recorded ones.".to_owned()),
+            None => (Answer::CannotVerify, "This task is not among the recorded ones.".to_owned()),
             Some((id, delivered)) => match self.data.winner(id, judge) {
-                None => (CANNOT_VERIFY, format!("{judge} gave no stable answer to {id}.")),
+                None => (Answer::CannotVerify, format!("{judge} gave no stable answer to {id}.")),
                 Some(winner) => (
-                    if winner == delivered { MET } else { NOT_MET },
+                    if winner == delivered { Answer::Met } else { Answer::NotMet },
                     format!("{judge} preferred output {winner} of {id} in both orders."),
                 ),
             },

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// Which API a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(super) enum Format {
     /// `OpenAI` chat completions, and everything compatible with it.
     Chat,
     /// Anthropic messages.
@@ -22,20 +22,20 @@ pub enum Format {
 
 /// A request, whatever its format was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub(super) struct Asked {
     /// The instructions.
-    pub system: String,
+    pub(super) system: String,
     /// The question with its material.
-    pub user: String,
+    pub(super) user: String,
 }
 
 /// A request that the real API would refuse.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub(super) struct Refused {
     /// The HTTP status.
-    pub status: u16,
+    pub(super) status: u16,
     /// The field and the rule.
-    pub message: String,
+    pub(super) message: String,
 }
 
 impl Refused {
@@ -46,7 +46,7 @@ impl Refused {
 
 impl Format {
     /// Recognises an API by the end of its path.
-    pub fn of_path(path: &str) -> Option<Self> {
+    pub(super) fn of_path(path: &str) -> Option<Self> {
         if path.ends_with("/chat/completions") {
             Some(Self::Chat)
         } else if path.ends_with("/v1/messages") {
@@ -61,7 +61,7 @@ impl Format {
     }
 
     /// Reads a request body.
-    pub fn read(self, headers: &HeaderMap, body: &[u8]) -> Result<Asked, Refused> {
+    pub(super) fn read(self, headers: &HeaderMap, body: &[u8]) -> Result<Asked, Refused> {
         let body: Value = serde_json::from_slice(body)
             .map_err(|error| Refused::bad(format!("the body is not JSON: {error}")))?;
         match self {
@@ -95,7 +95,7 @@ impl Format {
     }
 
     /// Wraps `answer` as the API would.
-    pub fn answer(self, model: &str, asked: &Asked, answer: &str) -> Value {
+    pub(super) fn answer(self, model: &str, asked: &Asked, answer: &str) -> Value {
         let (tokens_in, tokens_out) =
             (tokens(&asked.system).saturating_add(tokens(&asked.user)), tokens(answer));
         match self {
@@ -138,7 +138,7 @@ impl Format {
     }
 
     /// An error in the API's own shape.
-    pub fn error(self, refused: &Refused) -> Value {
+    pub(super) fn error(self, refused: &Refused) -> Value {
         let message = &refused.message;
         match self {
             Self::Chat => json!({

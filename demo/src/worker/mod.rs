@@ -49,8 +49,8 @@ pub fn run(args: &WorkerArgs) -> Result<u8, DemoError> {
     let mut order = Vec::new();
     let mut stdin = std::io::stdin().lock().take(ORDER_MAX_BYTES);
     stdin.read_to_end(&mut order).map_err(DemoError::file("stdin"))?;
-    let order: WorkOrder = serde_json::from_slice(&order)
-        .map_err(|error| DemoError::WorkOrder(error.to_string()))?;
+    let order: WorkOrder =
+        serde_json::from_slice(&order).map_err(|error| DemoError::WorkOrder(error.to_string()))?;
     let milestone = order.term_sheet.milestones.get(order.milestone).ok_or_else(|| {
         DemoError::WorkOrder(format!("milestone {} is not in the term sheet", order.milestone))
     })?;

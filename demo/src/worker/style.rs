@@ -64,7 +64,8 @@ fn excuse(title: &str) -> String {
 /// Drops the last of the most consecutive list entries.
 fn without_last_entry(work: &str) -> String {
     let lines: Vec<&str> = work.lines().collect();
-    let is_entry = |line: &&str| line.starts_with("- ") || line.starts_with(|c: char| c.is_ascii_digit());
+    let is_entry =
+        |line: &&str| line.starts_with("- ") || line.starts_with(|c: char| c.is_ascii_digit());
     let mut longest = (0_usize, None);
     let mut length = 0_usize;
     for (index, line) in lines.iter().enumerate() {
