@@ -3,6 +3,10 @@
 //! Everything here is generated from the committed artifacts, so that a signed struct has one
 //! definition, the Solidity one. The crate does no I/O.
 
+pub mod deployment;
+pub mod formula;
+pub mod revert;
+
 pub mod escrow {
     //! `DealEscrow`: deals, milestones, payouts and credits.
     #![expect(missing_docs, reason = "generated from the ABI; the interface is documented in Solidity")]

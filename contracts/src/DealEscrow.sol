@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {EIP712} from "solady/utils/EIP712.sol";
 import {IDealEscrow} from "./interfaces/IDealEscrow.sol";
 import {IERC3009} from "./interfaces/IERC3009.sol";
 import {IJury} from "./interfaces/IJury.sol";
@@ -11,14 +10,17 @@ import {DealWord, DealWordLib} from "./libraries/DealWordLib.sol";
 import {SignatureLib} from "./libraries/SignatureLib.sol";
 import {TermsLib} from "./libraries/TermsLib.sol";
 import {TokenLib} from "./libraries/TokenLib.sol";
+import {EIP712} from "solady/utils/EIP712.sol";
 
 /// @title DealEscrow
-/// @dev Every operation loads and checks, writes the state, emits, and calls out last. All money leaves through `_pay`
-/// and `withdraw`. Invariant: the token balance is never less than open amounts, open bonds and credits together.
+/// @dev Every operation loads and checks, writes the state, emits, and calls out last. All money
+/// leaves through `_pay` and `withdraw`. Invariant: the token balance is never less than open
+/// amounts, open bonds and credits together.
 contract DealEscrow is IDealEscrow, EIP712 {
-    /// @dev What a push may burn. USDC needs about 50,000; the rest is room for its future versions.
+    /// @dev What a push may burn. USDC needs about 50,000; the rest is room for its future
+    /// versions.
     uint256 internal constant PUSH_GAS = 200_000;
-    uint256 internal constant PUSH_GAS_FLOOR = PUSH_GAS + PUSH_GAS / 63 + 5_000;
+    uint256 internal constant PUSH_GAS_FLOOR = PUSH_GAS + PUSH_GAS / 63 + 5000;
 
     /// @dev A live milestone, loaded and checked.
     struct Live {
@@ -50,7 +52,8 @@ contract DealEscrow is IDealEscrow, EIP712 {
         _entered = false;
     }
 
-    /// @dev Addresses without code cannot be a jury, a registry or a token: better no escrow than a dead one.
+    /// @dev Addresses without code cannot be a jury, a registry or a token: better no escrow than a
+    /// dead one.
     constructor(address jury_, address registry_, address token_) {
         if (jury_.code.length == 0 || registry_.code.length == 0 || token_.code.length == 0) {
             revert CodeMissing(jury_, registry_, token_);
@@ -72,7 +75,8 @@ contract DealEscrow is IDealEscrow, EIP712 {
         dealId = dealIdOf(terms);
         if (DealWord.unwrap(_deals[dealId]) != 0) revert DealExists(dealId);
         uint256 bond = terms.bond;
-        // With a bond, the seller's authorization is checked by the token: its nonce is the deal id.
+        // With a bond, the seller's authorization is checked by the token: its nonce is the deal
+        // id.
         if (bond == 0) _requireSignature(terms.seller, dealId, sellerAuthorization);
 
         _deals[dealId] = DealWordLib.opened(sum, bond);
@@ -110,11 +114,10 @@ contract DealEscrow is IDealEscrow, EIP712 {
                 ballots
             );
         if (t.outcome == IJury.Outcome.NoVerdict) revert NoVerdict(t.seats);
-        // A seller that signed several deliveries is not saved by the last: any of them may be rejected.
-        if (
-            live.slow && deliverable != state[0].deliverable
-                && t.outcome != IJury.Outcome.Rejected
-        ) revert DeliverableMismatch(deliverable, state[0].deliverable);
+        // A seller that signed several deliveries is not saved by the last: any of them may be
+        // rejected.
+        if (live.slow && deliverable != state[0].deliverable && t.outcome != IJury.Outcome.Rejected)
+        revert DeliverableMismatch(deliverable, state[0].deliverable);
 
         emit MilestoneSettled(
             live.dealId,
@@ -320,7 +323,11 @@ contract DealEscrow is IDealEscrow, EIP712 {
 
     // ---- loading and checking
 
-    function _loadAny(Terms calldata terms, uint8 milestone) private view returns (Live memory live) {
+    function _loadAny(Terms calldata terms, uint8 milestone)
+        private
+        view
+        returns (Live memory live)
+    {
         live.dealId = dealIdOf(terms);
         live.word = _deals[live.dealId];
         if (!live.word.isLive()) revert DealUnknown(live.dealId);
@@ -363,8 +370,13 @@ contract DealEscrow is IDealEscrow, EIP712 {
         _requireSignature(party, digest, consent.signature);
     }
 
-    function _requireSignature(address party, bytes32 digest, bytes calldata signature) private view {
-        if (!SignatureLib.isValid(party, digest, signature)) revert SignatureInvalid(party, digest);
+    function _requireSignature(address party, bytes32 digest, bytes calldata signature)
+        private
+        view
+    {
+        if (!SignatureLib.isValid(party, digest, signature)) {
+            revert SignatureInvalid(party, digest);
+        }
     }
 
     // ---- endings and money
@@ -377,13 +389,17 @@ contract DealEscrow is IDealEscrow, EIP712 {
         _end(terms, live, ending, 0, false, false);
     }
 
-    /// @dev The seller's share of the money, rounded down, and its bond; the remainder is the buyer's.
-    function _endSplit(Terms calldata terms, Live memory live, Ending ending, uint256 sellerBps) private {
+    /// @dev The seller's share of the money, rounded down, and its bond; the remainder is the
+    /// buyer's.
+    function _endSplit(Terms calldata terms, Live memory live, Ending ending, uint256 sellerBps)
+        private
+    {
         uint256 toSeller = live.amount * sellerBps / TermsLib.BPS + live.bond;
         _end(terms, live, ending, toSeller, terms.payAsCredit, false);
     }
 
-    /// @dev The only way a milestone ends: word, event, fact, then the two payments, whose sum is always amount and bond.
+    /// @dev The only way a milestone ends: word, event, fact, then the two payments, whose sum is
+    /// always amount and bond.
     function _end(
         Terms calldata terms,
         Live memory live,
@@ -404,7 +420,8 @@ contract DealEscrow is IDealEscrow, EIP712 {
         _pay(buyer, toBuyer, buyerAsCredit);
     }
 
-    /// @dev Pushes, or credits when asked to or refused. A starved push reverts: it must not turn into a credit.
+    /// @dev Pushes, or credits when asked to or refused. A starved push reverts: it must not turn
+    /// into a credit.
     function _pay(address to, uint256 amount, bool asCredit) private {
         if (amount == 0) return;
         if (!asCredit) {
@@ -415,9 +432,13 @@ contract DealEscrow is IDealEscrow, EIP712 {
         emit Credited(token, to, amount);
     }
 
-    function _pull(address from, uint256 amount, uint256 validBefore, bytes32 nonce, bytes calldata signature)
-        private
-    {
+    function _pull(
+        address from,
+        uint256 amount,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes calldata signature
+    ) private {
         IERC3009(token)
             .receiveWithAuthorization(from, address(this), amount, 0, validBefore, nonce, signature);
     }

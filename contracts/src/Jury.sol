@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {EIP712} from "solady/utils/EIP712.sol";
-import {ECDSA} from "solady/utils/ECDSA.sol";
 import {IERC3009} from "./interfaces/IERC3009.sol";
 import {IJury} from "./interfaces/IJury.sol";
 import {BallotLib} from "./libraries/BallotLib.sol";
 import {PanelLib} from "./libraries/PanelLib.sol";
 import {TallyLib} from "./libraries/TallyLib.sol";
 import {TokenLib} from "./libraries/TokenLib.sol";
+import {ECDSA} from "solady/utils/ECDSA.sol";
+import {EIP712} from "solady/utils/EIP712.sol";
 
 /// @title Jury
-/// @dev Invariant: the token balance is never less than the stakes. Ballots are verified against keys alone, so a
-/// juror's leaving never strands a deal.
+/// @dev Invariant: the token balance is never less than the stakes. Ballots are verified against
+/// keys alone, so a juror's leaving never strands a deal.
 contract Jury is IJury, EIP712 {
     uint256 internal constant SEATS_LEAST = 3;
     uint256 internal constant SEATS_MOST = 15;
@@ -37,20 +37,26 @@ contract Jury is IJury, EIP712 {
 
     /// @inheritdoc IJury
     function register(Registration calldata r, bytes calldata signature) external {
-        if (block.timestamp >= r.validUntil) revert SignatureExpired(block.timestamp, r.validUntil);
+        if (block.timestamp >= r.validUntil) {
+            revert SignatureExpired(block.timestamp, r.validUntil);
+        }
         Juror storage j = _jurors[r.juror];
         if (j.registered) revert JurorExists(r.juror);
         if (r.nonce != j.registrations) revert NonceMismatch(r.nonce, j.registrations);
         _requireText("family", r.family, 32, false);
         _requireText("operator", r.operator, 64, true);
         uint256 length = bytes(r.url).length;
-        if (length == 0 || length > 256 || bytes(r.url)[length - 1] == "/") revert TextInvalid("url", r.url);
+        if (length == 0 || length > 256 || bytes(r.url)[length - 1] == "/") {
+            revert TextInvalid("url", r.url);
+        }
         if (j.registrations != 0) {
             _requireSame("family", r.family, j.family);
             _requireSame("operator", r.operator, j.operator);
         }
         bytes32 digest = registrationDigest(r);
-        if (r.stake == 0 && !_signed(r.juror, digest, signature)) revert SignatureInvalid(r.juror, digest);
+        if (r.stake == 0 && !_signed(r.juror, digest, signature)) {
+            revert SignatureInvalid(r.juror, digest);
+        }
 
         _jurors[r.juror] = Juror(r.stake, r.nonce + 1, 0, true, r.family, r.operator, r.url);
         emit JurorRegistered(r.juror, r.family, r.operator, r.url, r.stake, r.nonce);
@@ -64,7 +70,9 @@ contract Jury is IJury, EIP712 {
         if (j.unbondsAt != 0) revert JurorLeaving(u.juror, j.unbondsAt);
         if (u.nonce != j.registrations) revert NonceMismatch(u.nonce, j.registrations);
         if (msg.sender != u.juror) {
-            if (block.timestamp >= u.validUntil) revert SignatureExpired(block.timestamp, u.validUntil);
+            if (block.timestamp >= u.validUntil) {
+                revert SignatureExpired(block.timestamp, u.validUntil);
+            }
             bytes32 digest = unbondingDigest(u);
             if (!_signed(u.juror, digest, signature)) revert SignatureInvalid(u.juror, digest);
         }
@@ -108,13 +116,17 @@ contract Jury is IJury, EIP712 {
         if (PanelLib.addressOf(jury).code.length != 0) return jury;
         emit JuryCreated(jury, panel_, appealPanel);
         assembly ("memory-safe") {
-            // Fails only without gas, and then the transaction does too: the address is free and the code is short.
+            // Fails only without gas, and then the transaction does too: the address is free and
+            // the code is short.
             if iszero(create2(0, add(code, 0x20), mload(code), 0)) { revert(0, 0) }
         }
     }
 
     /// @inheritdoc IJury
-    function checkJury(bytes32 jury, address buyer, address seller, bool needsAppealPanel) external view {
+    function checkJury(bytes32 jury, address buyer, address seller, bool needsAppealPanel)
+        external
+        view
+    {
         bytes memory code = _load(jury);
         (uint256 first, uint256 start) = PanelLib.seats(code, 1);
         (uint256 second,) = PanelLib.seats(code, 2);
@@ -130,7 +142,9 @@ contract Jury is IJury, EIP712 {
         bytes memory code = _load(jury);
         (uint256 count, uint256 start) = PanelLib.seats(code, round);
         keys = new address[](count);
-        for (uint256 i; i < count; ++i) keys[i] = PanelLib.key(code, start, i);
+        for (uint256 i; i < count; ++i) {
+            keys[i] = PanelLib.key(code, start, i);
+        }
     }
 
     // ---- cases
@@ -215,7 +229,8 @@ contract Jury is IJury, EIP712 {
         if (code.length == 0) revert JuryUnknown(jury);
     }
 
-    /// @dev Registers nothing that did not arrive whole: a false stake would be paid out of others'.
+    /// @dev Registers nothing that did not arrive whole: a false stake would be paid out of
+    /// others'.
     function _pull(
         address from,
         uint256 amount,
@@ -243,11 +258,19 @@ contract Jury is IJury, EIP712 {
         if (got < least || got > SEATS_MOST) revert PanelSize(got, least, SEATS_MOST);
     }
 
-    function _requireSame(string memory field, string calldata got, string memory needed) private pure {
-        if (keccak256(bytes(got)) != keccak256(bytes(needed))) revert ClaimChanged(field, got, needed);
+    function _requireSame(string memory field, string calldata got, string memory needed)
+        private
+        pure
+    {
+        if (keccak256(bytes(got)) != keccak256(bytes(needed))) {
+            revert ClaimChanged(field, got, needed);
+        }
     }
 
-    function _requireText(string memory field, string calldata text, uint256 most, bool dots) private pure {
+    function _requireText(string memory field, string calldata text, uint256 most, bool dots)
+        private
+        pure
+    {
         bytes calldata b = bytes(text);
         bool ok = b.length != 0 && b.length <= most;
         for (uint256 i; ok && i < b.length; ++i) {
@@ -269,7 +292,7 @@ contract Jury is IJury, EIP712 {
             if (!j.registered) revert JurorUnknown(key);
             if (j.unbondsAt != 0) revert JurorLeaving(key, j.unbondsAt);
             (keys[i], families[i], operators[i]) =
-                (key, keccak256(bytes(j.family)), keccak256(bytes(j.operator)));
+            (key, keccak256(bytes(j.family)), keccak256(bytes(j.operator)));
             for (uint256 k; k < i; ++k) {
                 if (keys[k] == key) revert SeatsShare("key", keys[k], key);
                 if (families[k] == families[i]) revert SeatsShare("family", keys[k], key);

@@ -5,8 +5,9 @@ import {Ending, IReputationRegistry} from "./interfaces/IReputationRegistry.sol"
 import {FormulaLib} from "./libraries/FormulaLib.sol";
 
 /// @title ReputationRegistry
-/// @dev One storage word per (recorder, wallet, role); `_unpack` shows its layout, lowest field first:
-/// good 32, bad 32, first 32, last 32, refilledAt 32, goodCount 24, badCount 24, neutralCount 24, appealsLost 24.
+/// @dev One storage word per (recorder, wallet, role); `_unpack` shows its layout, lowest field
+/// first: good 32, bad 32, first 32, last 32, refilledAt 32, goodCount 24, badCount 24,
+/// neutralCount 24, appealsLost 24.
 contract ReputationRegistry is IReputationRegistry {
     uint8 internal constant REJECTION_STOOD = 1;
     uint8 internal constant BUYER_LOST_APPEAL = 2;
@@ -25,17 +26,32 @@ contract ReputationRegistry is IReputationRegistry {
     mapping(bytes32 key => uint256 word) private _words;
 
     /// @inheritdoc IReputationRegistry
-    function record(address buyer, address seller, uint96 amount, uint8 ending, uint8 flags) external {
+    function record(address buyer, address seller, uint96 amount, uint8 ending, uint8 flags)
+        external
+    {
         emit FactRecorded(msg.sender, buyer, seller, amount, ending, flags);
         uint256 w = FormulaLib.weight(amount);
         bool accepted = ending == uint8(Ending.Accepted);
         bool buyerLost = flags & BUYER_LOST_APPEAL != 0;
         bool sellerLost = flags & SELLER_LOST_APPEAL != 0;
-        bool sellerBad = sellerLost || flags & REJECTION_STOOD != 0 || ending == uint8(Ending.Rejected)
-            || ending == uint8(Ending.Conceded) || ending == uint8(Ending.Reclaimed);
+        bool sellerBad = sellerLost || flags & REJECTION_STOOD != 0
+            || ending == uint8(Ending.Rejected) || ending == uint8(Ending.Conceded)
+            || ending == uint8(Ending.Reclaimed);
 
-        _write(buyer, Role.Buyer, buyerLost ? Fact.Bad : accepted ? Fact.Good : Fact.Neutral, w, buyerLost);
-        _write(seller, Role.Seller, sellerBad ? Fact.Bad : accepted ? Fact.Good : Fact.Neutral, w, sellerLost);
+        _write(
+            buyer,
+            Role.Buyer,
+            buyerLost ? Fact.Bad : accepted ? Fact.Good : Fact.Neutral,
+            w,
+            buyerLost
+        );
+        _write(
+            seller,
+            Role.Seller,
+            sellerBad ? Fact.Bad : accepted ? Fact.Good : Fact.Neutral,
+            w,
+            sellerLost
+        );
     }
 
     /// @inheritdoc IReputationRegistry
@@ -82,8 +98,8 @@ contract ReputationRegistry is IReputationRegistry {
             counts = _count(counts, uint256(fact) * 24);
             if (lostAppeal) counts = _count(counts, 72);
             if (first == 0) first = block.timestamp;
-            _words[key] = good | (bad << 32) | (_capped(first) << 64) | (_capped(block.timestamp) << 96)
-                | (_capped(refilledAt) << 128) | (counts << 160);
+            _words[key] = good | (bad << 32) | (_capped(first) << 64)
+                | (_capped(block.timestamp) << 96) | (_capped(refilledAt) << 128) | (counts << 160);
         }
     }
 

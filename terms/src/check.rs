@@ -2,6 +2,7 @@
 //! one from costing a juror more than a moment.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use alloy::primitives::B256;
 use regex::bytes::{Regex, RegexBuilder};
@@ -11,9 +12,14 @@ use serde_json::Value;
 
 use crate::error::{Fault, TermsError, excerpt};
 use crate::json;
+use crate::validate::limits;
 
 /// The memory that a compiled regular expression may take, in bytes.
 const PATTERN_BYTES: usize = 1 << 18;
+/// The rules that a JSON Schema may unfold to.
+const SCHEMA_COST: u64 = 4_096;
+/// The one dialect of JSON Schema that jurors run.
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// A deterministic program for a criterion, the same for every juror.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,13 +68,20 @@ pub enum Expect {
 
 /// Compiles a check's regular expression. It runs in time linear in the deliverable's length.
 pub fn compile_pattern(pattern: &str, path: &str) -> Result<Regex, TermsError> {
+    let (got, most) = (pattern.chars().count(), limits::PATTERN_CHARS);
+    if got == 0 {
+        return Err(TermsError::at(path, Fault::TextEmpty));
+    }
+    if got > most {
+        return Err(TermsError::at(path, Fault::TextTooLong { got, most }));
+    }
     RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build().map_err(|why| {
         TermsError::at(path, Fault::PatternInvalid { why: excerpt(&why.to_string()) })
     })
 }
 
-/// A JSON Schema inside a term sheet. Its numbers are exact in a double, so that it has one
-/// canonical form; whether it is a valid schema says [`Schema::compile`].
+/// A JSON Schema (2020-12) inside a term sheet. Its numbers are exact in a double, so that it has
+/// one canonical form; whether it is a schema that jurors run says [`Schema::compile`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Schema(Value);
@@ -86,14 +99,114 @@ impl Schema {
 
     /// Compiles the schema, refusing one that is invalid, not self-contained, recursive or too
     /// costly. `path` is where the schema stands.
+    ///
+    /// Formats are checked, and unknown ones refused; patterns run in linear time.
     pub fn compile(&self, path: &str) -> Result<jsonschema::Validator, TermsError> {
+        let (got, most) = (json::canonical(&self.0)?.len(), limits::SCHEMA_BYTES);
+        if got > most {
+            return Err(TermsError::at(path, Fault::TooLarge { got, most }));
+        }
+        let invalid = |why: &str| TermsError::at(path, Fault::SchemaInvalid { why: excerpt(why) });
+        match self.0.get("$schema") {
+            None => {}
+            Some(Value::String(dialect)) if dialect == DIALECT => {}
+            Some(_) => return Err(invalid(&format!("`$schema` is absent or {DIALECT}"))),
+        }
+        Unfolding::new(&self.0, path).cost(&self.0)?;
         jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
             .with_pattern_options(jsonschema::PatternOptions::regex().size_limit(PATTERN_BYTES))
+            .should_validate_formats(true)
+            .should_ignore_unknown_formats(false)
             .offline()
             .build(&self.0)
-            .map_err(|why| {
-                TermsError::at(path, Fault::SchemaInvalid { why: excerpt(&why.to_string()) })
-            })
+            .map_err(|why| invalid(&why.to_string()))
+    }
+}
+
+/// Counts the rules that a schema unfolds to when every reference is replaced by what it names:
+/// the work that one value can cost. Objects and arrays are taken for schemas wherever they stand,
+/// so `const` and `enum` may not hold the keywords either.
+struct Unfolding<'a> {
+    root: &'a Value,
+    path: &'a str,
+    /// By address in `root`: the count, or none while it is being made.
+    counts: HashMap<*const Value, Option<u64>>,
+}
+
+impl<'a> Unfolding<'a> {
+    fn new(root: &'a Value, path: &'a str) -> Self {
+        Self { root, path, counts: HashMap::new() }
+    }
+
+    fn cost(&mut self, node: &'a Value) -> Result<u64, TermsError> {
+        let address = std::ptr::from_ref(node);
+        match self.counts.insert(address, None) {
+            None => {}
+            // Only a reference comes back to a node, and it says which one.
+            Some(None) => return self.refuse(Fault::SchemaRecursive { got: String::new() }),
+            Some(done @ Some(count)) => {
+                self.counts.insert(address, done);
+                return Ok(count);
+            }
+        }
+        let mut count = 1_u64;
+        match node {
+            Value::Object(entries) => {
+                for (key, item) in entries {
+                    count = count.saturating_add(self.entry(key, item)?);
+                }
+                // These ask the schemas beside them a second time.
+                if ["unevaluatedItems", "unevaluatedProperties"]
+                    .iter()
+                    .any(|key| entries.contains_key(*key))
+                {
+                    count = count.saturating_mul(2);
+                }
+            }
+            Value::Array(items) => {
+                for item in items {
+                    count = count.saturating_add(self.cost(item)?);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+        if count > SCHEMA_COST {
+            return self.refuse(Fault::SchemaTooCostly { got: count, most: SCHEMA_COST });
+        }
+        self.counts.insert(address, Some(count));
+        Ok(count)
+    }
+
+    fn entry(&mut self, key: &str, item: &'a Value) -> Result<u64, TermsError> {
+        match (key, item) {
+            ("$id" | "$dynamicRef", Value::String(_)) => {
+                self.refuse(Fault::SchemaNotSelfContained { got: key.to_owned() })
+            }
+            ("$ref", Value::String(reference)) => {
+                let got = || excerpt(reference);
+                let Some(pointer) = reference
+                    .strip_prefix('#')
+                    .filter(|rest| rest.starts_with('/') && !rest.contains('%'))
+                else {
+                    return self.refuse(Fault::SchemaNotSelfContained { got: got() });
+                };
+                match self.root.pointer(pointer) {
+                    Some(target) => self.cost(target).map_err(|mut error| {
+                        if matches!(error.fault, Fault::SchemaRecursive { .. }) {
+                            error.fault = Fault::SchemaRecursive { got: got() };
+                        }
+                        error
+                    }),
+                    None => self.refuse(Fault::SchemaNotSelfContained { got: got() }),
+                }
+            }
+            _ => self.cost(item),
+        }
+    }
+
+    fn refuse(&self, fault: Fault) -> Result<u64, TermsError> {
+        Err(TermsError::at(self.path, fault))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is wrong with a text, a sheet or a rule: the field's path and the rule it breaks.
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256};
 
 use crate::amount::Usdc;
 
@@ -191,6 +191,14 @@ pub enum Fault {
         /// The latest allowed.
         most: u64,
     },
+    /// The deal can no longer be opened.
+    #[error("it is {now}; the deal had to be open before {deadline}")]
+    DeadlinePassed {
+        /// The time, in Unix seconds.
+        now: u64,
+        /// `openBy`.
+        deadline: u64,
+    },
     /// A share is above its limit.
     #[error("{got} basis points; at most {most}")]
     BpsTooHigh {
@@ -267,6 +275,22 @@ pub enum Fault {
         /// The word.
         got: U256,
     },
+    /// A delivery is for another deal than the sheet's.
+    #[error("{got}; the sheet's deal is {needed}")]
+    DealMismatch {
+        /// The deal it names.
+        got: B256,
+        /// The sheet's.
+        needed: B256,
+    },
+    /// The deal has no such milestone.
+    #[error("milestone {got} of {count}; count from 0")]
+    MilestoneUnknown {
+        /// The index.
+        got: u8,
+        /// How many there are.
+        count: usize,
+    },
     /// A check's regular expression does not compile within its limits.
     #[error("no regular expression within the limits: {why}")]
     PatternInvalid {
@@ -329,6 +353,7 @@ impl Fault {
             Self::WindowTooShort { .. } => "window-too-short",
             Self::DeliverByTooEarly { .. } => "deliver-by-too-early",
             Self::EndsTooLate { .. } => "ends-too-late",
+            Self::DeadlinePassed { .. } => "deadline-passed",
             Self::BpsTooHigh { .. } => "bps-too-high",
             Self::FeesTooHigh { .. } => "fees-too-high",
             Self::Inconsistent { .. } => "inconsistent",
@@ -339,6 +364,8 @@ impl Fault {
             Self::MandatoryInvalid { .. } => "mandatory-invalid",
             Self::PassBpsInvalid { .. } => "pass-bps-invalid",
             Self::RuleInvalid { .. } => "rule-invalid",
+            Self::DealMismatch { .. } => "deal-mismatch",
+            Self::MilestoneUnknown { .. } => "milestone-unknown",
             Self::PatternInvalid { .. } => "pattern-invalid",
             Self::SchemaInvalid { .. } => "schema-invalid",
             Self::SchemaNotSelfContained { .. } => "schema-not-self-contained",

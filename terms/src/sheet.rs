@@ -238,6 +238,11 @@ impl TermSheet {
         validate::sheet(self)
     }
 
+    /// Checks the rules that need to know when the deal would be opened, in Unix seconds.
+    pub fn openable_at(&self, now: u64) -> Result<(), TermsError> {
+        validate::openable_at(self, now)
+    }
+
     /// The first field with a value that today's contracts refuse to open, in their order; ask
     /// before signing.
     pub fn unsupported(&self) -> Option<&'static str> {

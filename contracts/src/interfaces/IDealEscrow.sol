@@ -2,18 +2,20 @@
 pragma solidity 0.8.37;
 
 /// @title Deals, milestones, payouts and credits
-/// @notice Holds a buyer's money and a seller's bond until a jury, the parties or time end each milestone.
-/// No owner, no proxy, no pause. Amounts are base units of the token (USDC: six decimals), times are Unix seconds,
+/// @notice Holds a buyer's money and a seller's bond until a jury, the parties or time end each
+/// milestone. No owner, no proxy, no pause. Amounts are base units of the token (USDC: six
+/// decimals), times are Unix seconds,
 /// shares are basis points.
-/// @dev Assumptions. Safety: the token moves what it says (the pull asserts its balance delta), ECDSA and keccak hold.
-/// Liveness: block timestamps advance; a token that refuses a payee only delays that payee (its money becomes credit).
+/// @dev Assumptions. Safety: the token moves what it says (the pull asserts its balance delta),
+/// ECDSA and keccak hold. Liveness: block timestamps advance; a token that refuses a payee only
+/// delays that payee (its money becomes credit).
 /// An ERC-1271 wallet is asked once per act, with capped gas, and only about its own owner's act.
 interface IDealEscrow {
     /// @notice One part of a deal with its own money, deadline and criteria.
     /// @param deliverBy Deliveries count until just before this moment
     /// @param criteria Digest of the criteria document in the term sheet
-    /// @param rule Bits 0..223: sixteen weights of 14 bits in basis points, criterion 0 lowest; 224..239: mandatory
-    /// mask; 240..253: passBps; 254: proRata
+    /// @param rule Bits 0..223: sixteen weights of 14 bits in basis points, criterion 0 lowest;
+    /// 224..239: mandatory mask; 240..253: passBps; 254: proRata
     struct Milestone {
         uint96 amount;
         uint40 deliverBy;
@@ -21,8 +23,8 @@ interface IDealEscrow {
         uint256 rule;
     }
 
-    /// @notice Everything the chain enforces of a deal. The deal's id is this struct's EIP-712 digest.
-    /// @param buyerAgent The buyer's claimed ERC-8004 id plus one; 0 for none
+    /// @notice Everything the chain enforces of a deal. The deal's id is this struct's EIP-712
+    /// digest. @param buyerAgent The buyer's claimed ERC-8004 id plus one; 0 for none
     /// @param sellerAgent The seller's claimed ERC-8004 id plus one; 0 for none
     /// @param total What is pulled from the buyer: the milestones' sum plus `openFee`
     /// @param bond What is pulled from the seller; a milestone's share follows its amount
@@ -60,8 +62,9 @@ interface IDealEscrow {
     }
 
     /// @notice A milestone's status.
-    /// - Pending: `deliver` leaves to Delivered; `settle`, `accept`, `concede`, `agree`, `reclaim` leave to Ended.
-    /// - Delivered: `settle`, `accept`, `concede`, `agree`, `expire` leave to Ended.
+    /// - Pending: `deliver` leaves to Delivered; `settle`, `accept`, `concede`, `agree`, `reclaim`
+    /// leave to Ended. - Delivered: `settle`, `accept`, `concede`, `agree`, `expire` leave to
+    /// Ended.
     /// - Judged and Round2 are the appeal's; no deal can reach them yet.
     /// - Ended: nothing leaves it.
     enum Status {
@@ -72,8 +75,8 @@ interface IDealEscrow {
         Ended
     }
 
-    /// @notice What the slow path keeps of a milestone, as a digest; callers hand the preimage back.
-    /// @param until When the state's window closes
+    /// @notice What the slow path keeps of a milestone, as a digest; callers hand the preimage
+    /// back. @param until When the state's window closes
     /// @param standing The verdict of round 1, if one stands: an `IJury.Outcome`
     /// @param metBps Weight that round 1 called met
     /// @param seats1 Seats that were counted and voted in round 1; `submitter1` handed them in
@@ -89,8 +92,8 @@ interface IDealEscrow {
         address submitter2;
     }
 
-    /// @notice The seller's signed statement that a deliverable answers a milestone. Jurors check it off-chain; `deliver`
-    /// takes the same signature.
+    /// @notice The seller's signed statement that a deliverable answers a milestone. Jurors check
+    /// it off-chain; `deliver` takes the same signature.
     /// @param deliverable keccak256 of the deliverable's bytes
     /// @param uri Where the bytes are, as a last resort
     struct Delivery {
@@ -137,12 +140,16 @@ interface IDealEscrow {
         bytes signature;
     }
 
-    /// @notice The money is in; `terms` is all that a party needs to close the deal without anybody.
+    /// @notice The money is in; `terms` is all that a party needs to close the deal without
+    /// anybody.
     event DealOpened(
         bytes32 indexed dealId, address indexed buyer, address indexed seller, Terms terms
     );
-    /// @notice The seller put its deliverable's digest on-chain; `state` is the preimage later calls need.
-    event MilestoneDelivered(bytes32 indexed dealId, uint8 indexed milestone, SlowState state, string uri);
+    /// @notice The seller put its deliverable's digest on-chain; `state` is the preimage later
+    /// calls need.
+    event MilestoneDelivered(
+        bytes32 indexed dealId, uint8 indexed milestone, SlowState state, string uri
+    );
     /// @notice A verdict was counted. `seats`, `met` and `failed` are masks.
     event MilestoneSettled(
         bytes32 indexed dealId,
@@ -155,12 +162,17 @@ interface IDealEscrow {
         uint16 failed,
         address submitter
     );
-    /// @notice A milestone ended. `toSeller` and `toBuyer` hold principal and bond; they sum to both.
-    /// @param ending An `Ending`
+    /// @notice A milestone ended. `toSeller` and `toBuyer` hold principal and bond; they sum to
+    /// both. @param ending An `Ending`
     event MilestoneEnded(
-        bytes32 indexed dealId, uint8 indexed milestone, uint8 ending, uint128 toSeller, uint128 toBuyer
+        bytes32 indexed dealId,
+        uint8 indexed milestone,
+        uint8 ending,
+        uint128 toSeller,
+        uint128 toBuyer
     );
-    /// @notice Money was credited instead of paid: because the terms say so, or the token refused `owner`.
+    /// @notice Money was credited instead of paid: because the terms say so, or the token refused
+    /// `owner`.
     event Credited(address indexed token, address indexed owner, uint256 amount);
     /// @notice A credit was paid.
     event Withdrawn(address indexed token, address indexed owner, uint256 amount);
@@ -226,7 +238,8 @@ interface IDealEscrow {
     /// @custom:remedy Read the milestone's state; see docs/operations for who may do what when.
     error StatusMismatch(Status got, Status needed);
     /// @notice The handed-in state is not the stored one.
-    /// @custom:remedy Hand in the `state` of the milestone's last event; an empty list when there was none.
+    /// @custom:remedy Hand in the `state` of the milestone's last event; an empty list when there
+    /// was none.
     error StateMismatch(bytes32 got, bytes32 needed);
     /// @notice The window for this has closed.
     /// @custom:remedy Too late; the timed ending (`reclaim` or `expire`) is open to anybody.
@@ -238,10 +251,12 @@ interface IDealEscrow {
     /// @custom:remedy Judge the pinned deliverable.
     error DeliverableMismatch(bytes32 got, bytes32 needed);
     /// @notice The ballots decide nothing yet. `seats` is the mask of those that verified.
-    /// @custom:remedy Collect more of the panel's ballots; a ballot that is not in the mask did not verify.
+    /// @custom:remedy Collect more of the panel's ballots; a ballot that is not in the mask did not
+    /// verify.
     error NoVerdict(uint16 seats);
     /// @notice The signature is not the party's, for exactly this.
-    /// @custom:remedy Sign the digest with the party's key or wallet, in this contract's domain on this chain.
+    /// @custom:remedy Sign the digest with the party's key or wallet, in this contract's domain on
+    /// this chain.
     error SignatureInvalid(address signer, bytes32 digest);
     /// @notice The consent's last moment has passed.
     /// @custom:remedy Sign again with a later `validUntil`.
@@ -266,10 +281,12 @@ interface IDealEscrow {
     error Reentered();
 
     /// @notice Opens a deal: pulls the buyer's total and the seller's bond. Anybody may submit.
-    /// @param buyerAuthorization The buyer's ERC-3009 `receiveWithAuthorization` signature: value `total`, validAfter 0,
-    /// validBefore `openBy`, nonce the deal id. It is the buyer's signature on the terms.
-    /// @param sellerAuthorization The same for the bond; without a bond, the seller's signature of the deal id
-    /// @custom:reverts NotSupported when the terms need fees, appeals, a sequence or pro-rata payment
+    /// @param buyerAuthorization The buyer's ERC-3009 `receiveWithAuthorization` signature: value
+    /// `total`, validAfter 0, validBefore `openBy`, nonce the deal id. It is the buyer's signature
+    /// on the terms.
+    /// @param sellerAuthorization The same for the bond; without a bond, the seller's signature of
+    /// the deal id @custom:reverts NotSupported when the terms need fees, appeals, a sequence or
+    /// pro-rata payment
     /// @custom:reverts PartiesInvalid when buyer or seller is zero or they are equal
     /// @custom:reverts TokenNotAllowed when the token is another one
     /// @custom:reverts DeadlinePassed when `openBy` is over
@@ -295,8 +312,8 @@ interface IDealEscrow {
     ) external returns (bytes32 dealId);
 
     /// @notice Applies the jury's verdict and pays. Anybody may submit; the ballots decide.
-    /// @param state Empty while nothing happened on-chain, else the one state of the milestone's last event
-    /// @param deliverable The digest that the ballots are about
+    /// @param state Empty while nothing happened on-chain, else the one state of the milestone's
+    /// last event @param deliverable The digest that the ballots are about
     /// @param ballots Packed as `IJury.judge` says
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
@@ -304,8 +321,8 @@ interface IDealEscrow {
     /// @custom:reverts StateMismatch when the handed-in state is not the stored one
     /// @custom:reverts DeadlinePassed when the panel's time is over
     /// @custom:reverts NoVerdict when the ballots decide nothing
-    /// @custom:reverts DeliverableMismatch when another deliverable is pinned and the verdict is not Rejected
-    /// @custom:reverts GasTooLow when the payment could not be tried honestly
+    /// @custom:reverts DeliverableMismatch when another deliverable is pinned and the verdict is
+    /// not Rejected @custom:reverts GasTooLow when the payment could not be tried honestly
     /// @custom:reverts Reentered when called from inside
     function settle(
         Terms calldata terms,
@@ -315,8 +332,8 @@ interface IDealEscrow {
         bytes calldata ballots
     ) external;
 
-    /// @notice Pins a deliverable on-chain, so that silence is the jury's and not the seller's. By the seller, or by
-    /// anybody with its signed `Delivery`.
+    /// @notice Pins a deliverable on-chain, so that silence is the jury's and not the seller's. By
+    /// the seller, or by anybody with its signed `Delivery`.
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
@@ -384,8 +401,8 @@ interface IDealEscrow {
         Consent calldata seller
     ) external;
 
-    /// @notice Gives the buyer everything back when nothing was delivered and judged in time. Anybody may call.
-    /// @custom:reverts DealUnknown when no such deal is open
+    /// @notice Gives the buyer everything back when nothing was delivered and judged in time.
+    /// Anybody may call. @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
     /// @custom:reverts StatusMismatch when something was delivered on-chain
@@ -394,8 +411,8 @@ interface IDealEscrow {
     /// @custom:reverts Reentered when called from inside
     function reclaim(Terms calldata terms, uint8 milestone) external;
 
-    /// @notice Pays what the terms say about silence when a delivery was not judged in time. Anybody may call.
-    /// @custom:reverts DealUnknown when no such deal is open
+    /// @notice Pays what the terms say about silence when a delivery was not judged in time.
+    /// Anybody may call. @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
     /// @custom:reverts StatusMismatch when nothing was delivered on-chain

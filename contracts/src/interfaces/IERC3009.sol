@@ -4,7 +4,8 @@ pragma solidity 0.8.37;
 /// @title The part of USDC (FiatTokenV2_2) that pulls need
 interface IERC3009 {
     /// @notice Moves `value` from `from` to the caller, who must be `to`, by `from`'s signature.
-    /// @dev The token decides who may sign: code first, then key. The nonce is any word, used once per `from`.
+    /// @dev The token decides who may sign: code first, then key. The nonce is any word, used once
+    /// per `from`.
     function receiveWithAuthorization(
         address from,
         address to,

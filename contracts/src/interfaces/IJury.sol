@@ -2,10 +2,12 @@
 pragma solidity 0.8.37;
 
 /// @title Jurors, juries, ballots and the tally
-/// @notice A juror registers one key, claims a model family and an operator, and stakes. A jury is an immutable list
-/// of keys. Whoever consumes verdicts names the jury and hands in signed ballots; this contract verifies and counts
-/// them. It knows no consumer, and no ballot works for another consumer, deal, milestone, round or deliverable.
-/// @dev Families and operators are claims: nothing here proves who trained a model or who holds a key.
+/// @notice A juror registers one key, claims a model family and an operator, and stakes. A jury is
+/// an immutable list of keys. Whoever consumes verdicts names the jury and hands in signed ballots;
+/// this contract verifies and counts
+/// them. It knows no consumer, and no ballot works for another consumer, deal, milestone, round or
+/// deliverable. @dev Families and operators are claims: nothing here proves who trained a model or
+/// who holds a key.
 interface IJury {
     /// @notice What a tally says.
     enum Outcome {
@@ -15,8 +17,9 @@ interface IJury {
         Undetermined
     }
 
-    /// @notice Everything a panel is asked about one deliverable in one round; its EIP-712 struct hash is the case id.
-    /// @param consumer The contract that will act on the verdict: always the caller of `judge`
+    /// @notice Everything a panel is asked about one deliverable in one round; its EIP-712 struct
+    /// hash is the case id. @param consumer The contract that will act on the verdict: always the
+    /// caller of `judge`
     /// @param round 1 for the panel, 2 for the appeal panel
     /// @param deliverable keccak256 of the deliverable's bytes
     struct Case {
@@ -31,8 +34,8 @@ interface IJury {
 
     /// @notice One juror's answer, signed by its key in this contract's EIP-712 domain.
     /// @param met Bit i: criterion i is met
-    /// @param failed Bit i: criterion i is failed; in neither mask is an abstention, in both is no ballot
-    /// @param reason For the record: 0 judged, 1 missing, 2 unreadable, 3 injection, 4 void
+    /// @param failed Bit i: criterion i is failed; in neither mask is an abstention, in both is no
+    /// ballot @param reason For the record: 0 judged, 1 missing, 2 unreadable, 3 injection, 4 void
     /// @param transcript Merkle root of what the juror asked and got
     struct Ballot {
         bytes32 caseId;
@@ -57,8 +60,8 @@ interface IJury {
         uint16 failed;
     }
 
-    /// @notice What a juror signs to register. Without a stake it signs this struct; with one, its ERC-3009
-    /// authorization's nonce is this struct's digest and that is its signature.
+    /// @notice What a juror signs to register. Without a stake it signs this struct; with one, its
+    /// ERC-3009 authorization's nonce is this struct's digest and that is its signature.
     /// @param family Who trained the model, `[a-z0-9-]`, 1 to 32 characters
     /// @param operator Who runs the juror, `[a-z0-9.-]`, 1 to 64 characters
     /// @param url Where the juror answers, 1 to 256 characters, no trailing slash
@@ -95,7 +98,12 @@ interface IJury {
 
     /// @notice `juror` registered and staked.
     event JurorRegistered(
-        address indexed juror, string family, string operator, string url, uint96 stake, uint32 nonce
+        address indexed juror,
+        string family,
+        string operator,
+        string url,
+        uint96 stake,
+        uint32 nonce
     );
     /// @notice `juror` began to leave; its stake may be claimed from `unbondsAt`.
     event JurorUnbonding(address indexed juror, uint40 unbondsAt);
@@ -105,7 +113,8 @@ interface IJury {
     event JuryCreated(bytes32 indexed jury, address[] panel, address[] appealPanel);
 
     /// @notice A text is empty, too long or holds a character it must not.
-    /// @custom:remedy Use lower-case letters, digits and hyphens (operators also dots), within the length.
+    /// @custom:remedy Use lower-case letters, digits and hyphens (operators also dots), within the
+    /// length.
     error TextInvalid(string field, string got);
     /// @notice The key is registered.
     /// @custom:remedy Unbond and claim first, or register another key.
@@ -116,8 +125,8 @@ interface IJury {
     /// @notice The juror is leaving.
     /// @custom:remedy Name a juror that serves.
     error JurorLeaving(address juror, uint40 unbondsAt);
-    /// @notice A key that registered before must keep its family and operator: its old ballots carry them.
-    /// @custom:remedy Use the same family and operator, or a new key.
+    /// @notice A key that registered before must keep its family and operator: its old ballots
+    /// carry them. @custom:remedy Use the same family and operator, or a new key.
     error ClaimChanged(string field, string got, string needed);
     /// @notice The nonce is not the number of this key's registrations so far.
     /// @custom:remedy Read `juror(key).registrations` and sign again.
@@ -126,7 +135,8 @@ interface IJury {
     /// @custom:remedy Sign again with a later `validUntil`.
     error SignatureExpired(uint256 nowAt, uint256 validUntil);
     /// @notice The signature is not the juror's.
-    /// @custom:remedy Sign the digest with the juror's key, in this contract's domain on this chain.
+    /// @custom:remedy Sign the digest with the juror's key, in this contract's domain on this
+    /// chain.
     error SignatureInvalid(address signer, bytes32 digest);
     /// @notice The stake is still bonded.
     /// @custom:remedy Wait until `claimableAt`.
@@ -152,8 +162,9 @@ interface IJury {
     /// @notice A party of the deal holds a seat of the jury.
     /// @custom:remedy Name a jury in which neither party sits.
     error PartyIsJuror(address party);
-    /// @notice The packed ballots do not have the length that their seat mask says, or name a seat the panel lacks.
-    /// @custom:remedy Pack a 2-byte seat mask, then 101 bytes per seat in ascending order.
+    /// @notice The packed ballots do not have the length that their seat mask says, or name a seat
+    /// the panel lacks. @custom:remedy Pack a 2-byte seat mask, then 101 bytes per seat in
+    /// ascending order.
     error BallotsMalformed(uint256 got, uint256 needed);
 
     /// @notice Registers `registration.juror`, with its own signature; anybody may submit it.
@@ -166,8 +177,8 @@ interface IJury {
     /// @custom:reverts TransferMismatch when the stake did not arrive whole
     function register(Registration calldata registration, bytes calldata signature) external;
 
-    /// @notice Starts the 30 days after which `unbonding.juror` may claim its stake. Direct or signed.
-    /// @custom:reverts JurorUnknown when the key is not registered
+    /// @notice Starts the 30 days after which `unbonding.juror` may claim its stake. Direct or
+    /// signed. @custom:reverts JurorUnknown when the key is not registered
     /// @custom:reverts JurorLeaving when it is leaving already
     /// @custom:reverts NonceMismatch when the nonce is not that of the present registration
     /// @custom:reverts SignatureExpired when `validUntil` has passed
@@ -180,8 +191,8 @@ interface IJury {
     /// @custom:reverts TransferRefused when the token refuses the payment
     function claim(address juror) external;
 
-    /// @notice Stores a jury for ever and returns its digest; the same jury twice is one. Anybody may call.
-    /// @custom:reverts PanelSize when a panel is out of range
+    /// @notice Stores a jury for ever and returns its digest; the same jury twice is one. Anybody
+    /// may call. @custom:reverts PanelSize when a panel is out of range
     /// @custom:reverts JurorUnknown when a seat is not registered
     /// @custom:reverts JurorLeaving when a seat is leaving
     /// @custom:reverts SeatsShare when two seats share key, family or operator
@@ -191,12 +202,14 @@ interface IJury {
 
     /// @notice Counts the ballots of the caller's case.
     /// @param jury The jury that the terms name
-    /// @param rule The milestone's rule word: sixteen 14-bit weights, then mandatory mask, passBps, proRata
-    /// @param ballots Two bytes of seat mask, then per seat, ascending: met 2, failed 2, reason 1, transcript 32,
+    /// @param rule The milestone's rule word: sixteen 14-bit weights, then mandatory mask, passBps,
+    /// proRata @param ballots Two bytes of seat mask, then per seat, ascending: met 2, failed 2,
+    /// reason 1, transcript 32,
     /// signature 64 (r, and s with the parity in its top bit)
     /// @custom:reverts JuryUnknown when no such jury exists
     /// @custom:reverts PanelMissing when it has no panel for the round
-    /// @custom:reverts BallotsMalformed when the packed ballots have a wrong length or name a seat that is not there
+    /// @custom:reverts BallotsMalformed when the packed ballots have a wrong length or name a seat
+    /// that is not there
     function judge(
         bytes32 jury,
         uint8 round,
@@ -211,7 +224,9 @@ interface IJury {
     /// @custom:reverts JuryUnknown when no such jury exists
     /// @custom:reverts PanelMissing when an appeal panel is needed and absent
     /// @custom:reverts PartyIsJuror when a party holds a seat
-    function checkJury(bytes32 jury, address buyer, address seller, bool needsAppealPanel) external view;
+    function checkJury(bytes32 jury, address buyer, address seller, bool needsAppealPanel)
+        external
+        view;
 
     /// @notice The keys of a jury's panel (round 1) or appeal panel (round 2), in seat order.
     /// @custom:reverts JuryUnknown when no such jury exists

@@ -3,8 +3,9 @@ pragma solidity 0.8.37;
 
 /// @notice How a milestone ended. Each value is final: nothing leaves it.
 /// - Accepted: the jury or the buyer said yes. Good for both parties.
-/// - Rejected, Conceded, Reclaimed: the jury said no, the seller gave in, nothing came. Bad for the seller.
-/// - Undetermined: the jury did not agree. Silent: the jury did not answer. Agreed: the parties split.
+/// - Rejected, Conceded, Reclaimed: the jury said no, the seller gave in, nothing came. Bad for the
+/// seller. - Undetermined: the jury did not agree. Silent: the jury did not answer. Agreed: the
+/// parties split.
 ///   Cancelled: an earlier milestone of a sequence failed. Neutral, all four.
 enum Ending {
     None,
@@ -19,8 +20,9 @@ enum Ending {
 }
 
 /// @title Facts about wallets, written by whoever settles money between them
-/// @notice Anybody may record; facts are kept per (recorder, wallet, role), so nobody writes into another recorder's
-/// column, and a reader names the recorder it trusts. The formula is version 1 of docs/adr/0004-reputation-v1.md.
+/// @notice Anybody may record; facts are kept per (recorder, wallet, role), so nobody writes into
+/// another recorder's column, and a reader names the recorder it trusts. The formula is version 1
+/// of docs/adr/0004-reputation-v1.md.
 /// @dev Invariant: `record` makes no call and cannot revert; counts and weights saturate.
 interface IReputationRegistry {
     /// @notice A wallet has one standing as buyer and one as seller.
@@ -48,7 +50,8 @@ interface IReputationRegistry {
     }
 
     /// @notice One milestone ended between `buyer` and `seller`, as `recorder` saw it.
-    /// @param flags 1: a rejection stood when it ended; 2: the buyer lost an appeal; 4: the seller lost an appeal
+    /// @param flags 1: a rejection stood when it ended; 2: the buyer lost an appeal; 4: the seller
+    /// lost an appeal
     event FactRecorded(
         address indexed recorder,
         address indexed buyer,
@@ -62,10 +65,15 @@ interface IReputationRegistry {
     /// @param amount The milestone's money in the token's base units, six decimals
     /// @param ending An `Ending`; unknown values count as neutral
     /// @param flags See `FactRecorded`
-    function record(address buyer, address seller, uint96 amount, uint8 ending, uint8 flags) external;
+    function record(address buyer, address seller, uint96 amount, uint8 ending, uint8 flags)
+        external;
 
-    /// @notice What `recorder` wrote about `wallet`, as of its last fact (weights not decayed to now).
-    function standing(address recorder, address wallet, Role role) external view returns (Standing memory);
+    /// @notice What `recorder` wrote about `wallet`, as of its last fact (weights not decayed to
+    /// now).
+    function standing(address recorder, address wallet, Role role)
+        external
+        view
+        returns (Standing memory);
 
     /// @notice The score now, with both weights decayed to now: always show the three together.
     /// @return points 0 to 1000; a stranger has 0

@@ -4,14 +4,16 @@ pragma solidity 0.8.37;
 import {IJury} from "../interfaces/IJury.sol";
 
 /// @title Cases and packed ballots
-/// @notice Layout: two bytes of seat mask, then for each of its seats, ascending, met 2, failed 2, reason 1,
-/// transcript 32, r 32, and s with the parity in its top bit 32. A mask cannot name a seat twice or out of order.
+/// @notice Layout: two bytes of seat mask, then for each of its seats, ascending, met 2, failed 2,
+/// reason 1, transcript 32, r 32, and s with the parity in its top bit 32. A mask cannot name a
+/// seat twice or out of order.
 library BallotLib {
     bytes32 internal constant CASE_TYPEHASH = keccak256(
         "Case(uint256 chainId,address jury,address consumer,bytes32 dealId,uint8 milestone,uint8 round,bytes32 deliverable)"
     );
-    bytes32 internal constant BALLOT_TYPEHASH =
-        keccak256("Ballot(bytes32 caseId,uint16 met,uint16 failed,uint8 reason,bytes32 transcript)");
+    bytes32 internal constant BALLOT_TYPEHASH = keccak256(
+        "Ballot(bytes32 caseId,uint16 met,uint16 failed,uint8 reason,bytes32 transcript)"
+    );
     /// @dev Half of secp256k1's order: a larger s is another signature for the same ballot.
     uint256 internal constant HALF_ORDER =
         0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
@@ -39,7 +41,9 @@ library BallotLib {
         mask = uint16(bytes2(ballots));
         uint256 count;
         unchecked {
-            for (uint256 m = mask; m != 0; m &= m - 1) ++count;
+            for (uint256 m = mask; m != 0; m &= m - 1) {
+                ++count;
+            }
         }
         uint256 needed = 2 + count * BALLOT_BYTES;
         if (ballots.length != needed || mask >> seats != 0) {
@@ -47,8 +51,9 @@ library BallotLib {
         }
     }
 
-    /// @notice Verifies each ballot against its seat's key; a bad one is skipped, as if it had not been handed in.
-    /// @return votes Per verified ballot, `met` in the low and `failed` in the high 16 bits
+    /// @notice Verifies each ballot against its seat's key; a bad one is skipped, as if it had not
+    /// been handed in. @return votes Per verified ballot, `met` in the low and `failed` in the high
+    /// 16 bits
     /// @return counted Seats whose ballot verified
     /// @return voted Those of them that answered something
     function verify(
@@ -88,7 +93,8 @@ library BallotLib {
                     mstore(add(d, 0x22), keccak256(b, 0xc0))
                     let vs := calldataload(add(offset, 69))
                     let s := and(vs, shr(1, not(0)))
-                    // ecrecover(digest, v, r, s); the input overwrites what follows the digest's preimage.
+                    // ecrecover(digest, v, r, s); the input overwrites what follows the digest's
+                    // preimage.
                     let e := add(d, 0x60)
                     mstore(e, keccak256(d, 0x42))
                     mstore(add(e, 0x20), add(27, shr(255, vs)))

@@ -2,8 +2,9 @@
 pragma solidity 0.8.37;
 
 /// @title A deal in one storage word
-/// @notice Bit 0 opened, 1 revoked, 2..17 ended mask, 18..33 slow-path mask, 34..129 remaining amount, 130..225
-/// remaining bond. Never cleared: `open` needs zero, so no funding route opens a deal twice.
+/// @notice Bit 0 opened, 1 revoked, 2..17 ended mask, 18..33 slow-path mask, 34..129 remaining
+/// amount, 130..225 remaining bond. Never cleared: `open` needs zero, so no funding route opens a
+/// deal twice.
 type DealWord is uint256;
 
 using DealWordLib for DealWord global;
@@ -56,12 +57,14 @@ library DealWordLib {
         return DealWord.wrap(DealWord.unwrap(word) | (1 << (SLOW_AT + milestone)));
     }
 
-    /// @dev The bond share that leaves with `amount`, rounded down; the last milestone takes what is left.
+    /// @dev The bond share that leaves with `amount`, rounded down; the last milestone takes what
+    /// is left.
     function bondShare(DealWord word, uint256 amount) internal pure returns (uint256) {
         return uint256(remainingBond(word)) * amount / remainingAmount(word);
     }
 
-    /// @dev The word without a milestone: neither amount exceeds what remains, so no field borrows from another.
+    /// @dev The word without a milestone: neither amount exceeds what remains, so no field borrows
+    /// from another.
     function ended(DealWord word, uint256 milestone, uint256 amount, uint256 bond)
         internal
         pure

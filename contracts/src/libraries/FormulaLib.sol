@@ -6,14 +6,16 @@ pragma solidity 0.8.37;
 /// `surety_bindings::formula` in Rust: a test compares the two to the unit.
 library FormulaLib {
     uint256 internal constant HALF_LIFE_SECS = 7_776_000;
-    /// @dev The bucket of good weight holds 10 and refills by 4 a day, so it is full after 2.5 days.
+    /// @dev The bucket of good weight holds 10 and refills by 4 a day, so it is full after 2.5
+    /// days.
     uint256 internal constant BUCKET_SECS = 216_000;
     uint256 internal constant REFILL_PER_DAY = 4 << 16;
     uint256 internal constant DAY_SECS = 86_400;
 
     /// @notice log2(1 + amount / 10^6): what a milestone of `amount` base units weighs.
-    /// @dev Fits 32 bits for every uint96. Steps: y = (10^6 + amount) * 2^64 / 10^6; the integer part of log2(y) less
-    /// 64; then sixteen squarings of the mantissa, 127 fractional bits, each of which yields one bit.
+    /// @dev Fits 32 bits for every uint96. Steps: y = (10^6 + amount) * 2^64 / 10^6; the integer
+    /// part of log2(y) less 64; then sixteen squarings of the mantissa, 127 fractional bits, each
+    /// of which yields one bit.
     function weight(uint256 amount) internal pure returns (uint256 w) {
         assembly ("memory-safe") {
             let y := div(shl(64, add(amount, 1000000)), 1000000)
@@ -31,8 +33,9 @@ library FormulaLib {
         }
     }
 
-    /// @notice 2^(-elapsed / half-life) as a factor with 64 fractional bits, and how many whole halvings to shift.
-    /// @dev The fraction of a half-life is cut to 16 bits; each set bit i multiplies by floor(2^(64 - 2^-i)).
+    /// @notice 2^(-elapsed / half-life) as a factor with 64 fractional bits, and how many whole
+    /// halvings to shift. @dev The fraction of a half-life is cut to 16 bits; each set bit i
+    /// multiplies by floor(2^(64 - 2^-i)).
     function decay(uint256 elapsed) internal pure returns (uint256 factor, uint256 halvings) {
         assembly ("memory-safe") {
             halvings := div(elapsed, 7776000)
@@ -59,7 +62,8 @@ library FormulaLib {
         }
     }
 
-    /// @notice `value` after the decay that `decay` returned; zero after 256 halvings at the latest.
+    /// @notice `value` after the decay that `decay` returned; zero after 256 halvings at the
+    /// latest.
     function fade(uint256 value, uint256 factor, uint256 halvings) internal pure returns (uint256) {
         unchecked {
             return (value * factor) >> 64 >> halvings;

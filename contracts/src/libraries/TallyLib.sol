@@ -4,24 +4,26 @@ pragma solidity 0.8.37;
 import {IJury} from "../interfaces/IJury.sol";
 
 /// @title The tally
-/// @notice Counts votes criterion by criterion and says what they decide. The verdict is the same for every superset of
-/// the votes: a submitter that leaves ballots out can at most get no verdict.
-/// @dev A vote is 32 bits: `met` in the low 16, `failed` in the high 16. The 32 counts run in parallel in four bit
-/// planes, each biased by 16 - quorum, so that a count reaches the quorum exactly when its lane carries out.
+/// @notice Counts votes criterion by criterion and says what they decide. The verdict is the same
+/// for every superset of the votes: a submitter that leaves ballots out can at most get no verdict.
+/// @dev A vote is 32 bits: `met` in the low 16, `failed` in the high 16. The 32 counts run in
+/// parallel in four bit planes, each biased by 16 - quorum, so that a count reaches the quorum
+/// exactly when its lane carries out.
 library TallyLib {
     uint256 internal constant LANES = 0xffffffff;
     uint256 internal constant WEIGHTS = (1 << 224) - 1;
     uint256 internal constant FULL_BPS = 10_000;
 
-    /// @notice Equal answers that decide a criterion: more than two thirds of the seats, not of the replies.
+    /// @notice Equal answers that decide a criterion: more than two thirds of the seats, not of the
+    /// replies.
     function quorum(uint256 seats) internal pure returns (uint256) {
         unchecked {
             return 2 * seats / 3 + 1;
         }
     }
 
-    /// @notice The verdict over `votes` of a panel of `seats` (3 to 15, never fewer than votes) under `rule`.
-    /// @return outcome What is decided
+    /// @notice The verdict over `votes` of a panel of `seats` (3 to 15, never fewer than votes)
+    /// under `rule`. @return outcome What is decided
     /// @return met Criteria that a quorum calls met
     /// @return failed Criteria that a quorum calls failed
     /// @return metBps Weight of `met`
@@ -47,8 +49,8 @@ library TallyLib {
             outcome = open ? IJury.Outcome.NoVerdict : IJury.Outcome.Accepted;
         } else {
             uint256 couldMeet = reachable & 0xffff;
-            bool open =
-                _accepts(rule, couldMeet, weigh(rule, couldMeet)) || _rejects(rule, reachable >> 16);
+            bool open = _accepts(rule, couldMeet, weigh(rule, couldMeet))
+                || _rejects(rule, reachable >> 16);
             outcome = open ? IJury.Outcome.NoVerdict : IJury.Outcome.Undetermined;
         }
     }
@@ -76,7 +78,9 @@ library TallyLib {
 
     function _rejects(uint256 rule, uint256 failed) private pure returns (bool) {
         unchecked {
-            return (rule >> 224) & 0xffff & failed != 0 || weigh(rule, failed) + _passBps(rule) > FULL_BPS;
+            return
+                (rule >> 224) & 0xffff & failed != 0
+                    || weigh(rule, failed) + _passBps(rule) > FULL_BPS;
         }
     }
 

@@ -17,8 +17,8 @@ library TermsLib {
     );
 
     /// @notice The EIP-712 struct hash.
-    /// @dev Hashes calldata as it stands. A word with dirty high bits gives a hash that nobody signed, and `open`
-    /// refuses to emit it, so it never becomes a deal.
+    /// @dev Hashes calldata as it stands. A word with dirty high bits gives a hash that nobody
+    /// signed, and `open` refuses to emit it, so it never becomes a deal.
     function hash(IDealEscrow.Terms calldata terms) internal pure returns (bytes32 digest) {
         IDealEscrow.Milestone[] calldata milestones = terms.milestones;
         bytes32 termsTypehash = TERMS_TYPEHASH;
@@ -121,7 +121,9 @@ library TermsLib {
             }
             if (weights != 0 || sum != BPS) revert IDealEscrow.WeightsInvalid(i, sum, BPS);
             uint256 mandatory = (rule >> 224) & 0xffff;
-            if (mandatory & ~criteria != 0) revert IDealEscrow.MandatoryInvalid(i, mandatory, criteria);
+            if (mandatory & ~criteria != 0) {
+                revert IDealEscrow.MandatoryInvalid(i, mandatory, criteria);
+            }
         }
         uint256 passBps = (rule >> 240) & 0x3fff;
         if (passBps == 0 || passBps > BPS) revert IDealEscrow.PassBpsInvalid(i, passBps, BPS);

@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 /// @title Paying with a token that may refuse, lie or answer at length
 library TokenLib {
     /// @notice Calls `transfer` with at most `gasCap` gas.
-    /// @dev Reads one word of the answer at most. True only when the call succeeded and the token said true, or said
-    /// nothing and has code.
+    /// @dev Reads one word of the answer at most. True only when the call succeeded and the token
+    /// said true, or said nothing and has code.
     function tryTransfer(address token, address to, uint256 amount, uint256 gasCap)
         internal
         returns (bool ok)

@@ -2,10 +2,11 @@
 pragma solidity 0.8.37;
 
 /// @title A test token that behaves like Circle's FiatTokenV2_2 behind USDC
-/// @notice Six decimals, both overloads of ERC-3009 and permit with FiatToken's signature rule (code first: an account
-/// with code is asked by ERC-1271, any other must recover with a low s), blacklist, pause, its revert strings and events.
-/// @dev Written for tests and the demo from the public interface; never deploy it where money is real. One deviation:
-/// `admin` holds the minter's, the blacklister's and the pauser's roles.
+/// @notice Six decimals, both overloads of ERC-3009 and permit with FiatToken's signature rule
+/// (code first: an account with code is asked by ERC-1271, any other must recover with a low s),
+/// blacklist, pause, its revert strings and events.
+/// @dev Written for tests and the demo from the public interface; never deploy it where money is
+/// real. One deviation: `admin` holds the minter's, the blacklister's and the pauser's roles.
 contract TestUSDC {
     string public constant name = "USDC";
     string public constant symbol = "USDC";
@@ -165,8 +166,9 @@ contract TestUSDC {
     ) public whenNotPaused notBlacklisted(owner) notBlacklisted(spender) {
         // The longest deadline means for ever, and is checked like any other.
         require(deadline >= block.timestamp, "FiatTokenV2: permit is expired");
-        bytes32 structHash =
-            keccak256(abi.encode(PERMIT_TYPEHASH, owner, spender, value, nonces[owner]++, deadline));
+        bytes32 structHash = keccak256(
+            abi.encode(PERMIT_TYPEHASH, owner, spender, value, nonces[owner]++, deadline)
+        );
         require(_isValid(owner, _digest(structHash), signature), "EIP2612: invalid signature");
         _approve(owner, spender, value);
     }
@@ -309,8 +311,7 @@ contract TestUSDC {
 
     function _requireUnused(address authorizer, bytes32 nonce) private view {
         require(
-            !authorizationState[authorizer][nonce],
-            "FiatTokenV2: authorization is used or canceled"
+            !authorizationState[authorizer][nonce], "FiatTokenV2: authorization is used or canceled"
         );
     }
 
@@ -337,7 +338,8 @@ contract TestUSDC {
         emit AuthorizationUsed(authorizer, nonce);
     }
 
-    /// @dev FiatToken's rule: an account with code is asked, even if it is an EIP-7702 account with a plain signature.
+    /// @dev FiatToken's rule: an account with code is asked, even if it is an EIP-7702 account with
+    /// a plain signature.
     function _isValid(address signer, bytes32 digest, bytes memory signature)
         private
         view
