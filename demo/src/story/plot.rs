@@ -63,7 +63,8 @@ impl Frame {
 
     /// The term sheet of an order at chain time `now`; `number` makes it unique within the run.
     pub(super) fn sheet(&self, order: &Order, now: u64, number: u64) -> TermSheet {
-        let milestones: Vec<MilestoneSheet> = order.milestones.iter().map(|p| p.sheet(now)).collect();
+        let milestones: Vec<MilestoneSheet> =
+            order.milestones.iter().map(|p| p.sheet(now)).collect();
         let amounts = milestones.iter().map(|milestone| milestone.amount);
         TermSheet {
             version: Version::V1,
@@ -167,11 +168,7 @@ fn asked(id: &str, weight_bps: u16, text: &str) -> Criterion {
 /// A criterion for a program.
 fn found(id: &str, weight_bps: u16, text: &str, pattern: &str) -> Criterion {
     let check = Check::Regex { pattern: pattern.to_owned(), expect: Expect::Match };
-    Criterion {
-        evidence_required: false,
-        kind: Kind::Check(check),
-        ..asked(id, weight_bps, text)
-    }
+    Criterion { evidence_required: false, kind: Kind::Check(check), ..asked(id, weight_bps, text) }
 }
 
 fn part(title: &str, usdc: u32, criteria: Vec<Criterion>) -> Part {

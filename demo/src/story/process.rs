@@ -117,6 +117,11 @@ impl Service {
         *self.ended.borrow()
     }
 
+    /// Whether it should be running.
+    pub(super) fn is_wanted(&self) -> bool {
+        *self.wanted.borrow()
+    }
+
     /// Kills the process, which stays dead.
     pub(super) async fn kill(&mut self) {
         self.wanted.send_replace(false);
