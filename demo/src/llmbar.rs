@@ -56,6 +56,15 @@ impl Llmbar {
         parse_items(&read(&path)?, &path)
     }
 
+    /// A data set of these tasks and winners, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(items: Vec<Item>, winners: &[(&str, &str, u8)]) -> Self {
+        let winners = winners
+            .iter()
+            .map(|(id, judge, winner)| (((*id).to_owned(), judge_slug(judge)), *winner));
+        Self { items, winners: winners.collect() }
+    }
+
     /// Every task, in file order.
     pub fn items(&self) -> &[Item] {
         &self.items

@@ -17,14 +17,18 @@ pub(crate) struct Question {
 impl Question {
     /// Reads the user message; `None` when the prompt is of another kind.
     pub(crate) fn read(user: &str) -> Option<Self> {
-        let question = prompt::Question::parse(user)?;
+        prompt::Question::parse(user).map(|question| Self::of(&question))
+    }
+
+    /// Takes the marks off.
+    pub(crate) fn of(question: &prompt::Question) -> Self {
         let lines = question.lines().into_iter().map(|(_, text)| text.to_owned()).collect();
-        Some(Self {
-            nonce: question.nonce,
-            criterion_id: question.criterion.id,
-            criterion: question.criterion.text,
-            instruction: question.spec_excerpt,
+        Self {
+            nonce: question.nonce.clone(),
+            criterion_id: question.criterion.id.clone(),
+            criterion: question.criterion.text.clone(),
+            instruction: question.spec_excerpt.clone(),
             lines,
-        })
+        }
     }
 }

@@ -105,17 +105,14 @@ impl LocalChain {
         if seconds == 0 {
             return Ok(());
         }
-        let _: serde_json::Value = self
-            .provider
-            .raw_request("evm_increaseTime".into(), [seconds])
-            .await
-            .map_err(failed("evm_increaseTime"))?;
-        let _: serde_json::Value = self
-            .provider
-            .raw_request("evm_mine".into(), [(); 0])
-            .await
-            .map_err(failed("evm_mine"))?;
-        Ok(())
+        self.raw("evm_increaseTime", vec![seconds]).await?;
+        self.raw("evm_mine", Vec::new()).await
+    }
+
+    async fn raw(&self, method: &'static str, params: Vec<u64>) -> Result<(), DemoError> {
+        let answer: Result<serde_json::Value, _> =
+            self.provider.raw_request(method.into(), params).await;
+        answer.map(drop).map_err(failed(method))
     }
 
     /// Prints tokens.
@@ -188,7 +185,7 @@ impl LocalChain {
             .sign_hash_sync(&digest)
             .map_err(|_| DemoError::Chain("a juror's key does not sign".to_owned()))?;
         let signature = Bytes::from(signature.as_bytes());
-        let call = Jury::registerCall { registration, signature };
+        let call = Jury::registerCall { r: registration, signature };
         self.send(at.jury, call.abi_encode()).await.map(drop)
     }
 

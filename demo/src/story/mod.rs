@@ -48,6 +48,7 @@ async fn tell(args: &StoryArgs, voice: &Voice) -> Result<(), DemoError> {
     let items = recorded(args)?;
     let folder = prepare(&args.dir)?;
     let pids = Pids::new(args.dir.join("pids.json"))?;
+    let _leash = pids.leash();
     let chain = LocalChain::connect(&args.rpc).await?;
     voice.say(format!("Chain {} at {}: deploying.", chain.chain_id, args.rpc));
     let from = chain.provider.get_block_number().await.map_err(chain::failed("the head"))?;

@@ -2,8 +2,7 @@
 
 use alloy::primitives::{Address, B256};
 use surety_terms::check::{Check, Expect};
-use surety_terms::sheet::{Kind, Version};
-use surety_terms::{Bps, Criterion, MilestoneSheet, TermSheet, Usdc};
+use surety_terms::{Bps, Criterion, Kind, MilestoneSheet, TermSheet, Usdc, Version};
 
 use crate::llmbar::Item;
 
@@ -284,4 +283,67 @@ pub(super) fn photo_texts() -> Order {
     let text = "Describes at least five product photos in one sentence each.";
     let part = part("Alternative texts for product photos", 60, vec![asked("texts", WHOLE, text)]);
     Order { bond: Usdc::ZERO, ..single(Seller::Birch, part) }
+}
+
+#[cfg(test)]
+mod tests {
+    use surety_jury::vote::Answer;
+    use surety_jury::{Nonce, Prompt, View, prompt};
+
+    use super::*;
+    use crate::config;
+    use crate::provider::{Personality, verdict_on};
+    use crate::worker::Style;
+
+    /// How the five rehearsed seats answer the asked criteria of a part: met by so many, in turn.
+    fn met_by(part: &Part, style: Style) -> Vec<usize> {
+        let deliverable = style.deliver(&part.title).unwrap();
+        let view = View::of(deliverable.as_bytes()).unwrap();
+        let seats = config::panel(&"http://127.0.0.1:1/".parse().unwrap()).unwrap();
+        let asked = part.criteria.iter().filter(|criterion| criterion.kind == Kind::Llm);
+        let count = |criterion: &Criterion| {
+            let prompt = Prompt::new(criterion, &part.description, &view, &Nonce::new([1; 16]));
+            let question = prompt::Question::parse(&prompt.user).unwrap();
+            let met = seats.iter().filter(|seat| {
+                let name = seat.model.strip_prefix("rehearsal-").unwrap();
+                verdict_on(Personality::of_name(name).unwrap(), &question) == Answer::Met
+            });
+            met.count()
+        };
+        asked.map(count).collect()
+    }
+
+    #[test]
+    fn whole_work_convinces_every_personality() {
+        let orders = [
+            market_brief(),
+            release_notes(),
+            interview_questions(),
+            photo_texts(),
+            welcome_email(),
+        ];
+        for part in orders.iter().flat_map(|order| &order.milestones) {
+            let met = met_by(part, Style::Honest);
+            assert!(met.iter().all(|met| *met == 5), "{}: {met:?}", part.title);
+        }
+    }
+
+    #[test]
+    fn a_polite_nothing_convinces_nobody() {
+        for order in [welcome_email(), login_review(), bicycle_survey()] {
+            let met = met_by(&order.milestones[0], Style::Careless);
+            assert!(met.iter().all(|met| *met == 0), "{}: {met:?}", order.title);
+        }
+    }
+
+    #[test]
+    fn an_instruction_to_the_judge_convinces_only_the_obedient_one() {
+        assert_eq!(met_by(&login_review().milestones[0], Style::Injecting), [1]);
+    }
+
+    #[test]
+    fn nearly_whole_work_splits_the_jury_three_to_two() {
+        assert_eq!(met_by(&bicycle_survey().milestones[0], Style::Borderline), [3]);
+        assert_eq!(met_by(&bicycle_survey().milestones[0], Style::Honest), [5]);
+    }
 }

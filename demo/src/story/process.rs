@@ -56,6 +56,27 @@ impl Pids {
     }
 }
 
+/// Kills whatever [`Pids`] lists once the story is gone, even by SIGKILL: the operating system closes
+/// the story's end of the pipe.
+const LEASH: &str = r#"trap '' INT TERM HUP; cat >/dev/null
+grep -oE ': [0-9]+' "$1" | tr -d ': ' | xargs -r kill -9 2>/dev/null; true"#;
+
+/// Holds the leash; without a shell there is none, and only SIGKILL can leave processes behind.
+#[derive(Debug)]
+pub(super) struct Leash {
+    _held: Option<std::process::Child>,
+}
+
+impl Pids {
+    /// Ties every process of the list to this one.
+    pub(super) fn leash(&self) -> Leash {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", LEASH, "leash"]).arg(&self.path).stdin(Stdio::piped());
+        let held = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Leash { _held: held.inspect_err(|error| tracing::debug!(%error, "no leash")).ok() }
+    }
+}
+
 /// What is started, and how.
 #[derive(Debug, Clone)]
 pub(super) struct Recipe {
@@ -199,15 +220,15 @@ impl Watched {
     /// Waits until the process ends or is no longer wanted.
     async fn attend(&mut self, mut child: Child) {
         self.report(child.id());
-        tokio::select! {
+        let unwanted = tokio::select! {
             ended = child.wait() => {
                 tracing::debug!(service = self.recipe.name, ?ended, "ended");
+                false
             }
-            _ = self.want.wait_for(|wanted| !*wanted) => {
-                if let Err(error) = child.kill().await {
-                    tracing::debug!(service = self.recipe.name, %error, "was already gone");
-                }
-            }
+            _ = self.want.wait_for(|wanted| !*wanted) => true,
+        };
+        if unwanted && let Err(error) = child.kill().await {
+            tracing::debug!(service = self.recipe.name, %error, "was already gone");
         }
         self.report(None);
     }

@@ -143,19 +143,24 @@ impl<'a> Stage<'a> {
 
     /// Waits until the relayer holds this many ballots for a deal's delivery.
     pub(super) async fn until_ballots(&self, deal: B256, count: usize) -> Result<(), DemoError> {
-        let url = format!("{}v1/deals/{deal}", self.cast.relayer.url());
         let started = std::time::Instant::now();
-        loop {
-            let shown = self.get(&url).await;
-            if shown.is_some_and(|shown| ballots_in(&shown) >= count) {
-                return Ok(());
-            }
+        while self.ballots(deal).await.unwrap_or_default() < count {
             if started.elapsed() > WITHIN {
                 let what = format!("{count} ballots");
                 return Err(DemoError::Timeout { what, seconds: WITHIN.as_secs() });
             }
             tokio::time::sleep(super::process::LOOK_EVERY).await;
         }
+        Ok(())
+    }
+
+    /// How many ballots the relayer holds for the first case of a deal.
+    async fn ballots(&self, deal: B256) -> Option<usize> {
+        let relayer = self.cast.relayer.url();
+        let shown = self.get(&format!("{relayer}v1/deals/{deal}")).await?;
+        let case = shown.pointer("/milestones/0/cases/0/caseId")?.as_str()?;
+        let shown = self.get(&format!("{relayer}v1/cases/{case}")).await?;
+        shown.get("ballots")?.as_array().map(Vec::len)
     }
 
     async fn get(&self, url: &str) -> Option<Value> {
@@ -201,18 +206,6 @@ impl<'a> Stage<'a> {
             elapsed_ms: 0,
             confusion: None,
         })
-    }
-}
-
-/// The longest list of ballots anywhere in what the relayer shows.
-fn ballots_in(shown: &Value) -> usize {
-    match shown {
-        Value::Object(map) => {
-            let here = map.get("ballots").and_then(Value::as_array).map_or(0, Vec::len);
-            map.values().map(ballots_in).max().unwrap_or(0).max(here)
-        }
-        Value::Array(list) => list.iter().map(ballots_in).max().unwrap_or(0),
-        _ => 0,
     }
 }
 

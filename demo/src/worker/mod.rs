@@ -73,7 +73,7 @@ fn deliverable(args: &WorkerArgs, milestone: &MilestoneSheet) -> Result<Option<S
     let title = milestone.title.to_lowercase();
     let habit = args.habits.iter().find(|(word, _)| title.contains(&word.to_lowercase()));
     let style = habit.map_or(args.style, |(_, style)| *style);
-    Ok(style.work(&milestone.title, portfolio::find(&milestone.title)))
+    Ok(style.deliver(&milestone.title))
 }
 
 /// The task that a milestone sets: its title ends with the task's id.

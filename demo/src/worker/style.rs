@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use super::portfolio;
+
 /// How a seller works on an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
@@ -39,8 +41,13 @@ pub(super) fn habit(text: &str) -> Result<(String, Style), String> {
 }
 
 impl Style {
+    /// The deliverable for an order of this title, out of the seller's drawer.
+    pub(crate) fn deliver(self, title: &str) -> Option<String> {
+        self.work(title, portfolio::find(title))
+    }
+
     /// The deliverable for an order of this title, given what the seller has for it.
-    pub(super) fn work(self, title: &str, own: Option<&str>) -> Option<String> {
+    fn work(self, title: &str, own: Option<&str>) -> Option<String> {
         match self {
             Self::Honest => own.map(str::to_owned),
             Self::Borderline => own.map(without_last_entry),
