@@ -1,3 +1,6 @@
 //! Everything that takes more than one crate to test, in one binary.
 
+mod agent;
+mod anvil;
+mod node;
 mod world;
