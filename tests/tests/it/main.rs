@@ -1,3 +1,4 @@
 //! Everything that takes more than one crate to test, in one binary.
 
+mod relayer;
 mod world;
