@@ -1,4 +1,5 @@
 //! Everything that takes more than one crate to test, in one binary.
 
+mod node;
 mod relayer;
 mod world;

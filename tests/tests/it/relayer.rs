@@ -26,7 +26,7 @@ use surety_jury::{Outcome, Source};
 use surety_relayer::wire::{CaseState, DealView, Readiness};
 use surety_terms::wire::{TransactionState, TransactionStatus};
 use surety_terms::{Problem, TermSheet};
-use surety_tests::node::Orphans;
+use surety_tests::Orphans;
 use surety_tests::{actors, sign};
 
 use court::{Court, eventually};
