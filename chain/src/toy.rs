@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
-use alloy::consensus::transaction::SignerRecoverable as _;
 use alloy::consensus::{Transaction as _, TxEnvelope};
 use alloy::eips::eip2718::Decodable2718 as _;
 use alloy::primitives::{Address, B256, Bytes, keccak256};
@@ -220,7 +219,6 @@ impl State {
     fn take(&mut self, raw: &Value) -> Result<Value, Refused> {
         let raw: Bytes = serde_json::from_value(raw.clone()).unwrap();
         let tx = TxEnvelope::decode_2718(&mut raw.as_ref()).unwrap();
-        tx.recover_signer().unwrap();
         if self.unacceptable.contains(tx.input()) {
             return Err((-32000, "intrinsic gas too low", None));
         }

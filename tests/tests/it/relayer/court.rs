@@ -35,6 +35,8 @@ pub struct Court {
     pub work: Bytes,
     pub http: Client,
     dir: tempfile::TempDir,
+    /// The relayer's transactions before this test.
+    relayed_before: u64,
 }
 
 impl Court {
@@ -72,7 +74,10 @@ impl Court {
         let node = world.node();
         node.set_balance(key.address(), U256::from(10).pow(U256::from(18)));
         let work = Bytes::from_static(b"the work");
-        Self { node, contracts, jurors, sheet, work, http: Client::new(), dir }
+        let http = Client::new();
+        let mut court = Self { node, contracts, jurors, sheet, work, http, dir, relayed_before: 0 };
+        court.relayed_before = court.relayed().await;
+        court
     }
 
     /// The signatures that open the deal.
@@ -233,10 +238,11 @@ impl Court {
         (units / U256::from(1_000_000)).to()
     }
 
-    /// How many transactions of the relayer the chain has taken.
+    /// How many transactions of the relayer the chain has taken in this test.
     pub async fn relayed(&self) -> u64 {
         let relayer = surety_tests::actors::relayer().address();
-        self.node.provider().get_transaction_count(relayer).await.unwrap()
+        let count = self.node.provider().get_transaction_count(relayer).await.unwrap();
+        count - self.relayed_before
     }
 }
 
