@@ -14,8 +14,10 @@
 )]
 
 pub mod actors;
+pub mod anvil;
 pub mod contracts;
 pub mod evm;
+pub mod gas;
 pub mod node;
 pub mod sign;
 pub mod world;

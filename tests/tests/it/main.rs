@@ -1,5 +1,7 @@
 //! Everything that takes more than one crate to test, in one binary.
 
+mod agent;
+mod anvil;
 mod node;
 mod relayer;
 mod world;
