@@ -3,4 +3,5 @@
 mod agent;
 mod anvil;
 mod node;
+mod relayer;
 mod world;
