@@ -4,4 +4,5 @@ mod agent;
 mod anvil;
 mod juror;
 mod node;
+mod relayer;
 mod world;
