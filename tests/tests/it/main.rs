@@ -2,6 +2,7 @@
 
 mod agent;
 mod anvil;
+mod crash;
 mod node;
 mod relayer;
 mod world;
