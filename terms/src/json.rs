@@ -228,3 +228,141 @@ impl<'de: 'a, 'a> Visitor<'de> for EntriesVisitor<'a> {
         Ok(Entries(entries))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read_value(text: &str) -> Result<Value, (String, &'static str)> {
+        parse_strict(text.as_bytes(), 10_000).map_err(|error| (error.field, error.fault.slug()))
+    }
+
+    fn refused(text: &str) -> (String, &'static str) {
+        read_value(text).expect_err(text)
+    }
+
+    #[test]
+    fn the_rfc_examples_come_out_as_the_rfc_says() {
+        let text = r#"{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],
+            "string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}"#;
+        let expected = r#"{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}"#;
+        let value = read_value(text).unwrap();
+        assert_eq!(String::from_utf8(canonical(&value).unwrap()).unwrap(), expected);
+    }
+
+    #[test]
+    fn keys_are_sorted_by_utf_16() {
+        let value = read_value(
+            "{\"\u{20ac}\":1,\"\\r\":2,\"\u{fb33}\":3,\"1\":4,\"\u{1f600}\":5,\"\u{80}\":6,\"\u{f6}\":7}",
+        );
+        let bytes = canonical(&value.unwrap()).unwrap();
+        let expected = "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"\u{f6}\":7,\"\u{20ac}\":1,\"\u{1f600}\":5,\"\u{fb33}\":3}";
+        assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_key_appears_once_at_any_depth() {
+        assert_eq!(refused(r#"{"a":1,"a":1}"#), ("a".into(), "duplicate-key"));
+        assert_eq!(refused(r#"{"x":[{"a":1,"\u0061":2}]}"#), ("x[0].a".into(), "duplicate-key"));
+    }
+
+    #[test]
+    fn a_text_is_one_document_and_nothing_else() {
+        for text in
+            ["", " ", "{} {}", "{}x", "[1,]", "{a:1}", "nul", "'a'", "01", "1.", "+1", "NaN"]
+        {
+            assert_eq!(refused(text), (TermsError::DOCUMENT.into(), "not-json"), "{text:?}");
+        }
+        let utf16 = parse_strict::<Value>(b"\xff\xfe{\0}\0", 100);
+        assert_eq!(utf16.unwrap_err().fault.slug(), "not-json");
+        let marked = parse_strict::<Value>("\u{feff}{}".as_bytes(), 100);
+        assert_eq!(marked.unwrap_err().fault.slug(), "not-json");
+        assert_eq!(refused(r#"{"a":"\ud800"}"#), ("a".into(), "not-json"));
+    }
+
+    #[test]
+    fn a_document_is_neither_too_large_nor_too_deep() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(read_value(&nested(MAX_DEPTH + 1)).is_ok());
+        assert_eq!(refused(&nested(MAX_DEPTH + 2)).1, "too-deep");
+        assert_eq!(refused(&nested(4_999)).1, "too-deep");
+        assert_eq!(refused(&" ".repeat(10_001)).1, "too-large");
+    }
+
+    #[test]
+    fn numbers_are_those_of_a_double() {
+        assert_eq!(read_value("9007199254740991"), Ok(json!(9_007_199_254_740_991_u64)));
+        assert_eq!(read_value("-9007199254740991"), Ok(json!(-9_007_199_254_740_991_i64)));
+        assert_eq!(read_value("1.0"), Ok(json!(1)));
+        assert_eq!(read_value("12e1"), Ok(json!(120)));
+        assert_eq!(read_value("-0"), Ok(json!(0)));
+        assert_eq!(read_value("-0.0"), Ok(json!(0)));
+        for text in ["9007199254740992", "-9007199254740992", "18446744073709551616", "1e309"] {
+            assert_eq!(refused(text).1, "number-inexact", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_disguised_number_is_an_object_with_a_reserved_key() {
+        let text = r#"{"a":{"$serde_json::private::Number":"1"}}"#;
+        assert_eq!(refused(text).1, "reserved-key");
+        assert_eq!(refused(r#"{"$serde_json::private::RawValue":"1"}"#).1, "reserved-key");
+    }
+
+    #[test]
+    fn a_fault_of_shape_names_its_field() {
+        #[derive(Debug, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Inner {
+            n: u8,
+        }
+        #[derive(Debug, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Outer {
+            list: Vec<Inner>,
+        }
+        let field = |text: &str| parse_exact::<Outer>(text.as_bytes(), 100).unwrap_err().field;
+        assert_eq!(field(r#"{"list":[{"n":256}]}"#), "list[0].n");
+        assert_eq!(field(r#"{"list":[{"n":1},{"n":"1"}]}"#), "list[1].n");
+        assert_eq!(field(r#"{"list":[{"n":1,"m":1}]}"#), "list[0].m");
+        assert_eq!(field(r#"{"list":[{}]}"#), "list[0]");
+        assert_eq!(field("[]"), "list");
+        assert_eq!(field("3"), TermsError::DOCUMENT);
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            prop::num::f64::NORMAL.prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map(".{0,4}", inner, 0..6).prop_map(|map| json!(map)),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_bytes_are_read_back_and_written_the_same(value in any_json()) {
+            let bytes = canonical(&value).unwrap();
+            let read: Value = parse_strict(&bytes, 100_000).unwrap();
+            prop_assert_eq!(canonical(&read).unwrap(), bytes);
+            let pretty = serde_json::to_vec_pretty(&value).unwrap();
+            prop_assert_eq!(parse_strict::<Value>(&pretty, 100_000).unwrap(), read);
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in any::<Vec<u8>>(), text in "[\\[\\]{}\",:0-9eE.+\\-a\\\\u ]{0,60}") {
+            drop(parse_strict::<Value>(&bytes, 1_000));
+            drop(parse_strict::<Value>(text.as_bytes(), 1_000));
+        }
+    }
+}

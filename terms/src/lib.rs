@@ -11,11 +11,15 @@ pub mod digest;
 pub mod json;
 pub mod problem;
 pub mod rule;
+#[cfg(any(test, feature = "arbitrary"))]
+pub mod sample;
 pub mod schema;
 pub mod wire;
 
 mod amount;
 mod error;
+#[cfg(test)]
+mod properties;
 mod sheet;
 mod validate;
 
