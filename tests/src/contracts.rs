@@ -2,14 +2,15 @@
 //! the EIP-712 domains that follow from their addresses.
 
 use alloy::primitives::{Address, B256, Bytes, TxKind, address, bytes};
-use alloy::sol_types::{Eip712Domain, SolCall, SolValue, eip712_domain};
+use alloy::sol_types::{Eip712Domain, SolCall, SolValue};
 use revm::context::TxEnv;
 use surety_bindings::escrow::DealEscrow;
 use surety_bindings::jury::Jury;
 use surety_bindings::registry::ReputationRegistry;
+use surety_terms::digest::{self, TokenDomain};
 
 use crate::actors;
-use crate::contracts::token::Token;
+use crate::contracts::token::TestUSDC;
 use crate::evm::Evm;
 
 /// The canonical CREATE2 factory that every deployment goes through.
@@ -21,32 +22,17 @@ pub const CREATE2_FACTORY_CODE: Bytes = bytes!(
     "3601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
 );
 
-/// The token's interface, as far as tests and services need it: FiatTokenV2_2's.
 pub mod token {
-    alloy::sol! {
+    //! `TestUSDC`: behaves like Circle's FiatTokenV2_2.
+    #![expect(
+        missing_docs,
+        reason = "generated from the ABI; the contract is documented in Solidity"
+    )]
+    alloy::sol!(
         #[sol(rpc, all_derives)]
-        interface Token {
-            event Transfer(address indexed from, address indexed to, uint256 value);
-            function name() external view returns (string);
-            function version() external view returns (string);
-            function balanceOf(address account) external view returns (uint256);
-            function transfer(address to, uint256 amount) external returns (bool);
-            function approve(address spender, uint256 amount) external returns (bool);
-            function mint(address to, uint256 amount) external returns (bool);
-            function blacklist(address account) external;
-            function unBlacklist(address account) external;
-            function pause() external;
-            function unpause() external;
-        }
-        struct ReceiveWithAuthorization {
-            address from;
-            address to;
-            uint256 value;
-            uint256 validAfter;
-            uint256 validBefore;
-            bytes32 nonce;
-        }
-    }
+        TestUSDC,
+        "../demo/artifacts/TestUSDC.json"
+    );
 }
 
 /// Where everything is deployed on a chain.
@@ -62,29 +48,14 @@ pub struct Contracts {
     pub registry: Address,
     /// `DealEscrow`.
     pub escrow: Address,
-    /// The token's EIP-712 domain.
-    pub token_domain: Eip712Domain,
+    /// What the token's EIP-712 domain is made of.
+    pub token_domain: TokenDomain,
 }
 
 impl Contracts {
     /// The domain of everything that parties sign for the escrow.
     pub fn escrow_domain(&self) -> Eip712Domain {
-        eip712_domain! {
-            name: "Surety",
-            version: "1",
-            chain_id: self.chain_id,
-            verifying_contract: self.escrow,
-        }
-    }
-
-    /// The domain of everything that jurors sign.
-    pub fn jury_domain(&self) -> Eip712Domain {
-        eip712_domain! {
-            name: "Surety Jury",
-            version: "1",
-            chain_id: self.chain_id,
-            verifying_contract: self.jury,
-        }
+        digest::escrow_domain(self.chain_id, self.escrow)
     }
 }
 
@@ -92,22 +63,18 @@ impl Contracts {
 /// as `surety deploy` does.
 pub fn deploy(evm: &mut Evm) -> Contracts {
     evm.state_mut().set_code(CREATE2_FACTORY, CREATE2_FACTORY_CODE);
-    let token = create(evm, &test_usdc(), &[]);
+    let admin = actors::deployer().address();
+    let token = create(evm, &TestUSDC::BYTECODE, &admin.abi_encode());
     let jury = create(evm, &Jury::BYTECODE, &token.abi_encode());
     let registry = create(evm, &ReputationRegistry::BYTECODE, &[]);
     let escrow = create(evm, &DealEscrow::BYTECODE, &(jury, registry, token).abi_encode());
-    let token_domain = eip712_domain! {
-        name: view(evm, token, &Token::nameCall {}),
-        version: view(evm, token, &Token::versionCall {}),
+    let token_domain = TokenDomain {
+        name: view(evm, token, &TestUSDC::nameCall {}),
+        version: view(evm, token, &TestUSDC::versionCall {}),
         chain_id: evm.chain_id(),
-        verifying_contract: token,
+        address: token,
     };
     Contracts { chain_id: evm.chain_id(), token, jury, registry, escrow, token_domain }
-}
-
-/// TestUSDC's creation code.
-fn test_usdc() -> Bytes {
-    Bytes::new()
 }
 
 fn create(evm: &mut Evm, code: &Bytes, arguments: &[u8]) -> Address {

@@ -4,13 +4,14 @@
 //! let mut world = World::new();
 //! let terms = world.terms();
 //! world.open(&terms).unwrap();
-//! world.settle(&terms, 0, deliverable, &world.all_met(&terms, 0)).unwrap();
+//! world.settle(&terms, 0, deliverable, &world.unanimous(0b11, 0)).unwrap();
 //! ```
 //!
 //! Transactions cost nothing here and each one is a block of its own at the present time; time moves
 //! only by [`World::advance`]. Gas is what a receipt would say: intrinsic gas, calldata and refunds
 //! included.
 
+use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use revm::context::result::ExecutionResult;
 use surety_bindings::escrow::{DealEscrow, Milestone, SlowState, Terms};
 use surety_bindings::jury::{Jury, Registration};
 
-use crate::contracts::{self, Contracts, token::Token};
+use crate::contracts::{self, Contracts, token::TestUSDC};
 use crate::evm::{Evm, State};
 use crate::sign::{self, Vote};
 use crate::{actors, usd};
@@ -38,7 +39,7 @@ pub const GENESIS: u64 = 1_800_000_000;
 pub const GAS_LIMIT: u64 = 1 << 24;
 
 /// What a successful transaction did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Receipt<T> {
     /// Gas used by the whole transaction.
     pub gas: u64,
@@ -48,6 +49,18 @@ pub struct Receipt<T> {
     pub logs: Vec<Log>,
     /// What the function returned.
     pub output: T,
+}
+
+impl<T> fmt::Debug for Receipt<T> {
+    /// Without the output: the types that `sol!` makes for it do not all show themselves.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { gas, calldata, logs, .. } = self;
+        f.debug_struct("Receipt")
+            .field("gas", gas)
+            .field("calldata", calldata)
+            .field("logs", logs)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T> Receipt<T> {
@@ -250,13 +263,13 @@ impl World {
 
     /// An account's TestUSDC.
     pub fn balance(&self, account: Address) -> U96 {
-        let balance = self.view(self.contracts.token, &Token::balanceOfCall { account });
+        let balance = self.view(self.contracts.token, &TestUSDC::balanceOfCall { account });
         balance.expect("balanceOf answers").to()
     }
 
     /// Prints TestUSDC.
     pub fn mint(&mut self, to: Address, amount: U96) {
-        let mint = Token::mintCall { to, amount: U256::from(amount) };
+        let mint = TestUSDC::mintCall { to, amount: U256::from(amount) };
         self.call(actors::deployer().address(), self.contracts.token, &mint).expect("it may mint");
     }
 
@@ -274,13 +287,13 @@ impl World {
             validUntil: U40::from(self.now() + 3_600),
         };
         let signature = sign::registration(juror, &self.contracts, &registration);
-        let register = Jury::registerCall { registration, signature };
+        let register = Jury::registerCall { r: registration, signature };
         self.call(actors::relayer().address(), self.contracts.jury, &register).expect("registered");
     }
 
     /// Creates a jury without an appeal panel and returns its digest.
     pub fn create_jury(&mut self, panel: &[Address]) -> B256 {
-        let create = Jury::createJuryCall { panel: panel.to_vec(), appealPanel: vec![] };
+        let create = Jury::createJuryCall { panel_: panel.to_vec(), appealPanel: vec![] };
         let created = self.call(actors::relayer().address(), self.contracts.jury, &create);
         created.expect("created").output
     }
@@ -359,7 +372,7 @@ impl World {
 
     /// One vote per seat of the jury, all with the same masks.
     pub fn unanimous(&self, met: u16, failed: u16) -> Vec<Vote> {
-        (0..self.jurors.len()).map(|seat| Vote { seat, met, failed }).collect()
+        (0u8..).take(self.jurors.len()).map(|seat| Vote { seat, met, failed }).collect()
     }
 }
 

@@ -1,0 +1,3 @@
+//! Everything that takes more than one crate to test, in one binary.
+
+mod world;
