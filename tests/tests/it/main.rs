@@ -1,3 +1,5 @@
 //! Everything that takes more than one crate to test, in one binary.
 
+mod terms;
+mod vectors;
 mod world;
