@@ -4,7 +4,7 @@
 //! run that broke off is simply run again: the worst a crash costs is the gas of one transaction.
 
 use alloy::{
-    network::{Ethereum, TransactionBuilder},
+    network::TransactionBuilder,
     primitives::{Address, B256, Bytes, TxHash},
     providers::Provider,
     rpc::types::TransactionRequest,
@@ -147,10 +147,10 @@ async fn send<P: Provider>(
     sender: Address,
     contract: &Planned,
 ) -> Result<TxHash, DeployError> {
-    let request = <TransactionRequest as TransactionBuilder<Ethereum>>::with_input(
-        TransactionRequest::default().to(FACTORY).from(sender),
-        contract.calldata(),
-    );
+    let request = TransactionRequest::default()
+        .with_to(FACTORY)
+        .with_from(sender)
+        .with_input(contract.calldata());
     let receipt = provider
         .send_transaction(request)
         .await

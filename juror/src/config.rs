@@ -12,7 +12,7 @@ use std::{
 use alloy::{eips::BlockNumberOrTag, primitives::Address, signers::local::PrivateKeySigner};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-
+use surety_jury::Dialect;
 use url::Url;
 
 use crate::JurorError;
@@ -69,7 +69,7 @@ pub enum BlockTag {
 #[serde(deny_unknown_fields)]
 pub struct ProviderConfig {
     /// The wire format it speaks.
-    pub dialect: String,
+    pub dialect: Dialect,
     /// Where it answers; the dialect's path is appended.
     pub base_url: Url,
     /// The model to ask.
@@ -95,6 +95,8 @@ pub struct FetchConfig {
     pub deliverable_max_bytes: usize,
     /// How long one fetch may take.
     pub timeout_secs: u64,
+    /// How long those who push deliverables have before the delivery's URI is asked.
+    pub grace_secs: u64,
 }
 
 /// How much a juror takes on at once.
@@ -206,7 +208,12 @@ impl ProviderConfig {
 
 impl Default for FetchConfig {
     fn default() -> Self {
-        Self { allow_private_hosts: false, deliverable_max_bytes: 1 << 20, timeout_secs: 20 }
+        Self {
+            allow_private_hosts: false,
+            deliverable_max_bytes: 1 << 20,
+            timeout_secs: 20,
+            grace_secs: 5,
+        }
     }
 }
 
@@ -226,8 +233,8 @@ impl fmt::Debug for Secrets {
 fn read_key(path: &Path) -> Result<PrivateKeySigner, JurorError> {
     let place = path.display();
     let wrong = |rule: &str| invalid(format_args!("key_file {place}"), rule);
-    let meta =
-        std::fs::metadata(path).map_err(|err| wrong(&format!("cannot be read ({})", err.kind())))?;
+    let meta = std::fs::metadata(path)
+        .map_err(|err| wrong(&format!("cannot be read ({})", err.kind())))?;
     if !meta.is_file() {
         return Err(wrong("is not a file"));
     }

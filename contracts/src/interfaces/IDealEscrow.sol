@@ -159,8 +159,7 @@ interface IDealEscrow {
         uint8 outcome,
         uint16 seats,
         uint16 met,
-        uint16 failed,
-        address submitter
+        uint16 failed
     );
     /// @notice A milestone ended. `toSeller` and `toBuyer` hold principal and bond; they sum to
     /// both. @param ending An `Ending`

@@ -63,7 +63,7 @@ pub(crate) fn compile(root: &Path, targets: &[PathBuf]) -> anyhow::Result<Compil
     let sources = sources(root, &profile, targets)?;
     let input = SolcInput::new(SolcLanguage::Solidity, sources, settings);
     let output: Value = serde_json::from_slice(&solc.compile_output(&input)?)?;
-    refuse_diagnostics(&output)?;
+    refuse_diagnostics(&output, &profile.libs)?;
 
     let mut contracts = BTreeMap::new();
     for file in output["contracts"].as_object().context("solc compiled nothing")?.values() {
@@ -145,11 +145,18 @@ fn sources(root: &Path, profile: &Profile, targets: &[PathBuf]) -> anyhow::Resul
     Ok(named)
 }
 
-/// Errors and warnings alike stop the build, as `deny = "warnings"` does for forge.
-fn refuse_diagnostics(output: &Value) -> anyhow::Result<()> {
+/// Errors, and warnings about our own sources, stop the build, as `deny = "warnings"` does for forge.
+fn refuse_diagnostics(output: &Value, libs: &[PathBuf]) -> anyhow::Result<()> {
     let diagnostics = output["errors"].as_array().into_iter().flatten();
     let messages: Vec<_> = diagnostics
-        .filter(|diagnostic| diagnostic["severity"] != "info")
+        .filter(|diagnostic| match diagnostic["severity"].as_str() {
+            Some("error") => true,
+            Some("warning") => {
+                let file = diagnostic["sourceLocation"]["file"].as_str().map(Path::new);
+                !file.is_some_and(|file| libs.iter().any(|lib| file.starts_with(lib)))
+            }
+            _ => false,
+        })
         .filter_map(|diagnostic| diagnostic["formattedMessage"].as_str())
         .collect();
     if !messages.is_empty() {

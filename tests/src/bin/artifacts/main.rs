@@ -12,7 +12,9 @@ mod compile;
 mod errors;
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
@@ -34,8 +36,13 @@ struct Arguments {
 /// The contracts of the protocol, in the order of the documentation.
 const CONTRACTS: [&str; 3] = ["DealEscrow", "Jury", "ReputationRegistry"];
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    let Err(error) = run(&Arguments::parse()) else { return ExitCode::SUCCESS };
+    drop(writeln!(io::stderr(), "error: {error:#}"));
+    ExitCode::FAILURE
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let root = arguments.root.canonicalize().context("the root does not exist")?;
     let mut sources: Vec<_> =
         CONTRACTS.iter().map(|name| PathBuf::from(format!("contracts/src/{name}.sol"))).collect();

@@ -1,0 +1,203 @@
+//! A case's life: one task takes it from state to state, and any task can take it over.
+//!
+//! Every state is in the store before the action that it announces. So the process may be killed
+//! at any point: on the next start each open case has its stage run again, and every stage finds
+//! out what of its action happened already.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::B256;
+use surety_bindings::escrow::Terms;
+use surety_chain::BlockTag;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::relayer::Relayer;
+use crate::store::cases::{self, CaseRow, CaseState};
+use crate::store::deals;
+use crate::{RelayerError, collect, submit};
+
+/// What a stage wants next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Read the row again and go on.
+    Again,
+    /// Nothing can be done before the chain moves.
+    Later,
+    /// The case is over, or the process ends.
+    Stop,
+}
+
+/// Sees to it that every open case has exactly one task.
+pub(crate) async fn run_all(relayer: Arc<Relayer>, stop: CancellationToken) {
+    let mut tasks: JoinSet<B256> = JoinSet::new();
+    let mut running: HashSet<B256> = HashSet::new();
+    loop {
+        match open_cases(&relayer).await {
+            Ok(open) => {
+                for id in open {
+                    if running.insert(id) {
+                        let (relayer, stop) = (Arc::clone(&relayer), stop.clone());
+                        tasks.spawn(run_one(relayer, id, stop));
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "open cases cannot be read"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = relayer.cases.notified() => {}
+            () = tokio::time::sleep(relayer.poll() * 10) => {}
+            Some(done) = tasks.join_next(), if !tasks.is_empty() => {
+                if let Ok(id) = done {
+                    running.remove(&id);
+                } else {
+                    // A task that panicked is a bug; its case must not be stuck with it.
+                    tracing::error!("a case's task ended badly");
+                    tasks.abort_all();
+                    while tasks.join_next().await.is_some() {}
+                    running.clear();
+                }
+            }
+        }
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+async fn open_cases(relayer: &Relayer) -> Result<Vec<B256>, RelayerError> {
+    cases::open(&mut *relayer.store.read().await?).await
+}
+
+/// Takes one case to its end. Returns the case.
+async fn run_one(relayer: Arc<Relayer>, id: B256, stop: CancellationToken) -> B256 {
+    let mut trouble: u32 = 0;
+    loop {
+        let stage = tokio::select! {
+            biased;
+            () = stop.cancelled() => return id,
+            stage = stage(&relayer, id) => stage,
+        };
+        let pause = match stage {
+            Ok(Next::Stop) => return id,
+            Ok(Next::Again) => Duration::ZERO,
+            Ok(Next::Later) => relayer.poll(),
+            Err(error) if error.retryable() => {
+                trouble = trouble.saturating_add(1).min(6);
+                tracing::warn!(case = %id, %error, "a stage will be run again");
+                relayer.poll() * 2_u32.pow(trouble)
+            }
+            Err(error) => {
+                tracing::error!(case = %id, %error, "a stage failed");
+                Duration::from_secs(60)
+            }
+        };
+        if pause.is_zero() {
+            trouble = 0;
+            continue;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return id,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+async fn stage(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
+    let Some(row) = cases::get(&mut *relayer.store.read().await?, id).await? else {
+        return Ok(Next::Stop);
+    };
+    if row.state.is_over() {
+        return Ok(Next::Stop);
+    }
+    if has_ended(relayer, &row).await? {
+        return end(relayer, &row).await;
+    }
+    match row.state {
+        CaseState::Seen => ask(relayer, id).await,
+        CaseState::Asked => collect::collect(relayer, &row).await,
+        CaseState::Decided => submit::submit(relayer, &row).await,
+        CaseState::Sent => submit::confirm(relayer, &row).await,
+        CaseState::Final | CaseState::GivenUp => Ok(Next::Stop),
+    }
+}
+
+/// Writes that the panel is asked; asking is the next stage.
+async fn ask(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
+    let mut tx = relayer.store.begin().await?;
+    cases::asked(&mut tx, id).await?;
+    tx.commit().await?;
+    relayer.changed();
+    Ok(Next::Again)
+}
+
+/// Whether the case's milestone has ended in the newest block, whoever ended it.
+pub(crate) async fn has_ended(relayer: &Relayer, row: &CaseRow) -> Result<bool, RelayerError> {
+    let (deal, milestone) = row.place();
+    let word = relayer.escrow.deal(deal, BlockTag::Latest).await?;
+    Ok(word.revoked || word.has_ended(milestone))
+}
+
+/// Whether the watcher has seen the case's milestone end. Costs no call.
+pub(crate) async fn end_is_known(relayer: &Relayer, row: &CaseRow) -> Result<bool, RelayerError> {
+    Ok(deals::milestone(&mut *relayer.store.read().await?, row.place()).await?.end.is_some())
+}
+
+/// Makes a case Final once the milestone's end stands at the configured depth; waits until then.
+async fn end(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
+    let (deal, milestone) = row.place();
+    let tag = relayer.config.block_tag;
+    let head = relayer.escrow.rpc.head(tag).await?;
+    let word = relayer.escrow.deal(deal, tag).await?;
+    if !(word.revoked || word.has_ended(milestone)) {
+        return Ok(Next::Later);
+    }
+    let paid_ms = match (&row.verdict, relayer.since_verdict(row.id), row.decided_at) {
+        (None, ..) => None,
+        (Some(_), Some(elapsed), _) => u64::try_from(elapsed.as_millis()).ok(),
+        // Another process found the verdict: the chain's clock is all that is left.
+        (Some(_), None, Some(at)) => Some(head.timestamp.saturating_sub(at).saturating_mul(1_000)),
+        (Some(_), None, None) => None,
+    };
+    let mut tx = relayer.store.begin().await?;
+    cases::ended(&mut tx, row.id, head.number, paid_ms).await?;
+    tx.commit().await?;
+    relayer.changed();
+    tracing::info!(case = %row.id, block = head.number, ?paid_ms, "the milestone has ended");
+    Ok(Next::Stop)
+}
+
+/// Ends the work on a case without an end of its milestone.
+pub(crate) async fn give_up(
+    relayer: &Relayer,
+    id: B256,
+    reason: &str,
+) -> Result<Next, RelayerError> {
+    let mut tx = relayer.store.begin().await?;
+    cases::given_up(&mut tx, id, reason).await?;
+    tx.commit().await?;
+    relayer.changed();
+    tracing::warn!(case = %id, reason, "a case is given up");
+    Ok(Next::Stop)
+}
+
+/// Whether the panel's time for the case is over.
+pub(crate) async fn judging_is_over(
+    relayer: &Relayer,
+    row: &CaseRow,
+    terms: &Terms,
+) -> Result<bool, RelayerError> {
+    let pin = deals::milestone(&mut *relayer.store.read().await?, row.place()).await?.pin;
+    let until = match pin {
+        Some(pin) => pin.state.until.to::<u64>(),
+        None => judge_end(terms, row.delivery.milestone),
+    };
+    Ok(relayer.now() >= until)
+}
+
+/// When the panel's time ends for a milestone that nobody delivered on the chain.
+pub(crate) fn judge_end(terms: &Terms, milestone: u8) -> u64 {
+    let deliver_by = terms.milestones.get(usize::from(milestone)).map(|m| m.deliverBy.to::<u64>());
+    deliver_by.unwrap_or_default().saturating_add(terms.judgeWithin.to::<u64>())
+}

@@ -1,0 +1,109 @@
+//! Sending other people's calls to the escrow: agents own no ether.
+
+use std::sync::Arc;
+
+use alloy::primitives::{B256, Bytes};
+use alloy::sol_types::SolCall as _;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use surety_bindings::escrow::DealEscrow as E;
+use surety_chain::CallOutcome;
+use surety_chain::send::{Failure, Request, SendState, SendStatus};
+use surety_terms::Problem;
+use surety_terms::wire::{TransactionRequest, TransactionState, TransactionStatus};
+
+use super::body::{self, Body, Id, Waiting};
+use super::problem::{self, Refusal};
+use crate::relayer::Relayer;
+
+/// What may be called. All of it pays fixed payees or moves nothing, whoever submits it.
+const ALLOWED: [[u8; 4]; 9] = [
+    E::openCall::SELECTOR,
+    E::settleCall::SELECTOR,
+    E::deliverCall::SELECTOR,
+    E::acceptCall::SELECTOR,
+    E::concedeCall::SELECTOR,
+    E::agreeCall::SELECTOR,
+    E::reclaimCall::SELECTOR,
+    E::expireCall::SELECTOR,
+    E::withdrawCall::SELECTOR,
+];
+
+/// `POST /v1/transactions`. The calldata is the idempotency key; what failed may be asked again.
+pub(super) async fn post(
+    State(relayer): State<Arc<Relayer>>,
+    body: Body,
+) -> Result<(StatusCode, Json<TransactionStatus>), Refusal> {
+    let request = TransactionRequest::parse(&body::bytes(body)?)?;
+    let id = request.id();
+    if let Some(status) = relayer.sender.status(id).await?
+        && status.state != SendState::Failed
+    {
+        return Ok((StatusCode::ACCEPTED, Json(show_status(&status))));
+    }
+    allowed(&request.calldata)?;
+    let from = relayer.sender.address();
+    match relayer.escrow.simulate(from, &request.calldata).await? {
+        CallOutcome::Returned(_) => {}
+        CallOutcome::Reverted(data) => return Err(problem::reverted(&data).into()),
+    }
+    let request = Request { id, to: relayer.escrow.address, calldata: request.calldata };
+    let mut tx = relayer.store.begin().await?;
+    let status = relayer.sender.queue(&mut tx, &request).await?;
+    tx.commit().await.map_err(crate::RelayerError::from)?;
+    relayer.sender.wake();
+    Ok((StatusCode::ACCEPTED, Json(show_status(&status))))
+}
+
+/// `GET /v1/transactions/{id}?waitSecs=N`.
+pub(super) async fn show(
+    State(relayer): State<Arc<Relayer>>,
+    id: Id,
+    wait: Waiting,
+) -> Result<Json<TransactionStatus>, Refusal> {
+    let id: B256 = body::digest(id)?;
+    let patience = body::wait(wait)?.within(&relayer);
+    let status = tokio::select! {
+        status = relayer.sender.wait(id, patience) => status?,
+        () = relayer.stop.cancelled() => relayer.sender.status(id).await?,
+    };
+    match status {
+        Some(status) => Ok(Json(show_status(&status))),
+        None => {
+            let detail = "No transaction with this id was handed in here.";
+            Err(Problem::new("not-found", 404, "No such transaction", detail).into())
+        }
+    }
+}
+
+fn allowed(calldata: &Bytes) -> Result<(), Refusal> {
+    if ALLOWED.iter().any(|selector| calldata.starts_with(selector)) {
+        return Ok(());
+    }
+    let detail = "The calldata does not begin with a function that this relayer submits.";
+    let rule = "one of open, settle, deliver, accept, concede, agree, reclaim, expire, withdraw";
+    Err(Problem::new("not-allowed", 422, "Not a call for this relayer", detail)
+        .with_field("calldata", rule)
+        .into())
+}
+
+fn show_status(status: &SendStatus) -> TransactionStatus {
+    TransactionStatus {
+        id: status.id,
+        state: match status.state {
+            SendState::Queued => TransactionState::Queued,
+            SendState::Sent => TransactionState::Sent,
+            SendState::Mined => TransactionState::Mined,
+            SendState::Failed => TransactionState::Failed,
+        },
+        tx_hash: status.tx_hash,
+        error: status.failure.as_ref().map(|failure| match failure {
+            Failure::Reverted(data) => problem::reverted(data),
+            Failure::Withdrawn => {
+                let detail = "The call had become pointless before a block took it; ask again.";
+                Problem::new("withdrawn", 409, "Withdrawn", detail)
+            }
+        }),
+    }
+}
