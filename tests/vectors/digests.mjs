@@ -52,7 +52,7 @@ const types = {
     "bytes32 dealId, uint8 milestone, uint8 round, uint8 standing, uint40 validUntil",
   ),
   Agree: fields(`bytes32 dealId, uint8 milestone, uint8 round, uint8 standing,
-    uint96 sellerAmount, bool asCredit, uint40 validUntil`),
+    uint128 sellerAmount, bool asCredit, uint40 validUntil`),
   Case: fields(`uint256 chainId, address jury, address consumer, bytes32 dealId,
     uint8 milestone, uint8 round, bytes32 deliverable`),
   Ballot: fields("bytes32 caseId, uint16 met, uint16 failed, uint8 reason, bytes32 transcript"),

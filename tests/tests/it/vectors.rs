@@ -66,14 +66,13 @@ fn amount() -> impl Strategy<Value = U96> {
 fn acts() -> impl Strategy<Value = (Delivery, Accept, Concede, Agree)> {
     let state = (any::<u8>(), any::<u8>(), any::<u8>(), time());
     let delivery = (digest_word(), digest_word(), "\\PC{0,40}");
-    (state, delivery, amount(), any::<bool>()).prop_map(
+    (state, delivery, any::<u128>(), any::<bool>()).prop_map(
         |(
             (milestone, round, standing, validUntil),
             (dealId, deliverable, uri),
-            amount,
+            sellerAmount,
             asCredit,
         )| {
-            let sellerAmount = amount;
             (
                 Delivery { dealId, milestone, deliverable, uri },
                 Accept { dealId, milestone, round, standing, validUntil },
