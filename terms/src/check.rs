@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(refused(json!({ "pattern": "(" })), "schema-invalid");
         assert_eq!(refused(json!({ "pattern": "(?=a)b" })), "schema-invalid");
         assert_eq!(refused(json!({ "patternProperties": { "(": true } })), "schema-invalid");
-        assert_eq!(refused(json!({ "pattern": "(\\w{9}){99}" })), "schema-invalid");
+        assert_eq!(refused(json!({ "pattern": "(\\p{L}{9}){99}" })), "schema-invalid");
         assert_eq!(refused(json!({ "enum": ["a".repeat(20_000)] })), "too-large");
     }
 
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_schema_does_not_unfold_without_end() {
-        assert!(compile(tower(8, 2)).is_ok());
+        assert!(compile(tower(7, 2)).is_ok());
         assert_eq!(refused(tower(64, 2)), "schema-too-costly");
         let mut nested = json!({ "type": "object" });
         for _ in 0..20 {

@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
+use crate::amount::AgentId;
 use crate::sheet::TermSheet;
 use crate::validate::limits;
 
@@ -36,6 +37,12 @@ pub(crate) fn digest(_: &mut SchemaGenerator) -> Schema {
         "pattern": "^0x[0-9a-f]{64}$",
         "description": "A 32-byte digest in lower case.",
     })
+}
+
+/// An agent id or null; the key is there in any case.
+pub(crate) fn agent(generator: &mut SchemaGenerator) -> Schema {
+    let id = generator.subschema_for::<AgentId>();
+    json_schema!({ "anyOf": [id, { "type": "null" }] })
 }
 
 pub(crate) fn time(_: &mut SchemaGenerator) -> Schema {
@@ -92,7 +99,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
         fn the_schema_accepts_what_parse_accepts(sheet in sample::sheet()) {

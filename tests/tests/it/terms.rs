@@ -153,7 +153,7 @@ fn the_deal_that_opens_carries_the_digest_of_its_sheet() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn every_valid_and_supported_sheet_opens(sheet in sample::supported()) {
