@@ -162,8 +162,7 @@ impl History {
 /// Keeps a verdict's fields.
 fn settled(event: DealEscrow::MilestoneSettled, tx_hash: B256) -> Settled {
     let DealEscrow::MilestoneSettled { milestone, deliverable, round, outcome, .. } = event;
-    let DealEscrow::MilestoneSettled { seats, met, failed, .. } = event;
-    let submitter = Address::ZERO;
+    let DealEscrow::MilestoneSettled { seats, met, failed, submitter, .. } = event;
     Settled { milestone, deliverable, round, outcome, seats, met, failed, submitter, tx_hash }
 }
 

@@ -124,7 +124,15 @@ contract DealEscrow is IDealEscrow, EIP712 {
         }
 
         emit MilestoneSettled(
-            live.dealId, milestone, deliverable, 1, uint8(t.outcome), t.seats, t.met, t.failed
+            live.dealId,
+            milestone,
+            deliverable,
+            1,
+            uint8(t.outcome),
+            t.seats,
+            t.met,
+            t.failed,
+            msg.sender
         );
         if (t.outcome == IJury.Outcome.Accepted) _endAccepted(terms, live);
         else if (t.outcome == IJury.Outcome.Rejected) _endForBuyer(terms, live, Ending.Rejected);

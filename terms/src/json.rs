@@ -355,7 +355,11 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i32>().prop_map(Value::from),
-            prop::num::f64::NORMAL.prop_map(|n| Value::from(if n.abs() < 1e15 { n } else { 1.0 / n })),
+            prop::num::f64::NORMAL.prop_map(|n| Value::from(if n.abs() < 1e15 {
+                n
+            } else {
+                1.0 / n
+            })),
             ".{0,8}".prop_map(Value::from),
         ];
         leaf.prop_recursive(4, 32, 6, |inner| {

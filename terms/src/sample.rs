@@ -234,8 +234,11 @@ fn schema() -> impl Strategy<Value = Schema> + Clone {
     let number = prop_oneof![
         any::<i32>().prop_map(Value::from),
         // The largest doubles are whole numbers that no sheet holds.
-        prop::num::f64::NORMAL
-            .prop_map(|double| Value::from(if double.abs() < 1e15 { double } else { 0.1 })),
+        prop::num::f64::NORMAL.prop_map(|double| Value::from(if double.abs() < 1e15 {
+            double
+        } else {
+            0.1
+        })),
         (-1e3..1e3).prop_map(Value::from),
     ];
     let property = number.prop_map(|least| json!({ "type": "number", "minimum": least }));

@@ -62,7 +62,7 @@ impl Contracts {
 /// Deploys everything into an empty chain, each contract through the CREATE2 factory with salt zero,
 /// as `surety deploy` does.
 pub fn deploy(evm: &mut Evm) -> Contracts {
-    evm.state_mut().set_code(CREATE2_FACTORY, CREATE2_FACTORY_CODE);
+    put_factory(evm);
     let admin = actors::deployer().address();
     let token = create(evm, &TestUSDC::BYTECODE, &admin.abi_encode());
     let jury = create(evm, &Jury::BYTECODE, &token.abi_encode());
@@ -75,6 +75,11 @@ pub fn deploy(evm: &mut Evm) -> Contracts {
         address: token,
     };
     Contracts { chain_id: evm.chain_id(), token, jury, registry, escrow, token_domain }
+}
+
+/// Puts the CREATE2 factory where every chain has it.
+pub(crate) fn put_factory(evm: &mut Evm) {
+    evm.state_mut().set_code(CREATE2_FACTORY, CREATE2_FACTORY_CODE);
 }
 
 fn create(evm: &mut Evm, code: &Bytes, arguments: &[u8]) -> Address {

@@ -26,6 +26,7 @@ use surety_bindings::jury::{Jury, Registration};
 
 use crate::contracts::{self, Contracts, token::TestUSDC};
 use crate::evm::{Evm, State};
+use crate::node::Node;
 use crate::sign::{self, Vote};
 use crate::{actors, usd};
 
@@ -205,6 +206,16 @@ impl World {
     /// The EVM underneath, for what this type does not offer.
     pub fn evm(&mut self) -> &mut Evm {
         &mut self.evm
+    }
+
+    /// A chain that goes on from here, for services; the relayer and the deployer have a hundred ether.
+    /// What happened before is in its state but not in its blocks or logs.
+    pub fn node(&self) -> Node {
+        let node = Node::new(self.evm.clone());
+        for actor in [actors::relayer(), actors::deployer()] {
+            node.set_balance(actor.address(), U256::from(100) * U256::from(10).pow(U256::from(18)));
+        }
+        node
     }
 
     /// Remembers the whole state and the time.

@@ -159,7 +159,8 @@ interface IDealEscrow {
         uint8 outcome,
         uint16 seats,
         uint16 met,
-        uint16 failed
+        uint16 failed,
+        address submitter
     );
     /// @notice A milestone ended. `toSeller` and `toBuyer` hold principal and bond; they sum to
     /// both. @param ending An `Ending`

@@ -5,10 +5,12 @@
 //!   `bytecode.object`, nothing else.
 //! - `bindings/artifacts/errors.json`: every error with its reason and its remedy, for decoding.
 //! - `docs/errors.md`: the same, for people.
+//! - `script/deployments/<chain-id>.json`: the addresses that follow from the bytecode.
 //!
 //! foundry.toml holds the compiler's settings; the compiler is the solc that `cargo x setup` installs.
 
 mod compile;
+mod deployments;
 mod errors;
 
 use std::fs;
@@ -58,6 +60,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let errors = errors::collect(&compiled, &CONTRACTS)?;
     files.push(("bindings/artifacts/errors.json".into(), pretty(&serde_json::to_value(&errors)?)?));
     files.push(("docs/errors.md".into(), errors::markdown(&errors)));
+
+    files.extend(deployments::files(&root, &compiled)?);
 
     for (path, text) in &files {
         let path = Path::new(path);
