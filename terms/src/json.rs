@@ -40,7 +40,7 @@ where
     let value = value(bytes, max_bytes)?;
     let parsed: T = typed(value.clone())?;
     let written = serde_json::to_value(&parsed).map_err(|why| shape(TermsError::DOCUMENT, &why))?;
-    same(&value, &written, &mut String::new())?;
+    same(&value, &written, "")?;
     Ok(parsed)
 }
 
@@ -82,47 +82,45 @@ fn value(bytes: &[u8], max_bytes: usize) -> Result<Value, TermsError> {
     // One pass over the whole text first: it bounds the nesting and gives line and column.
     let raw: &RawValue = serde_json::from_str(text)
         .map_err(|why| document(Fault::NotJson { why: why.to_string() }))?;
-    read(raw.get(), String::new(), 0)
+    read(raw.get(), "", 0)
 }
 
 /// Reads one value from its text. Objects and arrays are read one level at a time, because only the
 /// text tells an object from `serde_json`'s disguise of a number.
-fn read(text: &str, path: String, depth: usize) -> Result<Value, TermsError> {
-    let not_json = |path: &str, why: &serde_json::Error| {
+fn read(text: &str, path: &str, depth: usize) -> Result<Value, TermsError> {
+    let not_json = |why: serde_json::Error| {
         TermsError::at(named(path), Fault::NotJson { why: excerpt(&why.to_string()) })
     };
     if depth > MAX_DEPTH {
-        return Err(TermsError::at(named(&path), Fault::TooDeep { most: MAX_DEPTH }));
+        return Err(TermsError::at(named(path), Fault::TooDeep { most: MAX_DEPTH }));
     }
     let deeper = depth.saturating_add(1);
     match text.trim_start().bytes().next() {
         Some(b'{') => {
-            let entries: Entries<'_> =
-                serde_json::from_str(text).map_err(|why| not_json(&path, &why))?;
+            let entries: Entries<'_> = serde_json::from_str(text).map_err(not_json)?;
             let mut seen = HashSet::new();
             let mut object = Map::new();
             for (key, item) in entries.0 {
-                let inner = join(&path, &key);
+                let inner = join(path, &key);
                 if key.starts_with(RESERVED) {
                     return Err(TermsError::at(inner, Fault::ReservedKey));
                 }
                 if !seen.insert(key.clone()) {
                     return Err(TermsError::at(inner, Fault::DuplicateKey));
                 }
-                object.insert(key, read(item.get(), inner, deeper)?);
+                object.insert(key, read(item.get(), &inner, deeper)?);
             }
             Ok(Value::Object(object))
         }
         Some(b'[') => {
-            let items: Vec<&RawValue> =
-                serde_json::from_str(text).map_err(|why| not_json(&path, &why))?;
+            let items: Vec<&RawValue> = serde_json::from_str(text).map_err(not_json)?;
             let items = items.into_iter().enumerate();
             let read =
-                items.map(|(index, item)| read(item.get(), format!("{path}[{index}]"), deeper));
+                items.map(|(index, item)| read(item.get(), &format!("{path}[{index}]"), deeper));
             Ok(Value::Array(read.collect::<Result<_, _>>()?))
         }
-        Some(b'-' | b'0'..=b'9') => exact_number(text.trim(), &path).map(Value::Number),
-        _ => serde_json::from_str(text).map_err(|why| not_json(&path, &why)),
+        Some(b'-' | b'0'..=b'9') => exact_number(text.trim(), path).map(Value::Number),
+        _ => serde_json::from_str(text).map_err(not_json),
     }
 }
 
@@ -163,18 +161,16 @@ fn shape(path: &str, why: &serde_json::Error) -> TermsError {
 }
 
 /// The first difference between what was read and what we write.
-fn same(read: &Value, written: &Value, path: &mut String) -> Result<(), TermsError> {
+fn same(read: &Value, written: &Value, path: &str) -> Result<(), TermsError> {
     match (read, written) {
         (Value::Object(read), Value::Object(written)) => {
             for (key, item) in read {
-                let inner = &mut join(path, key);
-                match written.get(key) {
-                    Some(other) => same(item, other, inner)?,
-                    None => {
-                        let why = "unknown field".to_owned();
-                        return Err(TermsError::at(inner.as_str(), Fault::Shape { why }));
-                    }
-                }
+                let inner = join(path, key);
+                let Some(other) = written.get(key) else {
+                    let why = "unknown field".to_owned();
+                    return Err(TermsError::at(inner, Fault::Shape { why }));
+                };
+                same(item, other, &inner)?;
             }
             match written.keys().find(|key| !read.contains_key(*key)) {
                 Some(key) => {
@@ -187,7 +183,7 @@ fn same(read: &Value, written: &Value, path: &mut String) -> Result<(), TermsErr
         (Value::Array(read), Value::Array(written)) if read.len() == written.len() => {
             let mut pairs = read.iter().zip(written).enumerate();
             pairs.try_for_each(|(index, (item, other))| {
-                same(item, other, &mut format!("{path}[{index}]"))
+                same(item, other, &format!("{path}[{index}]"))
             })
         }
         _ if read == written => Ok(()),

@@ -355,8 +355,11 @@ fn optional_text(field: &str, text: &str, most: usize, lines: Lines) -> Checked 
 fn deceptive(char: char, lines: Lines) -> bool {
     match char {
         '\n' | '\t' => lines == Lines::One,
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
-        '\u{e0000}'..='\u{e007f}' => true,
+        '\u{200e}'
+        | '\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{e0000}'..='\u{e007f}' => true,
         _ => char.is_control(),
     }
 }

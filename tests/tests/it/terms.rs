@@ -6,6 +6,8 @@
 //! a sheet that needs an unsupported field both name the field
 //! ```
 
+#![expect(clippy::expect_used, reason = "in a test a broken expectation is a failed test")]
+
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::sol_types::SolError;
 use proptest::prelude::*;
