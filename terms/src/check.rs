@@ -97,6 +97,12 @@ impl Schema {
         &self.0
     }
 
+    /// The rules that the schema unfolds to: what one value can cost to check. Refuses a schema that
+    /// is not self-contained, recursive or too costly.
+    pub fn cost(&self, path: &str) -> Result<u64, TermsError> {
+        Unfolding::new(&self.0, path).cost(&self.0)
+    }
+
     /// Compiles the schema, refusing one that is invalid, not self-contained, recursive or too
     /// costly. `path` is where the schema stands.
     ///
@@ -112,7 +118,7 @@ impl Schema {
             Some(Value::String(dialect)) if dialect == DIALECT => {}
             Some(_) => return Err(invalid(&format!("`$schema` is absent or {DIALECT}"))),
         }
-        Unfolding::new(&self.0, path).cost(&self.0)?;
+        self.cost(path)?;
         jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .with_pattern_options(jsonschema::PatternOptions::regex().size_limit(PATTERN_BYTES))

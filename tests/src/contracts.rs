@@ -1,23 +1,18 @@
 //! The contracts under test: their committed bytecode, deployed the way `surety deploy` does it, and
 //! the EIP-712 domains that follow from their addresses.
 
-use alloy::primitives::{Address, B256, Bytes, TxKind, address, bytes};
+use alloy::primitives::{Address, Bytes, TxKind, bytes};
 use alloy::sol_types::{Eip712Domain, SolCall, SolValue};
 use revm::context::TxEnv;
-use surety_bindings::escrow::DealEscrow;
-use surety_bindings::jury::Jury;
-use surety_bindings::registry::ReputationRegistry;
+use surety_bindings::deployment::{self, FACTORY, SALT};
 use surety_terms::digest::{self, TokenDomain};
 
 use crate::actors;
 use crate::contracts::token::TestUSDC;
 use crate::evm::Evm;
 
-/// The canonical CREATE2 factory that every deployment goes through.
-pub const CREATE2_FACTORY: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
-
 /// The factory's code, as it stands on every chain.
-pub const CREATE2_FACTORY_CODE: Bytes = bytes!(
+pub const FACTORY_CODE: Bytes = bytes!(
     "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0"
     "3601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
 );
@@ -59,15 +54,19 @@ impl Contracts {
     }
 }
 
-/// Deploys everything into an empty chain, each contract through the CREATE2 factory with salt zero,
-/// as `surety deploy` does.
+/// Deploys everything into an empty chain as `surety deploy` does: through the CREATE2 factory, with
+/// the published salt. TestUSDC goes first, through the same factory.
 pub fn deploy(evm: &mut Evm) -> Contracts {
     put_factory(evm);
     let admin = actors::deployer().address();
-    let token = create(evm, &TestUSDC::BYTECODE, &admin.abi_encode());
-    let jury = create(evm, &Jury::BYTECODE, &token.abi_encode());
-    let registry = create(evm, &ReputationRegistry::BYTECODE, &[]);
-    let escrow = create(evm, &DealEscrow::BYTECODE, &(jury, registry, token).abi_encode());
+    let token_code = [&TestUSDC::BYTECODE, admin.abi_encode().as_slice()].concat();
+    let token = FACTORY.create2_from_code(SALT, &token_code);
+    create(evm, [SALT.as_slice(), &token_code].concat().into());
+    let plan = deployment::plan(token);
+    for planned in plan.contracts() {
+        create(evm, planned.calldata());
+    }
+    let (jury, registry, escrow) = (plan.jury.address, plan.registry.address, plan.escrow.address);
     let token_domain = TokenDomain {
         name: view(evm, token, &TestUSDC::nameCall {}),
         version: view(evm, token, &TestUSDC::versionCall {}),
@@ -79,17 +78,16 @@ pub fn deploy(evm: &mut Evm) -> Contracts {
 
 /// Puts the CREATE2 factory where every chain has it.
 pub(crate) fn put_factory(evm: &mut Evm) {
-    evm.state_mut().set_code(CREATE2_FACTORY, CREATE2_FACTORY_CODE);
+    evm.state_mut().set_code(FACTORY, FACTORY_CODE);
 }
 
-fn create(evm: &mut Evm, code: &Bytes, arguments: &[u8]) -> Address {
-    let init = [code, arguments].concat();
-    let address = CREATE2_FACTORY.create2_from_code(B256::ZERO, &init);
+/// Calls the factory.
+fn create(evm: &mut Evm, calldata: Bytes) {
     let deployer = actors::deployer().address();
     let tx = TxEnv {
         caller: deployer,
-        kind: TxKind::Call(CREATE2_FACTORY),
-        data: [B256::ZERO.as_slice(), &init].concat().into(),
+        kind: TxKind::Call(FACTORY),
+        data: calldata,
         gas_limit: 1 << 24,
         nonce: evm.state().nonce(deployer),
         chain_id: Some(evm.chain_id()),
@@ -97,7 +95,6 @@ fn create(evm: &mut Evm, code: &Bytes, arguments: &[u8]) -> Address {
     };
     let (result, _) = evm.transact(tx).expect("a valid transaction");
     assert!(result.is_success(), "deployment failed: {result:?}");
-    address
 }
 
 fn view<C: SolCall>(evm: &Evm, to: Address, call: &C) -> C::Return {

@@ -16,6 +16,7 @@
 pub mod actors;
 pub mod contracts;
 pub mod evm;
+pub mod gas;
 pub mod node;
 pub mod sign;
 pub mod world;

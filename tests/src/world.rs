@@ -278,6 +278,11 @@ impl World {
         balance.expect("balanceOf answers").to()
     }
 
+    /// How many transactions an account sent.
+    pub fn nonce(&self, account: Address) -> u64 {
+        self.evm.state().nonce(account)
+    }
+
     /// Prints TestUSDC.
     pub fn mint(&mut self, to: Address, amount: U96) {
         let mint = TestUSDC::mintCall { to, amount: U256::from(amount) };
