@@ -249,7 +249,8 @@ mod tests {
     use super::*;
 
     fn compile(schema: Value) -> Result<jsonschema::Validator, &'static str> {
-        Schema::new(schema).unwrap().compile("schema").map_err(|error| error.fault.slug())
+        let compiled = Schema::new(schema).and_then(|schema| schema.compile("schema"));
+        compiled.map_err(|error| error.fault.slug())
     }
 
     fn refused(schema: Value) -> &'static str {

@@ -3,7 +3,6 @@
 //! A text that two readers could understand differently is refused: duplicate keys, numbers that a
 //! double cannot hold, trailing text. What is accepted has exactly one RFC 8785 form.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -79,7 +78,7 @@ fn value(bytes: &[u8], max_bytes: usize) -> Result<Value, TermsError> {
     }
     let text = std::str::from_utf8(bytes)
         .map_err(|why| document(Fault::NotJson { why: why.to_string() }))?;
-    // One pass over the whole text first: it bounds the nesting and gives line and column.
+    // One pass over the whole text first: a fault found here has the line and column.
     let raw: &RawValue = serde_json::from_str(text)
         .map_err(|why| document(Fault::NotJson { why: why.to_string() }))?;
     read(raw.get(), "", 0)
@@ -98,14 +97,13 @@ fn read(text: &str, path: &str, depth: usize) -> Result<Value, TermsError> {
     match text.trim_start().bytes().next() {
         Some(b'{') => {
             let entries: Entries<'_> = serde_json::from_str(text).map_err(not_json)?;
-            let mut seen = HashSet::new();
             let mut object = Map::new();
             for (key, item) in entries.0 {
                 let inner = join(path, &key);
                 if key.starts_with(RESERVED) {
                     return Err(TermsError::at(inner, Fault::ReservedKey));
                 }
-                if !seen.insert(key.clone()) {
+                if object.contains_key(&key) {
                     return Err(TermsError::at(inner, Fault::DuplicateKey));
                 }
                 object.insert(key, read(item.get(), &inner, deeper)?);

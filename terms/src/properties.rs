@@ -26,7 +26,7 @@ fn paths(value: &Value, path: &str, found: &mut Vec<String>) {
                 paths(item, &format!("{path}/{index}"), found);
             }
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -71,7 +71,7 @@ fn reversed(value: &Value) -> String {
         Value::Array(items) => {
             format!("[ {} ]", items.iter().map(reversed).collect::<Vec<_>>().join(", "))
         }
-        leaf => leaf.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
     }
 }
 
@@ -226,7 +226,7 @@ fn some(value: &Value, places: &[prop::sample::Index]) -> Vec<String> {
 /// The document with another value at `path`, if it is one of its kind still.
 fn with_change<T: DeserializeOwned>(value: &Value, path: &str) -> Option<T> {
     let mut other = value.clone();
-    let place = other.pointer_mut(path).unwrap();
+    let place = other.pointer_mut(path)?;
     *place = changed(place);
     if other == *value { None } else { serde_json::from_value(other).ok() }
 }

@@ -115,10 +115,11 @@ mod tests {
 
     #[test]
     fn the_word_is_laid_out_as_the_interface_says() {
-        let word = U256::from(6_000_u64 | 4_000 << 14)
-            | U256::from(0b10) << 224
-            | U256::from(7_500) << 240
-            | U256::ONE << 254;
+        let word = U256::from(6_000)
+            + (U256::from(4_000) << 14)
+            + (U256::from(0b10) << 224)
+            + (U256::from(7_500) << 240)
+            + (U256::ONE << 254);
         assert_eq!(example().word(), word);
     }
 
@@ -131,15 +132,15 @@ mod tests {
     #[test]
     fn a_word_that_the_escrow_refuses_is_refused() {
         let word = example().word();
-        assert_eq!(slug(word | U256::ONE << 255), "rule-invalid");
-        assert_eq!(slug(word | U256::ONE << 226), "mandatory-invalid");
-        assert_eq!(slug(word | U256::ONE << 28), "weights-invalid");
+        assert_eq!(slug(word | (U256::ONE << 255)), "rule-invalid");
+        assert_eq!(slug(word | (U256::ONE << 226)), "mandatory-invalid");
+        assert_eq!(slug(word | (U256::ONE << 28)), "weights-invalid");
         let pass: U256 = U256::from(0x3fff) << 240;
         assert_eq!(slug(word & !pass), "pass-bps-invalid");
         assert_eq!(slug(word | pass), "pass-bps-invalid");
         assert_eq!(slug(U256::ZERO), "criterion-count");
         // A gap between two weights.
-        let gap = U256::from(5_000) | U256::from(5_000) << 28 | U256::ONE << 240;
+        let gap = U256::from(5_000) + (U256::from(5_000) << 28) + (U256::ONE << 240);
         assert_eq!(slug(gap), "weights-invalid");
     }
 
@@ -147,7 +148,7 @@ mod tests {
     fn what_does_not_fit_never_spills_into_another_field() {
         let rule =
             Rule { weights: vec![u16::MAX; 20], mandatory: 0, pass_bps: u16::MAX, pro_rata: false };
-        assert_eq!(rule.word(), (U256::ONE << 224) - U256::ONE | U256::from(0x3fff) << 240);
+        assert_eq!(rule.word(), ((U256::ONE << 224) - U256::ONE) | (U256::from(0x3fff) << 240));
         assert!(rule.validate("rule").is_err());
     }
 

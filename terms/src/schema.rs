@@ -86,7 +86,7 @@ mod tests {
                     objects(item, &format!("{path}/{index}"), found);
                 }
             }
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
 

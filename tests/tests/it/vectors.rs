@@ -13,6 +13,7 @@
     clippy::unwrap_used,
     reason = "in a test a broken expectation is a failed test"
 )]
+#![expect(non_snake_case, reason = "variables are named after the fields of Solidity's structs")]
 
 use std::io::Write;
 use std::path::Path;
