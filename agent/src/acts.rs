@@ -164,3 +164,107 @@ pub(crate) type Key = (Option<B256>, Act);
 pub(crate) const fn key(entry: &Entry, act: Act) -> Key {
     (Some(entry.deal.id), act)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Word,
+        fixture::{DELIVER_BY, JUDGE_WITHIN, OPEN_BY, deal},
+    };
+
+    const MARGIN: u64 = 600;
+    const FRESH: Progress =
+        Progress { nothing: false, signed: false, handed_in: false, pushed: false };
+    const SIGNED: Progress = Progress { signed: true, ..FRESH };
+    const HANDED_IN: Progress = Progress { handed_in: true, ..SIGNED };
+    const PUSHED: Progress = Progress { pushed: true, ..HANDED_IN };
+
+    fn seen(ended: u16, slow: u16) -> Seen {
+        let word = Word { opened: true, ended, slow };
+        Seen { word, ..Seen::default() }
+    }
+
+    fn seller(seen: &Seen, progress: &[Progress], now: u64) -> Vec<Act> {
+        let count = u8::try_from(progress.len()).unwrap();
+        due((Role::Seller, Stage::Open), &deal(count), seen, progress, (now, MARGIN))
+    }
+
+    fn closed(role: Role, stage: Stage, now: u64) -> Vec<Act> {
+        due((role, stage), &deal(1), &Seen::default(), &[FRESH], (now, MARGIN))
+    }
+
+    #[test]
+    fn a_buyer_offers_then_opens_and_neither_after_the_offer_expired() {
+        assert_eq!(closed(Role::Buyer, Stage::Signed, 1), [Act::Offer]);
+        assert_eq!(closed(Role::Buyer, Stage::Agreed, OPEN_BY - 1), [Act::Open]);
+        assert_eq!(closed(Role::Buyer, Stage::Refused, 1), []);
+        assert_eq!(closed(Role::Buyer, Stage::Agreed, OPEN_BY), []);
+        assert_eq!(closed(Role::Buyer, Stage::Agreed, OPEN_BY + LAPSE_AFTER_SECS), [Act::Lapse]);
+        assert_eq!(closed(Role::Seller, Stage::Agreed, 1), []);
+    }
+
+    #[test]
+    fn a_declined_offer_that_the_seller_opens_after_all_is_noted() {
+        let acts = due((Role::Buyer, Stage::Refused), &deal(1), &seen(0, 0), &[FRESH], (1, MARGIN));
+        assert_eq!(acts, [Act::Note]);
+    }
+
+    #[test]
+    fn a_seller_works_on_its_milestones_in_order() {
+        assert_eq!(seller(&seen(0, 0), &[FRESH, FRESH], 1), [Act::Work(0)]);
+        let nothing = Progress { nothing: true, ..FRESH };
+        assert_eq!(seller(&seen(0, 0), &[nothing, FRESH], 1), [Act::Work(1)]);
+        assert_eq!(seller(&seen(1, 0), &[FRESH, FRESH], 1), [Act::Work(1)]);
+    }
+
+    #[test]
+    fn a_milestone_whose_time_is_over_is_not_worked_on() {
+        assert_eq!(seller(&seen(0, 0), &[FRESH, FRESH], DELIVER_BY), [Act::Work(1)]);
+    }
+
+    #[test]
+    fn a_signed_delivery_is_handed_in_then_pushed_then_waited_for() {
+        assert_eq!(seller(&seen(0, 0), &[SIGNED], 1), [Act::HandIn(0)]);
+        assert_eq!(seller(&seen(0, 0), &[HANDED_IN], 1), [Act::Push(0)]);
+        assert_eq!(seller(&seen(0, 0), &[PUSHED], 1), []);
+    }
+
+    #[test]
+    fn a_delivery_without_a_verdict_is_pinned_near_its_deadline_and_not_after_it() {
+        let at = |now| seller(&seen(0, 0), &[PUSHED], now);
+        assert_eq!(at(DELIVER_BY - MARGIN - 1), []);
+        assert_eq!(at(DELIVER_BY - MARGIN), [Act::Pin(0)]);
+        assert_eq!(at(DELIVER_BY - 1), [Act::Pin(0)]);
+        assert_eq!(at(DELIVER_BY), []);
+        assert_eq!(seller(&seen(0, 1), &[PUSHED], DELIVER_BY - 1), []);
+    }
+
+    #[test]
+    fn both_sides_reclaim_what_was_not_delivered_from_the_panels_end_on() {
+        let end = DELIVER_BY + JUDGE_WITHIN;
+        for role in [Role::Buyer, Role::Seller] {
+            let at =
+                |now| due((role, Stage::Open), &deal(1), &seen(0, 0), &[PUSHED], (now, MARGIN));
+            assert_eq!(at(end - 1), []);
+            assert_eq!(at(end), [Act::Reclaim(0)]);
+        }
+    }
+
+    #[test]
+    fn a_delivered_milestone_expires_at_its_own_time() {
+        let mut delivered = seen(0, 1);
+        let end = DELIVER_BY + JUDGE_WITHIN;
+        assert_eq!(seller(&delivered, &[PUSHED], end - 1), []);
+        assert_eq!(seller(&delivered, &[PUSHED], end), [Act::Expire(0)]);
+        delivered.expires_at.insert(0, 500_000);
+        assert_eq!(seller(&delivered, &[PUSHED], 500_000), [Act::Expire(0)]);
+        assert_eq!(seller(&delivered, &[PUSHED], 499_999), []);
+    }
+
+    #[test]
+    fn a_deal_closes_when_every_milestone_has_ended() {
+        assert_eq!(seller(&seen(0b11, 0), &[PUSHED, FRESH], 1), [Act::Close]);
+        assert_eq!(seller(&seen(0b01, 0), &[PUSHED, PUSHED], 1), []);
+    }
+}

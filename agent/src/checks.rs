@@ -138,3 +138,36 @@ async fn check_money(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::deal;
+
+    fn field(mandate: &Mandate) -> Option<String> {
+        match mandate.check(&deal(1)) {
+            Ok(()) => None,
+            Err(Error::Refused { field, .. }) => Some(field.into_owned()),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_mandate_names_the_field_that_it_does_not_allow() {
+        let open = Mandate::default();
+        assert_eq!(field(&open), None);
+        let (exact, less) = (Usdc::from_whole(100), Usdc::from_whole(99));
+        let more = Usdc::from_whole(101);
+        for (mandate, refused) in [
+            (Mandate { minimum_total: exact, ..open.clone() }, None),
+            (Mandate { minimum_total: more, ..open.clone() }, Some("total")),
+            (Mandate { max_total: Some(exact), ..open.clone() }, None),
+            (Mandate { max_total: Some(less), ..open.clone() }, Some("total")),
+            (Mandate { max_bond: Some(Usdc::from_whole(9)), ..open.clone() }, Some("bond")),
+            (Mandate { accepted_juries: Some(vec![]), ..open.clone() }, Some("jury")),
+            (Mandate { min_judge_within_secs: 7_201, ..open.clone() }, Some("judgeWithin")),
+        ] {
+            assert_eq!(field(&mandate).as_deref(), refused, "{mandate:?}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The agent's HTTP interface: offers and deliverables for everybody, deals for its principal.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alloy::primitives::{B256, keccak256};
 use axum::{
@@ -18,11 +18,14 @@ use surety_terms::{
     Problem, TermSheet, json, limits, problem,
     wire::{Offer, OfferAnswer},
 };
+use tower_http::timeout::TimeoutLayer;
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{DealView, Error, Role, Stage, blobs::Blobs, negotiate::Negotiator, perform::Context};
 
+/// How long one request may take, its body included.
+const REQUEST_WITHIN: Duration = Duration::from_secs(60);
 /// How many deals a list shows, newest first.
 const LIST_LENGTH: u32 = 1_000;
 
@@ -82,6 +85,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             Refusal::new("method-not-allowed", status, "Another method is needed", "see the docs")
         })
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WITHIN))
         .with_state(shared)
 }
 
@@ -109,7 +113,13 @@ async fn deliverable(
     if keccak256(&bytes) != digest {
         return Err(Error::Store("reading a deliverable").into());
     }
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+    // A program chose the bytes: no browser may take them for a page.
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_DISPOSITION, "attachment"),
+    ];
+    Ok((headers, bytes).into_response())
 }
 
 /// A deal that the principal wants.

@@ -20,6 +20,8 @@ mod config;
 mod deal;
 mod driver;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod history;
 mod http;
 mod negotiate;

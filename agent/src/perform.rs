@@ -68,8 +68,7 @@ impl Context {
     async fn offer(&self, entry: &Entry) -> Result<(), Error> {
         match self.negotiator.send_offer(entry).await {
             Err(error @ (Error::Problem { .. } | Error::Refused { .. })) => {
-                self.store.set_stage(entry.deal.id, Stage::Refused).await?;
-                self.store.set_problem(entry.deal.id, Some(&Problem::from(&error))).await
+                self.store.set_refused(entry.deal.id, &Problem::from(&error)).await
             }
             other => other,
         }

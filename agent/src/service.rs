@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use alloy::{primitives::Address, providers::DynProvider};
 use surety_chain::{Rpc, key};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +26,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct Handle {
     url: String,
-    owner: alloy::primitives::Address,
+    owner: Address,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -37,7 +38,7 @@ impl Handle {
     }
 
     /// Its owner's address.
-    pub const fn owner(&self) -> alloy::primitives::Address {
+    pub const fn owner(&self) -> Address {
         self.owner
     }
 
@@ -51,11 +52,16 @@ impl Handle {
 /// Starts an agent on the configured endpoint.
 pub async fn start(config: Config) -> Result<Handle, Error> {
     let rpc = Rpc::connect(&config.chain_rpc, ANSWER_WITHIN)?;
-    start_on(config, rpc).await
+    boot(config, rpc).await
 }
 
 /// Starts an agent on a given view of the chain.
-pub async fn start_on(config: Config, rpc: Rpc) -> Result<Handle, Error> {
+pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, Error> {
+    boot(config, Rpc::new(provider)).await
+}
+
+/// Checks the world, then starts the loop and the HTTP interface.
+async fn boot(config: Config, rpc: Rpc) -> Result<Handle, Error> {
     let session = session(&config, rpc).await?;
     let token = config.principal_token_file.as_deref().map(read_token).transpose()?;
     let store = Store::open(&config.store).await?;
@@ -92,7 +98,7 @@ pub async fn start_on(config: Config, rpc: Rpc) -> Result<Handle, Error> {
 }
 
 /// Checks a configuration against the world, and starts nothing.
-pub async fn check(config: &Config) -> Result<alloy::primitives::Address, Error> {
+pub async fn check(config: &Config) -> Result<Address, Error> {
     let rpc = Rpc::connect(&config.chain_rpc, ANSWER_WITHIN)?;
     Ok(session(config, rpc).await?.owner())
 }

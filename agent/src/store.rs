@@ -211,6 +211,17 @@ impl Store {
         Ok(())
     }
 
+    /// Notes that the seller declined, and why.
+    pub(crate) async fn set_refused(&self, deal_id: B256, why: &Problem) -> Result<(), Error> {
+        sqlx::query("UPDATE deals SET stage = 'refused', problem = ? WHERE deal_id = ?")
+            .bind(serde_json::to_string(why).ok())
+            .bind(deal_id.as_slice())
+            .execute(&self.pool)
+            .await
+            .map_err(|_| Error::Store("writing a refusal"))?;
+        Ok(())
+    }
+
     /// Forgets a deal that can never be opened any more.
     pub(crate) async fn forget(&self, deal_id: B256) -> Result<(), Error> {
         sqlx::query("DELETE FROM deals WHERE deal_id = ?")

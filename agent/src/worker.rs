@@ -104,3 +104,49 @@ async fn converse(
     let status = child.wait().await.map_err(|_| fail("cannot be awaited"))?;
     Ok((status.code(), bytes?))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::fixture::deal;
+
+    async fn shell(script: &str) -> Result<Option<Vec<u8>>, Error> {
+        let seller: Seller = toml::from_str(&format!(
+            "worker = ['sh', '-c', '{script}']\nworker_timeout_secs = 5\n\
+             deliverable_max_bytes = 100000"
+        ))
+        .unwrap();
+        run(&seller, &deal(1).sheet, 0).await
+    }
+
+    #[tokio::test]
+    async fn the_program_reads_its_order_and_its_output_is_the_deliverable() {
+        let bytes = shell("cat").await.unwrap().unwrap();
+        let order: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(order["milestone"], 0);
+        assert_eq!(order["termSheet"]["title"], "A summary");
+    }
+
+    #[tokio::test]
+    async fn exit_code_ten_says_that_there_is_nothing_to_deliver() {
+        assert_eq!(shell("exit 10").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_failing_silent_or_boundless_program_is_an_error() {
+        for (script, needed) in [
+            ("exit 3", "exit code 3"),
+            ("true", "wrote nothing"),
+            ("yes", "more than 100000 bytes"),
+        ] {
+            let error = shell(script).await.unwrap_err().to_string();
+            assert!(error.contains(needed), "{script}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_complains_at_length_does_not_block() {
+        let script = "head -c 300000 /dev/zero >&2; echo done";
+        assert_eq!(shell(script).await.unwrap().unwrap(), b"done\n");
+    }
+}

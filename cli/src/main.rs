@@ -10,6 +10,7 @@ mod jury;
 mod key;
 mod network;
 mod output;
+mod relayer;
 mod terms;
 
 use std::process::ExitCode;
@@ -40,6 +41,9 @@ enum Command {
     /// Run and register jurors
     #[command(subcommand)]
     Juror(juror::JurorCommand),
+    /// Run a relayer
+    #[command(subcommand)]
+    Relayer(relayer::RelayerCommand),
     /// Create and show juries
     #[command(subcommand)]
     Jury(jury::JuryCommand),
@@ -77,6 +81,7 @@ async fn run(command: Command, output: &Output) -> Result<ExitCode> {
     match command {
         Command::Agent(command) => agent::run(command, output).await?,
         Command::Juror(command) => juror::run(command, output).await?,
+        Command::Relayer(command) => relayer::run(command, output).await?,
         Command::Jury(command) => jury::run(command, output).await?,
         Command::Deal(command) => deal::run(command, output).await?,
         Command::Terms(command) => terms::run(command, output)?,

@@ -15,7 +15,10 @@ pub async fn submit(session: &Session, owner: Address) -> Result<U256, Error> {
         return Ok(credit);
     }
     let token = session.chain.token.address;
-    let call = DealEscrow::withdrawCall::from((token, owner));
-    session.submit(call.abi_encode().into(), Effect::Withdrawn(owner)).await?;
+    let mut calldata = DealEscrow::withdrawCall::from((token, owner)).abi_encode();
+    // A relayer sends the same calldata once, but an owner withdraws as often as it has credit. So
+    // the block's number follows the arguments, where the contract does not look.
+    calldata.extend(U256::from(session.chain.head().await?.number).to_be_bytes::<32>());
+    session.submit(calldata.into(), Effect::Withdrawn(owner)).await?;
     Ok(credit)
 }

@@ -1,6 +1,9 @@
 //! Everything that takes more than one crate to test, in one binary.
 
+mod agent;
+mod anvil;
 mod node;
+mod relayer;
 mod terms;
 mod vectors;
 mod world;
