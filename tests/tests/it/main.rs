@@ -5,4 +5,6 @@ mod anvil;
 mod crash;
 mod node;
 mod relayer;
+mod terms;
+mod vectors;
 mod world;
