@@ -2,7 +2,10 @@
 
 mod agent;
 mod anvil;
+mod crash;
 mod juror;
 mod node;
 mod relayer;
+mod terms;
+mod vectors;
 mod world;
