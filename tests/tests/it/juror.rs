@@ -25,7 +25,7 @@ use surety_juror::{FetchConfig, JurorError, Limits};
 use surety_jury::Source;
 use surety_jury::wire::{CaseRequest, CaseState, JurorInfo};
 use surety_terms::digest;
-use surety_tests::{actors, sign};
+use surety_tests::{Orphans, actors, sign};
 
 use court::{Court, DAY, WORK, forged, problem};
 use provider::{Act, Double};
@@ -84,13 +84,15 @@ async fn a_case_that_is_wrong_in_itself_is_refused_by_field() {
     let court = Court::kind().await;
     let juror = court.start().await;
     let honest = court.request(WORK);
-    let spoilt: [(Spoil, &str); 8] = [
+    let spoilt: [(Spoil, &str); 10] = [
         (|r| r.term_sheet.chain_id += 1, "termSheet.chainId"),
         (|r| r.term_sheet.escrow = Address::repeat_byte(9), "termSheet.escrow"),
         (|r| r.term_sheet.title.push('!'), "delivery.dealId"),
         (|r| r.delivery.dealId = B256::ZERO, "delivery.dealId"),
         (|r| r.delivery.milestone = 1, "delivery.milestone"),
         (|r| r.round = 2, "round"),
+        (|r| r.delivery.uri = "a".repeat(1_025), "delivery.uri"),
+        (|r| r.signature = vec![1; 4_097].into(), "signature"),
         (
             |r| r.term_sheet.milestones[0].pass_bps = surety_terms::Bps::ZERO,
             "termSheet.milestones[0].passBps",
@@ -328,6 +330,28 @@ async fn after_the_window_a_juror_stays_silent() {
     assert_eq!((status.state, &status.ballot), (CaseState::Silent, &None));
     assert_eq!(status.problem.unwrap().slug(), "window-over");
     assert_eq!(court.refused(&juror, &court.request(b"other")).await.slug(), "window-over");
+}
+
+#[tokio::test]
+async fn a_case_that_a_reorganisation_ended_is_taken_up_again() {
+    let mut court = Court::kind().await;
+    // The deal is opened on the node, so that a reorganisation can take it back.
+    court.sheet.salt = B256::repeat_byte(5);
+    court.open().await;
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.node.reorg(1, Orphans::Return);
+    let status = court.status(&juror, taken.case_id, 30).await;
+    assert_eq!(status.state, CaseState::Silent);
+    assert_eq!(status.problem.unwrap().slug(), "deal-not-open");
+    let still = court.take(&juror, &court.request(WORK)).await;
+    assert_eq!(still.state, CaseState::Silent);
+
+    court.node.mine();
+    let again = court.take(&juror, &court.request(WORK)).await;
+    assert_eq!((again.case_id, again.state), (taken.case_id, CaseState::AwaitingDeliverable));
+    court.push(&juror, WORK).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
 }
 
 #[tokio::test]
