@@ -40,6 +40,10 @@ pub struct Config {
     /// How long one transaction may take until it is tried again, in seconds.
     #[serde(default = "default_patience_secs")]
     pub patience_secs: u64,
+    /// Whether deliverables may be pushed to jurors on private networks: only on a local chain.
+    /// Anybody can register a juror under any URL.
+    #[serde(default)]
+    pub allow_private_hosts: bool,
     /// File with the token of the principal's interface. Without it only this machine may use it.
     #[serde(default)]
     pub principal_token_file: Option<PathBuf>,

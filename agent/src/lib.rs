@@ -9,6 +9,7 @@
 //! that it reads itself and written to its store before it leaves.
 
 pub mod deploy;
+mod jurors;
 pub mod key;
 pub mod ops;
 

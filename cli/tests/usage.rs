@@ -1,4 +1,5 @@
 //! The `surety` binary without a chain: usage, keys, exit codes.
+#![expect(clippy::unwrap_used, reason = "a failure here is a test's failure")]
 
 use std::process::{Command, Output};
 

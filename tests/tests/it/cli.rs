@@ -1,6 +1,7 @@
 //! The built `surety` binary against a chain: what it prints, where, and with which exit code.
 //!
 //! What needs no chain is tested in `cli/tests`, whose presence has cargo build the binary.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failure here is a test's failure")]
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
@@ -114,63 +115,46 @@ async fn a_wrong_configuration_stops_an_agent_with_one_clear_line() {
     assert!(failure(&["agent", "run", "--config", "/none.toml"]).await.contains("/none.toml"));
 }
 
+/// Registers a juror of its own family with `surety juror register`; returns its key.
+async fn register(market: &Market, rpc: &str, sender: &str, seat: usize) -> String {
+    let contracts = market.world.contracts();
+    let juror = actors::juror(seat);
+    let key = key_file(&market.folder, &format!("juror-{seat}"), &juror);
+    let config = format!(
+        "chain_rpc = '{rpc}'\nchain_id = {}\njury = '{}'\nconsumers = ['{}']\n\
+         listen = '127.0.0.1:0'\nstore = 'store'\nkey_file = '{}'\n[provider]\n\
+         dialect = 'ollama'\nbase_url = 'http://127.0.0.1:1'\nmodel = 'm'\n",
+        contracts.chain_id,
+        contracts.jury,
+        contracts.escrow,
+        key.display(),
+    );
+    let config = write(&market.folder, "juror.toml", &config);
+    let (family, operator) = (format!("rehearsal-{seat}"), format!("house-{seat}.example"));
+    let claims = ["--family", &family, "--operator", &operator, "--url", "http://127.0.0.1:9/"];
+    let keys = ["--config", &config, "--sender", sender];
+    let registered = result(&[&["juror", "register"], &claims[..], &keys].concat()).await;
+    assert_eq!(registered["juror"], json!(juror.address()));
+    assert_eq!(registered["source"], "rehearsal");
+    juror.address().to_string()
+}
+
 #[tokio::test]
 async fn jurors_are_registered_and_a_jury_is_created_and_shown() {
     let market = Market::of(World::bare()).await;
     let served = market.node.serve().await;
-    let (rpc, contracts) = (served.url(), market.world.contracts());
-    let sender = key_file(&market.folder, "deployer", &actors::deployer());
-    let sender = sender.display().to_string();
+    let rpc = served.url();
+    let sender = key_file(&market.folder, "deployer", &actors::deployer()).display().to_string();
     let mut panel = Vec::new();
     for seat in 0..3 {
-        let juror = actors::juror(seat);
-        let key = key_file(&market.folder, &format!("juror-{seat}"), &juror);
-        let config = format!(
-            "chain_rpc = '{rpc}'\nchain_id = {}\njury = '{}'\nconsumers = ['{}']\n\
-             listen = '127.0.0.1:0'\nstore = 'store'\nkey_file = '{}'\n[provider]\n\
-             dialect = 'ollama'\nbase_url = 'http://127.0.0.1:1'\nmodel = 'm'\n",
-            contracts.chain_id,
-            contracts.jury,
-            contracts.escrow,
-            key.display(),
-        );
-        let config = write(&market.folder, "juror.toml", &config);
-        let (family, operator) = (format!("rehearsal-{seat}"), format!("house-{seat}.example"));
-        let registered = result(&[
-            "juror",
-            "register",
-            "--config",
-            &config,
-            "--family",
-            &family,
-            "--operator",
-            &operator,
-            "--url",
-            "http://127.0.0.1:9/",
-            "--sender",
-            &sender,
-        ])
-        .await;
-        assert_eq!(registered["juror"], json!(juror.address()));
-        assert_eq!(registered["source"], "rehearsal");
-        panel.push(juror.address().to_string());
+        panel.push(register(&market, &rpc, &sender, seat).await);
     }
-    let jury_contract = contracts.jury.to_string();
-    let created = result(&[
-        "jury",
-        "create",
-        "--panel",
-        &panel.join(","),
-        "--rpc",
-        &rpc,
-        "--jury-contract",
-        &jury_contract,
-        "--sender",
-        &sender,
-    ])
-    .await;
+    let panel = panel.join(",");
+    let contracts = market.world.contracts();
+    let (contract, escrow) = (contracts.jury.to_string(), contracts.escrow.to_string());
+    let place = ["--rpc", &rpc, "--jury-contract", &contract, "--sender", &sender];
+    let created = result(&[&["jury", "create", "--panel", &panel], &place[..]].concat()).await;
     let jury = created["jury"].as_str().unwrap();
-    let escrow = contracts.escrow.to_string();
     let shown = result(&["jury", "show", jury, "--rpc", &rpc, "--escrow", &escrow]).await;
     assert_eq!(shown["quorum"], 3);
     assert_eq!(shown["source"], "rehearsal");
