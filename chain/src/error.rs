@@ -58,7 +58,7 @@ pub enum ChainError {
         address: Address,
     },
     /// The URL of the node cannot be used.
-    #[error("the node's URL must begin with http:// or https://")]
+    #[error("must be an http or https URL")]
     Url,
     /// A key file cannot be used.
     #[error("key file {}: {what}", path.display())]

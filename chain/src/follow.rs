@@ -10,6 +10,8 @@
 //! became shorter (a node that lags behind) is waited for.
 
 mod range;
+#[cfg(test)]
+mod tests;
 mod trail;
 
 use alloy::primitives::{Address, B256};

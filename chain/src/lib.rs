@@ -18,6 +18,8 @@ pub mod refusal;
 pub mod rpc;
 pub mod send;
 pub mod store;
+#[cfg(test)]
+mod toy;
 
 pub use error::ChainError;
 pub use refusal::Refusal;

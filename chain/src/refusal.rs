@@ -67,7 +67,10 @@ const TABLE: &[(Refusal, &[&str])] = &[
             "known transaction",
         ],
     ),
-    (Refusal::InsufficientFunds, &["insufficient funds", "insufficient balance"]),
+    (
+        Refusal::InsufficientFunds,
+        &["insufficient funds", "insufficient balance", "exceeds allowance"],
+    ),
     (
         Refusal::FeeTooLow,
         &[

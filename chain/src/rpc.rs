@@ -41,13 +41,29 @@ impl BlockTag {
 
 /// A node's URL. It may carry a key, so it can be neither printed nor serialised.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct RpcUrl(Url);
 
+impl TryFrom<String> for RpcUrl {
+    type Error = ChainError;
+
+    /// Fails without repeating the text.
+    fn try_from(text: String) -> Result<Self, ChainError> {
+        let url = Self(Url::parse(&text).map_err(|_| ChainError::Url)?);
+        url.check()?;
+        Ok(url)
+    }
+}
+
 impl RpcUrl {
-    /// Wraps a URL.
+    /// Wraps a URL; [`Rpc::connect`] refuses one that is not for HTTP.
     pub const fn new(url: Url) -> Self {
         Self(url)
+    }
+
+    fn check(&self) -> Result<(), ChainError> {
+        let usable = matches!(self.0.scheme(), "http" | "https") && self.0.has_host();
+        if usable { Ok(()) } else { Err(ChainError::Url) }
     }
 }
 
@@ -181,9 +197,7 @@ impl Rpc {
 
     /// Connects over HTTP. Every call ends after `timeout`, with an error if need be.
     pub fn connect(url: &RpcUrl, timeout: Duration) -> Result<Self, ChainError> {
-        if !matches!(url.0.scheme(), "http" | "https") {
-            return Err(ChainError::Url);
-        }
+        url.check()?;
         let client = reqwest::Client::builder()
             .timeout(timeout)
             .redirect(reqwest::redirect::Policy::none())

@@ -19,6 +19,8 @@ mod fees;
 mod observe;
 mod rows;
 mod sign;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -246,8 +248,14 @@ impl SenderTask {
         let poll = Duration::from_millis(self.config.poll_ms.max(1));
         let mut trouble: u32 = 0;
         let mut looked_again = false;
-        while !stop.is_cancelled() {
-            match self.tick().await {
+        loop {
+            // A round that is cut off is a crash, and crashes are safe.
+            let round = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                round = self.tick() => round,
+            };
+            match round {
                 // What was handed out may be mined already: look at once, but only once.
                 Ok(true) if !looked_again => {
                     looked_again = true;

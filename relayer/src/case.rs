@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::relayer::Relayer;
 use crate::store::cases::{self, CaseRow, CaseState};
-use crate::store::deals;
+use crate::store::deals::{self, Place};
 use crate::{RelayerError, collect, submit};
 
 /// What a stage wants next.
@@ -139,32 +139,40 @@ pub(crate) async fn has_ended(relayer: &Relayer, row: &CaseRow) -> Result<bool, 
     Ok(word.revoked || word.has_ended(milestone))
 }
 
-/// Whether the watcher has seen the case's milestone end. Costs no call.
-pub(crate) async fn end_is_known(relayer: &Relayer, row: &CaseRow) -> Result<bool, RelayerError> {
-    Ok(deals::milestone(&mut *relayer.store.read().await?, row.place()).await?.end.is_some())
+/// Where the watcher saw the case's milestone end. Costs no call.
+pub(crate) async fn known_end(
+    relayer: &Relayer,
+    row: &CaseRow,
+) -> Result<Option<Place>, RelayerError> {
+    let row = deals::milestone(&mut *relayer.store.read().await?, row.place()).await?;
+    Ok(row.end.map(|end| end.place))
 }
 
 /// Makes a case Final once the milestone's end stands at the configured depth; waits until then.
+///
+/// The escrow's word decides. The watcher must have seen it as well: then the end's block is in
+/// its trail, and if that block is ever orphaned the case is opened again.
 async fn end(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     let (deal, milestone) = row.place();
-    let tag = relayer.config.block_tag;
-    let head = relayer.escrow.rpc.head(tag).await?;
-    let word = relayer.escrow.deal(deal, tag).await?;
+    let word = relayer.escrow.deal(deal, relayer.config.block_tag).await?;
     if !(word.revoked || word.has_ended(milestone)) {
         return Ok(Next::Later);
     }
-    let paid_ms = match (&row.verdict, relayer.since_verdict(row.id), row.decided_at) {
+    let measured = relayer.paid_after(row.id);
+    let Some(place) = known_end(relayer, row).await? else { return Ok(Next::Later) };
+    let paid_ms = match (&row.verdict, measured, row.decided_at) {
         (None, ..) => None,
         (Some(_), Some(elapsed), _) => u64::try_from(elapsed.as_millis()).ok(),
         // Another process found the verdict: the chain's clock is all that is left.
-        (Some(_), None, Some(at)) => Some(head.timestamp.saturating_sub(at).saturating_mul(1_000)),
+        (Some(_), None, Some(at)) => Some(place.at.saturating_sub(at).saturating_mul(1_000)),
         (Some(_), None, None) => None,
     };
     let mut tx = relayer.store.begin().await?;
-    cases::ended(&mut tx, row.id, head.number, paid_ms).await?;
+    cases::ended(&mut tx, row.id, place.block, paid_ms).await?;
     tx.commit().await?;
+    relayer.forget_verdict(row.id);
     relayer.changed();
-    tracing::info!(case = %row.id, block = head.number, ?paid_ms, "the milestone has ended");
+    tracing::info!(case = %row.id, block = place.block, ?paid_ms, "the milestone has ended");
     Ok(Next::Stop)
 }
 
@@ -177,6 +185,7 @@ pub(crate) async fn give_up(
     let mut tx = relayer.store.begin().await?;
     cases::given_up(&mut tx, id, reason).await?;
     tx.commit().await?;
+    relayer.forget_verdict(id);
     relayer.changed();
     tracing::warn!(case = %id, reason, "a case is given up");
     Ok(Next::Stop)

@@ -40,26 +40,9 @@ struct Seat {
 /// Works on a case in the state Asked until it is decided, over, or out of time.
 pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     let Ok(_permit) = relayer.asking.acquire().await else { return Ok(Next::Stop) };
-    let (request, terms, known) = {
-        let mut conn = relayer.store.read().await?;
-        let Some(sheet) = deals::sheet(&mut conn, row.delivery.dealId).await? else {
-            return Err(RelayerError::Row { what: "a case without a term sheet" });
-        };
-        let terms = sheet.terms();
-        let request = CaseRequest {
-            term_sheet: sheet,
-            delivery: row.delivery.clone(),
-            signature: row.signature.clone(),
-            round: row.round,
-        };
-        (request, terms, ballots::counted(&mut conn, row.id).await?)
-    };
-    let Some(milestone) = terms.milestones.get(usize::from(row.delivery.milestone)) else {
-        return Err(RelayerError::Row { what: "a case of a milestone that is not there" });
-    };
-    let rule = milestone.rule;
+    let (request, terms, mut count) = prepare(relayer, row).await?;
     let seats = seats(relayer, &terms, row.round).await?;
-    let mut count = Count { rule, seats: seats.len(), ballots: known };
+    count.seats = seats.len();
     let mut talks: FuturesUnordered<_> = seats
         .iter()
         .filter(|seat| count.ballots.iter().all(|b| b.seat != seat.index))
@@ -78,13 +61,12 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
         }
         tokio::select! {
             Some((seat, body)) = talks.next(), if !talks.is_empty() => {
-                let signed = keep(relayer, seat, &body).await?;
-                count.ballots.extend(signed);
+                count.ballots.extend(keep(relayer, seat, &body).await?);
             }
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)),
                 if deadline.is_some() => {}
             _ = look.tick(), if deadline.is_none() => {
-                if case::end_is_known(relayer, row).await? {
+                if case::known_end(relayer, row).await?.is_some() {
                     return Ok(Next::Later);
                 }
                 if case::judging_is_over(relayer, row, &terms).await? {
@@ -93,6 +75,26 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
             }
         }
     }
+}
+
+/// What the jurors are asked, under which terms, and the ballots that are stored already.
+async fn prepare(
+    relayer: &Relayer,
+    row: &CaseRow,
+) -> Result<(CaseRequest, Terms, Count), RelayerError> {
+    let mut conn = relayer.store.read().await?;
+    let Some(term_sheet) = deals::sheet(&mut conn, row.delivery.dealId).await? else {
+        return Err(RelayerError::Row { what: "a case without a term sheet" });
+    };
+    let terms = term_sheet.terms();
+    let Some(milestone) = terms.milestones.get(usize::from(row.delivery.milestone)) else {
+        return Err(RelayerError::Row { what: "a case of a milestone that is not there" });
+    };
+    let ballots = ballots::counted(&mut conn, row.id).await?;
+    let count = Count { rule: milestone.rule, seats: 0, ballots };
+    let (delivery, signature) = (row.delivery.clone(), row.signature.clone());
+    let request = CaseRequest { term_sheet, delivery, signature, round: row.round };
+    Ok((request, terms, count))
 }
 
 /// The ballots so far.

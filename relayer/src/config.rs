@@ -260,7 +260,7 @@ key_file = "key"
             (with("[fees]\nmax_fee_wei = 0"), "fees.max_fee_wei"),
             (with("block_tag = \"earliest\""), "earliest"),
             (GOOD.replace("chain_id = 8453", ""), "chain_id"),
-            (GOOD.replace("https://node", "node"), "relative URL"),
+            (GOOD.replace("https://node", "node"), "line 2: must be an http or https URL"),
         ] {
             let shown = text.parse::<Config>().unwrap_err().to_string();
             assert!(shown.contains(needed), "{shown}");

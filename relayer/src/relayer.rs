@@ -38,8 +38,8 @@ pub(crate) struct Relayer {
     changes: watch::Sender<u64>,
     /// Rings when there may be a case without a task.
     pub(crate) cases: Notify,
-    /// When verdicts were found, to measure how long their payment took. Lost by a restart.
-    verdicts: Mutex<HashMap<B256, Instant>>,
+    /// When verdicts were found and how much later their milestones had ended. Lost by a restart.
+    verdicts: Mutex<HashMap<B256, (Instant, Option<Duration>)>>,
     /// Rings when the relayer is to end; nobody should wait for anything then.
     pub(crate) stop: CancellationToken,
 }
@@ -117,12 +117,21 @@ impl Relayer {
     /// Notes the moment of a verdict, once.
     pub(crate) fn verdict_found(&self, case: B256) {
         if let Ok(mut verdicts) = self.verdicts.lock() {
-            verdicts.entry(case).or_insert_with(Instant::now);
+            verdicts.entry(case).or_insert_with(|| (Instant::now(), None));
         }
     }
 
-    /// How long ago a verdict was found, if this process found it. Asking forgets it.
-    pub(crate) fn since_verdict(&self, case: B256) -> Option<Duration> {
-        self.verdicts.lock().ok()?.remove(&case).map(|at| at.elapsed())
+    /// Notes that a case's milestone was just seen ended, once, and says how long after the
+    /// verdict that was, if this process found the verdict.
+    pub(crate) fn paid_after(&self, case: B256) -> Option<Duration> {
+        let mut verdicts = self.verdicts.lock().ok()?;
+        let (at, paid) = verdicts.get_mut(&case)?;
+        Some(*paid.get_or_insert(at.elapsed()))
+    }
+
+    pub(crate) fn forget_verdict(&self, case: B256) {
+        if let Ok(mut verdicts) = self.verdicts.lock() {
+            verdicts.remove(&case);
+        }
     }
 }

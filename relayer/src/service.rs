@@ -1,6 +1,6 @@
 //! Booting a relayer: the world is checked first, then everything starts, and everything stops.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use alloy::providers::DynProvider;
@@ -27,6 +27,7 @@ pub struct Handle {
     cut: CancellationToken,
     tasks: JoinSet<()>,
     http: JoinSet<()>,
+    relayer: Weak<Relayer>,
 }
 
 impl Handle {
@@ -40,6 +41,7 @@ impl Handle {
         self.stop.cancel();
         while self.http.join_next().await.is_some() {}
         while self.tasks.join_next().await.is_some() {}
+        self.gone().await;
     }
 
     /// Stops it wherever it is, like a crash, and returns when nothing of it is left.
@@ -48,6 +50,14 @@ impl Handle {
         self.cut.cancel();
         self.stop.cancel();
         while self.http.join_next().await.is_some() {}
+        self.gone().await;
+    }
+
+    /// Waits until the store is let go of, so that another relayer may open it.
+    async fn gone(&self) {
+        while self.relayer.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
@@ -101,13 +111,14 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
     let parts = Parts { config, escrow, store, sender, shelf, jurors, head, stop: stop.clone() };
     let relayer = Arc::new(Relayer::new(parts));
+    let weak = Arc::downgrade(&relayer);
     let mut tasks = JoinSet::new();
     tasks.spawn(sender_task.run(stop.clone()));
     tasks.spawn(watch::run(Arc::clone(&relayer), stop.clone()));
     tasks.spawn(case::run_all(Arc::clone(&relayer), stop.clone()));
     let mut http = JoinSet::new();
     http.spawn(http::serve(listener, relayer, cut.clone()));
-    Ok(Handle { url: format!("http://{local}"), stop, cut, tasks, http })
+    Ok(Handle { url: format!("http://{local}"), stop, cut, tasks, http, relayer: weak })
 }
 
 async fn told_to_end() {

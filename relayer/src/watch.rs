@@ -149,10 +149,12 @@ async fn read(relayer: &Relayer, batch: &Batch) -> Result<Vec<(Fact, Place)>, Re
 /// The seller's signature of a pinned delivery, from the calldata that pinned it. Empty when the
 /// escrow was called by the seller itself or through another contract; the pin is proof enough.
 async fn signature(relayer: &Relayer, found: &FollowedLog) -> Result<Bytes, RelayerError> {
-    let sent = relayer.escrow.rpc.transaction(found.tx_hash).await?;
-    let call = sent
-        .filter(|tx| tx.to == Some(relayer.escrow.address))
-        .and_then(|tx| DealEscrow::deliverCall::abi_decode(&tx.input).ok());
+    let Some(sent) = relayer.escrow.rpc.transaction(found.tx_hash).await? else {
+        return Err(RelayerError::Contradiction { what: "an event without its transaction" });
+    };
+    let call = (sent.to == Some(relayer.escrow.address))
+        .then(|| DealEscrow::deliverCall::abi_decode(&sent.input).ok())
+        .flatten();
     Ok(call.map(|c| c.signature).unwrap_or_default())
 }
 
@@ -185,10 +187,9 @@ async fn write(
                 ending: event.ending,
                 to_seller: event.toSeller.to_string(),
                 to_buyer: event.toBuyer.to_string(),
-                at: place.at,
-                tx: place.tx,
+                place,
             };
-            deals::ended(conn, (event.dealId, event.milestone), &end, place.block).await
+            deals::ended(conn, (event.dealId, event.milestone), &end).await
         }
     }
 }

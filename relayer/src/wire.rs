@@ -125,7 +125,7 @@ pub struct MilestoneView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<EndView>,
     /// The cases about it, oldest first.
-    pub cases: Vec<DeliveryAnswer>,
+    pub cases: Vec<CaseView>,
 }
 
 /// How a milestone ended.

@@ -19,10 +19,6 @@ pub const FACTORY_CODE: Bytes = bytes!(
 
 pub mod token {
     //! `TestUSDC`: behaves like Circle's FiatTokenV2_2.
-    #![expect(
-        missing_docs,
-        reason = "generated from the ABI; the contract is documented in Solidity"
-    )]
     alloy::sol!(
         #[sol(rpc, all_derives)]
         TestUSDC,
@@ -54,17 +50,29 @@ impl Contracts {
     }
 }
 
+/// A transaction that was sent, as far as it can be sent again elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Who sent it.
+    pub from: Address,
+    /// The contract it called.
+    pub to: Address,
+    /// Its calldata.
+    pub data: Bytes,
+}
+
 /// Deploys everything into an empty chain as `surety deploy` does: through the CREATE2 factory, with
-/// the published salt. TestUSDC goes first, through the same factory.
-pub fn deploy(evm: &mut Evm) -> Contracts {
+/// the published salt. TestUSDC goes first, through the same factory. Returns what it sent, too.
+pub fn deploy(evm: &mut Evm) -> (Contracts, Vec<Message>) {
     put_factory(evm);
     let admin = actors::deployer().address();
+    let mut sent = Vec::new();
     let token_code = [&TestUSDC::BYTECODE, admin.abi_encode().as_slice()].concat();
     let token = FACTORY.create2_from_code(SALT, &token_code);
-    create(evm, [SALT.as_slice(), &token_code].concat().into());
+    sent.push(create(evm, [SALT.as_slice(), &token_code].concat().into()));
     let plan = deployment::plan(token);
     for planned in plan.contracts() {
-        create(evm, planned.calldata());
+        sent.push(create(evm, planned.calldata()));
     }
     let (jury, registry, escrow) = (plan.jury.address, plan.registry.address, plan.escrow.address);
     let token_domain = TokenDomain {
@@ -73,7 +81,8 @@ pub fn deploy(evm: &mut Evm) -> Contracts {
         chain_id: evm.chain_id(),
         address: token,
     };
-    Contracts { chain_id: evm.chain_id(), token, jury, registry, escrow, token_domain }
+    let chain_id = evm.chain_id();
+    (Contracts { chain_id, token, jury, registry, escrow, token_domain }, sent)
 }
 
 /// Puts the CREATE2 factory where every chain has it.
@@ -82,12 +91,12 @@ pub(crate) fn put_factory(evm: &mut Evm) {
 }
 
 /// Calls the factory.
-fn create(evm: &mut Evm, calldata: Bytes) {
+fn create(evm: &mut Evm, calldata: Bytes) -> Message {
     let deployer = actors::deployer().address();
     let tx = TxEnv {
         caller: deployer,
         kind: TxKind::Call(FACTORY),
-        data: calldata,
+        data: calldata.clone(),
         gas_limit: 1 << 24,
         nonce: evm.state().nonce(deployer),
         chain_id: Some(evm.chain_id()),
@@ -95,6 +104,7 @@ fn create(evm: &mut Evm, calldata: Bytes) {
     };
     let (result, _) = evm.transact(tx).expect("a valid transaction");
     assert!(result.is_success(), "deployment failed: {result:?}");
+    Message { from: deployer, to: FACTORY, data: calldata }
 }
 
 fn view<C: SolCall>(evm: &Evm, to: Address, call: &C) -> C::Return {

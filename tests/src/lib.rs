@@ -14,6 +14,7 @@
 )]
 
 pub mod actors;
+pub mod anvil;
 pub mod contracts;
 pub mod evm;
 pub mod gas;

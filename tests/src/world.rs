@@ -24,7 +24,8 @@ use revm::context::result::ExecutionResult;
 use surety_bindings::escrow::{DealEscrow, Milestone, SlowState, Terms};
 use surety_bindings::jury::{Jury, Registration};
 
-use crate::contracts::{self, Contracts, token::TestUSDC};
+use crate::contracts::token::TestUSDC;
+use crate::contracts::{self, Contracts, Message};
 use crate::evm::{Evm, State};
 use crate::node::Node;
 use crate::sign::{self, Vote};
@@ -106,6 +107,7 @@ pub struct World {
     jurors: Vec<PrivateKeySigner>,
     jury: B256,
     deals: u64,
+    sent: Vec<Message>,
 }
 
 impl Default for World {
@@ -144,9 +146,9 @@ impl World {
         let mut evm = Evm::new(CHAIN_ID, State::default());
         evm.block_mut().timestamp = U256::from(GENESIS);
         evm.block_mut().number = U256::ONE;
-        let contracts = contracts::deploy(&mut evm);
+        let (contracts, sent) = contracts::deploy(&mut evm);
         let (jurors, jury) = (Vec::new(), B256::ZERO);
-        let mut world = Self { evm, contracts, jurors, jury, deals: 0 };
+        let mut world = Self { evm, contracts, jurors, jury, deals: 0, sent };
         for actor in [actors::buyer(), actors::seller()] {
             world.mint(actor.address(), usd(1_000_000));
         }
@@ -203,6 +205,11 @@ impl World {
         self.evm.block_mut().timestamp = U256::from(at);
     }
 
+    /// Every transaction so far, deployment included: what makes the same world on another chain.
+    pub fn sent(&self) -> &[Message] {
+        &self.sent
+    }
+
     /// The EVM underneath, for what this type does not offer.
     pub fn evm(&mut self) -> &mut Evm {
         &mut self.evm
@@ -248,6 +255,7 @@ impl World {
         data: Bytes,
     ) -> Result<Receipt<Bytes>, Revert> {
         let calldata = data.len() as u64;
+        self.sent.push(Message { from, to, data: data.clone() });
         let outcome = self.evm.transact(self.message(from, to, data));
         self.evm.block_mut().number += U256::ONE;
         receipt(outcome.map(|(result, _)| result), calldata)

@@ -16,9 +16,7 @@ use crate::relayer::Relayer;
 use crate::store::ballots::{self, BallotRow};
 use crate::store::cases::{self, CaseRow};
 use crate::store::deals;
-use crate::wire::{
-    BallotView, CaseView, DealView, DeliveryAnswer, EndView, MilestoneView, VerdictView,
-};
+use crate::wire::{BallotView, CaseView, DealView, EndView, MilestoneView, VerdictView};
 
 /// `GET /v1/cases/{caseId}?waitSecs=N`: held open until the case is over.
 pub(super) async fn case(
@@ -139,30 +137,28 @@ pub(super) async fn deal(
 }
 
 async fn read_deal(relayer: &Relayer, id: B256) -> Result<Option<DealView>, RelayerError> {
-    let mut conn = relayer.store.read().await?;
-    let Some(row) = deals::get(&mut conn, id).await? else { return Ok(None) };
-    let told = deals::milestones(&mut conn, id).await?;
+    let (row, told, mut seen) = {
+        let mut conn = relayer.store.read().await?;
+        let Some(row) = deals::get(&mut conn, id).await? else { return Ok(None) };
+        (row, deals::milestones(&mut conn, id).await?, cases::of_deal(&mut conn, id).await?)
+    };
     let mut milestones = Vec::new();
     for milestone in 0..u8::try_from(surety_terms::limits::MILESTONES).unwrap_or(16) {
-        let seen = cases::of_milestone(&mut conn, (id, milestone)).await?;
         let chain = told.iter().find(|m| m.milestone == milestone);
-        if seen.is_empty() && chain.is_none() {
+        let here = seen.extract_if(.., |case| case.delivery.milestone == milestone);
+        let here: Vec<CaseRow> = here.collect();
+        if here.is_empty() && chain.is_none() {
             continue;
+        }
+        let mut shown = Vec::new();
+        for case in here {
+            shown.push(view(relayer, case).await?);
         }
         milestones.push(MilestoneView {
             milestone,
             pinned: chain.and_then(|m| m.pin.as_ref()).map(|pin| pin.state.deliverable),
-            end: chain.and_then(|m| m.end.as_ref()).map(|end| EndView {
-                ending: end.ending,
-                to_seller: end.to_seller.clone(),
-                to_buyer: end.to_buyer.clone(),
-                at: end.at,
-                tx_hash: end.tx,
-            }),
-            cases: seen
-                .iter()
-                .map(|case| DeliveryAnswer { case_id: case.id, state: case.state })
-                .collect(),
+            end: chain.and_then(|m| m.end.as_ref()).map(end),
+            cases: shown,
         });
     }
     Ok(Some(DealView {
@@ -172,4 +168,14 @@ async fn read_deal(relayer: &Relayer, id: B256) -> Result<Option<DealView>, Rela
         opened_tx: row.opened_tx,
         milestones,
     }))
+}
+
+fn end(end: &deals::End) -> EndView {
+    EndView {
+        ending: end.ending,
+        to_seller: end.to_seller.clone(),
+        to_buyer: end.to_buyer.clone(),
+        at: end.place.at,
+        tx_hash: end.place.tx,
+    }
 }

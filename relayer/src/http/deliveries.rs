@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use surety_bindings::escrow::Terms;
+use surety_chain::BlockTag;
 use surety_terms::wire::DeliveryRequest;
 use surety_terms::{Problem, digest};
 
@@ -35,7 +36,7 @@ pub(super) async fn post(
     is_open(&relayer, place).await?;
     is_signed(&relayer, &request, &terms).await?;
     let pin = pin(&relayer, place).await?;
-    is_timely(&relayer, &request, &terms, pin.as_ref())?;
+    is_timely(&relayer, &request, &terms, pin.as_ref()).await?;
     let state = store(&relayer, &request, case_id, pin.as_ref()).await??;
     relayer.changed();
     relayer.cases.notify_one();
@@ -125,7 +126,7 @@ async fn pin(relayer: &Relayer, place: (B256, u8)) -> Result<Option<Pin>, Refusa
 
 /// A delivery counts until just before its deadline; one that is pinned was in time, and is worth
 /// judging as long as the panel has time.
-fn is_timely(
+async fn is_timely(
     relayer: &Relayer,
     request: &DeliveryRequest,
     terms: &Terms,
@@ -140,7 +141,7 @@ fn is_timely(
         }
         None => (deliver_by.unwrap_or_default(), "must arrive before the milestone's deliverBy"),
     };
-    let now = relayer.now();
+    let now = relayer.escrow.rpc.head(BlockTag::Latest).await?.timestamp;
     if now < until {
         return Ok(());
     }

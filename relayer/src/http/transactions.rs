@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::{B256, Bytes, keccak256};
 use alloy::sol_types::SolCall as _;
 use axum::Json;
 use axum::extract::State;
@@ -30,30 +30,69 @@ const ALLOWED: [[u8; 4]; 9] = [
     E::withdrawCall::SELECTOR,
 ];
 
-/// `POST /v1/transactions`. The calldata is the idempotency key; what failed may be asked again.
+/// `POST /v1/transactions`. The calldata is the idempotency key; what failed may be asked again, and
+/// so may a `withdraw` that the escrow would execute once more.
 pub(super) async fn post(
     State(relayer): State<Arc<Relayer>>,
     body: Body,
 ) -> Result<(StatusCode, Json<TransactionStatus>), Refusal> {
     let request = TransactionRequest::parse(&body::bytes(body)?)?;
     let id = request.id();
-    if let Some(status) = relayer.sender.status(id).await?
-        && status.state != SendState::Failed
-    {
-        return Ok((StatusCode::ACCEPTED, Json(show_status(&status))));
-    }
     allowed(&request.calldata)?;
+    let (current, known) = newest(&relayer, id).await?;
+    let repeats = request.calldata.starts_with(&E::withdrawCall::SELECTOR);
+    match known.as_ref().map(|status| status.state) {
+        None | Some(SendState::Failed) => {}
+        Some(SendState::Mined) if repeats => {}
+        Some(_) => return Ok(accepted(id, known)),
+    }
     let from = relayer.sender.address();
     match relayer.escrow.simulate(from, &request.calldata).await? {
         CallOutcome::Returned(_) => {}
+        CallOutcome::Reverted(_) if known.as_ref().is_some_and(is_mined) => {
+            return Ok(accepted(id, known));
+        }
         CallOutcome::Reverted(data) => return Err(problem::reverted(&data).into()),
     }
-    let request = Request { id, to: relayer.escrow.address, calldata: request.calldata };
+    let next = known.filter(is_mined).map_or(current, |mined| successor(&mined));
+    let request = Request { id: next, to: relayer.escrow.address, calldata: request.calldata };
     let mut tx = relayer.store.begin().await?;
     let status = relayer.sender.queue(&mut tx, &request).await?;
     tx.commit().await.map_err(crate::RelayerError::from)?;
     relayer.sender.wake();
-    Ok((StatusCode::ACCEPTED, Json(show_status(&status))))
+    Ok(accepted(id, Some(status)))
+}
+
+fn accepted(id: B256, status: Option<SendStatus>) -> (StatusCode, Json<TransactionStatus>) {
+    let state = TransactionState::Queued;
+    let shown = status.map_or(TransactionStatus { id, state, tx_hash: None, error: None }, |s| {
+        show_status(id, &s)
+    });
+    (StatusCode::ACCEPTED, Json(shown))
+}
+
+fn is_mined(status: &SendStatus) -> bool {
+    status.state == SendState::Mined
+}
+
+/// The sender's id for calldata that has taken effect and may do so again: only `withdraw`, when
+/// its owner was credited once more.
+fn successor(mined: &SendStatus) -> B256 {
+    keccak256([mined.id, mined.tx_hash.unwrap_or_default()].concat())
+}
+
+/// The last of the requests that were made for the same calldata, and where it stands.
+async fn newest(
+    relayer: &Relayer,
+    id: B256,
+) -> Result<(B256, Option<SendStatus>), surety_chain::ChainError> {
+    let (mut current, mut known) = (id, relayer.sender.status(id).await?);
+    while let Some(mined) = known.as_ref().filter(|s| is_mined(s)) {
+        let next = successor(mined);
+        let Some(status) = relayer.sender.status(next).await? else { break };
+        (current, known) = (next, Some(status));
+    }
+    Ok((current, known))
 }
 
 /// `GET /v1/transactions/{id}?waitSecs=N`.
@@ -64,12 +103,13 @@ pub(super) async fn show(
 ) -> Result<Json<TransactionStatus>, Refusal> {
     let id: B256 = body::digest(id)?;
     let patience = body::wait(wait)?.within(&relayer);
+    let (current, _) = newest(&relayer, id).await?;
     let status = tokio::select! {
-        status = relayer.sender.wait(id, patience) => status?,
-        () = relayer.stop.cancelled() => relayer.sender.status(id).await?,
+        status = relayer.sender.wait(current, patience) => status?,
+        () = relayer.stop.cancelled() => relayer.sender.status(current).await?,
     };
     match status {
-        Some(status) => Ok(Json(show_status(&status))),
+        Some(status) => Ok(Json(show_status(id, &status))),
         None => {
             let detail = "No transaction with this id was handed in here.";
             Err(Problem::new("not-found", 404, "No such transaction", detail).into())
@@ -88,9 +128,9 @@ fn allowed(calldata: &Bytes) -> Result<(), Refusal> {
         .into())
 }
 
-fn show_status(status: &SendStatus) -> TransactionStatus {
+fn show_status(id: B256, status: &SendStatus) -> TransactionStatus {
     TransactionStatus {
-        id: status.id,
+        id,
         state: match status.state {
             SendState::Queued => TransactionState::Queued,
             SendState::Sent => TransactionState::Sent,

@@ -146,6 +146,15 @@ pub(crate) async fn of_milestone(
     rows.iter().map(read).collect()
 }
 
+/// The cases of a deal, oldest first.
+pub(crate) async fn of_deal(conn: &mut Conn, deal: B256) -> Result<Vec<CaseRow>> {
+    let rows = sqlx::query("SELECT * FROM case_file WHERE deal = $1 ORDER BY position")
+        .bind(deal.as_slice())
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
 /// The cases that are not over, oldest first.
 pub(crate) async fn open(conn: &mut Conn) -> Result<Vec<B256>> {
     let rows = sqlx::query(

@@ -16,7 +16,7 @@ type Conn = SqliteConnection;
 type Result<T> = std::result::Result<T, RelayerError>;
 
 /// Where an event stands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) block: u64,
     pub(crate) at: u64,
@@ -47,8 +47,7 @@ pub(crate) struct End {
     pub(crate) ending: u8,
     pub(crate) to_seller: String,
     pub(crate) to_buyer: String,
-    pub(crate) at: u64,
-    pub(crate) tx: B256,
+    pub(crate) place: Place,
 }
 
 /// A milestone as the chain tells it.
@@ -140,12 +139,7 @@ pub(crate) async fn delivered(
     Ok(())
 }
 
-pub(crate) async fn ended(
-    conn: &mut Conn,
-    (deal, milestone): (B256, u8),
-    end: &End,
-    block: u64,
-) -> Result<()> {
+pub(crate) async fn ended(conn: &mut Conn, (deal, milestone): (B256, u8), end: &End) -> Result<()> {
     sqlx::query(
         "INSERT INTO milestone
            (deal, milestone, ending, to_seller, to_buyer, ended_block, ended_at, ended_tx)
@@ -160,9 +154,9 @@ pub(crate) async fn ended(
     .bind(i64::from(end.ending))
     .bind(&end.to_seller)
     .bind(&end.to_buyer)
-    .bind(kept(block))
-    .bind(kept(end.at))
-    .bind(end.tx.as_slice())
+    .bind(kept(end.place.block))
+    .bind(kept(end.place.at))
+    .bind(end.place.tx.as_slice())
     .execute(conn)
     .await?;
     Ok(())
@@ -205,8 +199,11 @@ fn read(row: &SqliteRow) -> Result<MilestoneRow> {
             ending,
             to_seller: maybe_text(row, "to_seller")?.unwrap_or_default(),
             to_buyer: maybe_text(row, "to_buyer")?.unwrap_or_default(),
-            at: number(row, "ended_at")?,
-            tx: word(row, "ended_tx")?,
+            place: Place {
+                block: number(row, "ended_block")?,
+                at: number(row, "ended_at")?,
+                tx: word(row, "ended_tx")?,
+            },
         })
     });
     Ok(MilestoneRow {

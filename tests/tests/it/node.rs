@@ -210,7 +210,9 @@ async fn older_blocks_answer_for_their_own_state_and_time() {
 async fn tags_lag_as_configured() {
     let node = World::bare().node();
     node.set_lags(1, 3);
-    (0..5).for_each(|_| drop(node.mine()));
+    for _ in 0..5 {
+        node.mine();
+    }
     let provider = node.provider();
     let number = async |tag: BlockNumberOrTag| {
         provider.get_block_by_number(tag).await.unwrap().unwrap().header.number
