@@ -115,7 +115,8 @@ fn waiting(role: Role, stage: Stage, deal: &Deal, now: u64) -> Option<Act> {
     }
     match (role, stage) {
         (Role::Buyer, Stage::Signed) => Some(Act::Offer),
-        (Role::Buyer, Stage::Agreed) => Some(Act::Open),
+        // Open in the book but not on the chain: a reorganisation forgot the opening.
+        (Role::Buyer, Stage::Agreed | Stage::Open) => Some(Act::Open),
         _ => None,
     }
 }
@@ -193,6 +194,7 @@ mod tests {
     fn a_buyer_offers_then_opens_and_neither_after_the_offer_expired() {
         assert_eq!(closed(Role::Buyer, Stage::Signed, 1), [Act::Offer]);
         assert_eq!(closed(Role::Buyer, Stage::Agreed, OPEN_BY - 1), [Act::Open]);
+        assert_eq!(closed(Role::Buyer, Stage::Open, 1), [Act::Open]);
         assert_eq!(closed(Role::Buyer, Stage::Refused, 1), []);
         assert_eq!(closed(Role::Buyer, Stage::Agreed, OPEN_BY), []);
         assert_eq!(closed(Role::Buyer, Stage::Agreed, OPEN_BY + LAPSE_AFTER_SECS), [Act::Lapse]);

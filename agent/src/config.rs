@@ -208,6 +208,18 @@ minimum_total = "1000000"
     }
 
     #[test]
+    fn the_readmes_example_is_a_good_configuration() {
+        let readme = include_str!("../README.md");
+        let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let example = example.replace("\"https://...\"", "\"https://relayer.example\"");
+        let example = example
+            .replace("escrow = \"0x...\"", &format!("escrow = \"{}\"", Address::ZERO))
+            .replace("[\"0x...\"]", &format!("[\"{}\"]", B256::ZERO));
+        let config = Config::parse(&example).unwrap();
+        assert!(config.seller.is_some() && config.buyer.is_some());
+    }
+
+    #[test]
     fn an_unknown_key_is_refused_in_one_line_that_names_it() {
         let error = Config::parse(&format!("{GOOD}\nmax_price = 1")).unwrap_err();
         assert!(error.contains("max_price") && !error.contains('\n'), "{error}");

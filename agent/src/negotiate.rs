@@ -126,15 +126,20 @@ impl Negotiator {
 
     /// Everything that must hold before this agent signs in that role.
     async fn check(&self, deal: &Deal, role: Role, mandate: &Mandate) -> Result<(), Error> {
+        let waiting = self.store.waiting(role).await?;
+        let mut promised = waiting
+            .iter()
+            .fold(U256::ZERO, |sum, (_, amount)| sum.saturating_add(U256::from(*amount)));
         loop {
-            let promised = self.promised(role).await?;
             let checked =
                 checks::before_signing(&self.session, deal, role, mandate, promised).await;
             // A deal that was opened meanwhile counted twice: as promised and as paid. Nothing is
             // signed while this agent checks, so what is promised can only shrink.
-            if checked.is_ok() || self.promised(role).await? == promised {
+            let still = if checked.is_ok() { promised } else { self.promised(role).await? };
+            if still == promised {
                 return checked;
             }
+            promised = still;
         }
     }
 

@@ -12,6 +12,7 @@ use surety_jury::{Source, tally::Outcome};
 use surety_relayer::wire;
 use surety_terms::TermSheet;
 use surety_tests::contracts::token::TestUSDC;
+use surety_tests::node::Orphans;
 use surety_tests::sign::{self, Vote};
 
 use super::{Market, key_file, usd};
@@ -240,6 +241,23 @@ async fn a_restarted_buyer_still_opens_the_deal_that_it_signed() {
     pool.close().await;
     let buyer = start(&market, "buyer", "[buyer]").await;
     until(&buyer, summary.deal_id, is_open).await;
+}
+
+#[tokio::test]
+async fn an_opening_that_a_reorganisation_forgets_comes_back_and_the_work_goes_on() {
+    let market = Market::open().await;
+    let buyer = start(&market, "buyer", "[buyer]").await;
+    let seller = start(&market, "seller", &selling("echo the work")).await;
+    let sheet = market.sheet(1, 10);
+    let deal_id = buy(&buyer, &seller, sheet.clone()).await;
+    until(&buyer, deal_id, is_open).await;
+    market.node.reorg(1, Orphans::Forget);
+    until(&buyer, deal_id, is_open).await;
+    let digest = handed_in(&market, deal_id).await;
+    settle(&market, &sheet, digest, 0, 1).await;
+    let view = until(&seller, deal_id, has_ended).await;
+    assert_eq!(view.milestones[0].ending, Some(Ending::Rejected));
+    assert_eq!(market.balance(buyer.owner()).await, usd(1_000_010));
 }
 
 #[tokio::test]
