@@ -3,6 +3,9 @@
 mod agent;
 mod anvil;
 mod cli;
+mod crash;
 mod node;
 mod relayer;
+mod terms;
+mod vectors;
 mod world;
