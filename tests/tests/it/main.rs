@@ -4,6 +4,7 @@ mod agent;
 mod anvil;
 mod cli;
 mod crash;
+mod juror;
 mod node;
 mod relayer;
 mod terms;
