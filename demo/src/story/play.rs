@@ -8,6 +8,7 @@ use alloy::primitives::{B256, U256};
 use super::plot::{self, Order};
 use super::stage::{Stage, WITHIN};
 use super::summary::{Confusion, credit, ending_name};
+use super::table::usdc;
 use crate::error::DemoError;
 use crate::llmbar::Item;
 
@@ -171,7 +172,7 @@ impl Stage<'_> {
         if owed.is_zero() {
             return self.chain.delist(token, seller).await;
         }
-        self.voice.say(format!("  {owed} base units wait in the escrow as the seller's credit."));
+        self.voice.say(format!("  {} wait in the escrow as the seller's credit.", usdc(owed)));
         self.chain.delist(token, seller).await?;
         let paid =
             |ledger: &super::ledger::Ledger| (credit(ledger, seller) == U256::ZERO).then_some(());

@@ -26,7 +26,7 @@ pub(super) fn render(
             let ended = deal.ended.get(&index);
             rows.push([
                 title.clone(),
-                if milestone == title { "the only one".to_owned() } else { milestone.clone() },
+                if milestone == title { "(single)".to_owned() } else { milestone.clone() },
                 judged,
                 ended.map_or("open", |ended| ending_name(ended.ending)).to_owned(),
                 ended.map_or_else(String::new, |ended| usdc(ended.to_seller)),
@@ -56,7 +56,8 @@ fn judges(seats: u16, families: &[String]) -> String {
     format!("{} of {} ({label})", seats.count_ones(), families.len())
 }
 
-fn usdc(amount: U256) -> String {
+/// An amount as people read it.
+pub(super) fn usdc(amount: U256) -> String {
     let base = u128::try_from(amount).ok().and_then(Usdc::new);
     base.map_or_else(|| amount.to_string(), |amount| amount.to_string())
 }
