@@ -2,6 +2,7 @@
 
 mod agent;
 mod anvil;
+mod cli;
 mod crash;
 mod juror;
 mod node;
