@@ -22,8 +22,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use surety_bindings::escrow::{Concede, Consent, DealEscrow};
 use surety_bindings::jury::Ballot;
 use surety_juror::{FetchConfig, JurorError, Limits};
-use surety_jury::Source;
 use surety_jury::wire::{CaseRequest, CaseState, JurorInfo};
+use surety_jury::{Dialect, Source};
 use surety_terms::digest;
 use surety_tests::{Orphans, actors, sign};
 
@@ -53,6 +53,33 @@ async fn an_honest_case_ends_with_a_ballot_that_anybody_can_verify() {
     assert_eq!(again.ballot, Some(ballot), "the same case again is the same ballot");
     assert_eq!(court.provider.seen().len(), 2, "one question per criterion, the check asks none");
     juror.shutdown().await;
+}
+
+#[tokio::test]
+async fn every_dialect_judges_through_the_rehearsal_server() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("http://{}/careful", listener.local_addr().unwrap());
+    let router = surety_demo::provider::router(None);
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let mut court = Court::kind().await;
+    let criteria = &mut court.sheet.milestones[0].criteria;
+    criteria[1].text = "The deliverable mentions \"three markets\".".to_owned();
+    criteria[2].text = "The deliverable mentions \"unicorns\".".to_owned();
+    court.open().await;
+    for dialect in Dialect::ALL {
+        let mut config = court.config();
+        config.store = court.folder.path().join(dialect.as_str());
+        config.provider.dialect = dialect;
+        let versioned = matches!(dialect, Dialect::OpenAiChat | Dialect::OpenAiCompatible);
+        let base_url = if versioned { format!("{host}/v1") } else { host.clone() };
+        config.provider.base_url = base_url.parse().unwrap();
+        let juror = court.try_start(config).await.unwrap();
+        let taken = court.take(&juror, &court.request(WORK)).await;
+        court.push(&juror, WORK).await;
+        let ballot = court.ballot(&juror, taken.case_id).await;
+        assert_eq!((ballot.met, ballot.failed, ballot.reason), (0b011, 0b100, 0), "{dialect}");
+        juror.shutdown().await;
+    }
 }
 
 #[tokio::test]
