@@ -7,6 +7,7 @@
 //! Nothing in the system is told how a deal should end.
 
 pub mod command;
+pub mod config;
 pub mod error;
 pub mod llmbar;
 pub mod provider;

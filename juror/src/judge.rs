@@ -389,3 +389,6 @@ fn outcome(vote: &Result<Vote, Fault>) -> String {
 fn opined(opinion: Result<Opinion, surety_jury::JuryError>) -> Result<Opinion, JurorError> {
     opinion.map_err(|_| JurorError::StoreDamaged { column: "request" })
 }
+
+#[cfg(test)]
+mod tests;

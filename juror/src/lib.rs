@@ -3,6 +3,8 @@
 mod case;
 mod chain;
 mod config;
+#[cfg(test)]
+mod double;
 mod error;
 mod fetch;
 mod http;

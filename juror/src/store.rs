@@ -393,3 +393,124 @@ async fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), JurorError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(case: u8, deliverable: u8) -> CaseRow {
+        CaseRow {
+            case_id: B256::repeat_byte(case),
+            deal_id: B256::repeat_byte(0xd1),
+            milestone: 0,
+            round: 1,
+            deliverable: B256::repeat_byte(deliverable),
+            seat: 3,
+            nonce: B128::repeat_byte(7),
+            request: b"{}".to_vec(),
+            seen_at: 1_800_000_000 + u64::from(case),
+            closed: None,
+        }
+    }
+
+    fn ballot(case: u8, met: u16) -> Ballot {
+        Ballot {
+            caseId: B256::repeat_byte(case),
+            met,
+            failed: 0,
+            reason: 0,
+            transcript: B256::repeat_byte(9),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_second_process_on_the_same_store_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Store::open(folder.path()).await.unwrap();
+        let second = Store::open(folder.path()).await.unwrap_err();
+        assert!(matches!(second, JurorError::StoreHeld { .. }), "{second}");
+        first.close().await;
+        Store::open(folder.path()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_case_comes_back_as_it_was_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        assert_eq!(store.take(&row(1, 1), false).await.unwrap(), Taken::New);
+        assert_eq!(store.take(&row(1, 1), false).await.unwrap(), Taken::Known);
+        assert_eq!(store.case(row(1, 1).case_id).await.unwrap(), Some(row(1, 1)));
+        assert_eq!(store.open_cases().await.unwrap(), vec![row(1, 1)]);
+        store.close_case(row(1, 1).case_id, "late").await.unwrap();
+        assert_eq!(store.open_cases().await.unwrap(), vec![]);
+    }
+
+    #[tokio::test]
+    async fn the_first_deliverable_counts_then_only_a_pinned_one_and_never_a_third() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let refused = Taken::Refused { first: B256::repeat_byte(0xa) };
+        assert_eq!(store.take(&row(1, 0xa), false).await.unwrap(), Taken::New);
+        assert_eq!(store.take(&row(2, 0xb), false).await.unwrap(), refused);
+        assert_eq!(store.take(&row(3, 0xc), true).await.unwrap(), Taken::New);
+        assert_eq!(store.take(&row(4, 0xd), true).await.unwrap(), refused);
+        let other = CaseRow { milestone: 1, ..row(5, 0xe) };
+        assert_eq!(store.take(&other, false).await.unwrap(), Taken::New);
+    }
+
+    #[tokio::test]
+    async fn a_case_has_one_ballot_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        store.take(&row(1, 1), false).await.unwrap();
+        let first = store.commit_ballot(&ballot(1, 1), B256::repeat_byte(1)).await.unwrap();
+        let second = store.commit_ballot(&ballot(1, 2), B256::repeat_byte(2)).await.unwrap();
+        assert_eq!(second, first);
+        store.keep_signature(first.ballot.caseId, &[1; 64]).await.unwrap();
+        store.keep_signature(first.ballot.caseId, &[1; 64]).await.unwrap();
+        for sql in [
+            "UPDATE ballots SET met = 2",
+            "UPDATE ballots SET digest = zeroblob(32)",
+            "UPDATE ballots SET signature = zeroblob(64)",
+            "UPDATE ballots SET signature = NULL",
+            "DELETE FROM ballots",
+        ] {
+            assert!(sqlx::query(sql).execute(&store.pool).await.is_err(), "{sql}");
+        }
+        let kept = store.ballot(first.ballot.caseId).await.unwrap().unwrap();
+        assert_eq!(kept, BallotRow { signature: Some([1; 64]), ..first });
+    }
+
+    #[tokio::test]
+    async fn a_ballot_needs_a_case() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        assert!(store.commit_ballot(&ballot(1, 1), B256::ZERO).await.is_err());
+        assert!(store.add_lines(B256::ZERO, 0, &[b"{}".to_vec()]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn lines_keep_their_order_and_none_is_written_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let case = row(1, 1);
+        store.take(&case, false).await.unwrap();
+        let lines: Vec<Vec<u8>> = (0..12).map(|i: u8| vec![b'a' + i]).collect();
+        store.add_lines(case.case_id, 0, &lines[..5]).await.unwrap();
+        store.add_lines(case.case_id, 5, &lines[5..]).await.unwrap();
+        assert!(store.add_lines(case.case_id, 11, &[b"x".to_vec(), b"y".to_vec()]).await.is_err());
+        assert_eq!(store.lines(case.case_id).await.unwrap(), lines);
+    }
+
+    #[tokio::test]
+    async fn bytes_are_kept_under_their_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let digest = keccak256(b"work");
+        assert_eq!(store.deliverable(digest).await.unwrap(), None);
+        store.keep_deliverable(digest, b"work").await.unwrap();
+        assert_eq!(store.deliverable(digest).await.unwrap(), Some(b"work".to_vec()));
+        assert_eq!(store.keep_blob(b"question").await.unwrap(), keccak256(b"question"));
+        assert_eq!(store.keep_blob(b"question").await.unwrap(), keccak256(b"question"));
+    }
+}
