@@ -49,7 +49,7 @@ pub(crate) fn answer(chain: &mut Chain, method: &str, params: &Params) -> Result
         "eth_call" => call(chain, params),
         "eth_estimateGas" => {
             let request: TransactionRequest = params.get(0)?;
-            json(U64::from(estimate::estimate(chain, request, params.block(1)?)?))
+            json(U64::from(estimate::estimate(chain, &request, params.block(1)?)?))
         }
         "eth_sendRawTransaction" => {
             let bytes: Bytes = params.get(0)?;
