@@ -14,11 +14,13 @@ use crate::ChainError;
 pub fn read(path: &Path) -> Result<PrivateKeySigner, ChainError> {
     let bad = |what| ChainError::Key { path: path.to_path_buf(), what };
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|e| {
-        bad(match e.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file",
-            std::io::ErrorKind::PermissionDenied => "may not be read",
-            std::io::ErrorKind::InvalidData => "is not text",
-            _ => "cannot be read",
+        let kind = e.kind();
+        bad(if kind == std::io::ErrorKind::NotFound {
+            "there is no such file"
+        } else if kind == std::io::ErrorKind::InvalidData {
+            "is not text"
+        } else {
+            "may not be read"
         })
     })?);
     let line = text.trim();

@@ -7,10 +7,10 @@ use alloy::network::Ethereum;
 use alloy::primitives::{Address, B256, Bytes, U64, U128};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::client::RpcClient;
-use alloy::rpc::json_rpc::{RpcError, RpcRecv, RpcSend};
+use alloy::rpc::json_rpc::{ErrorPayload, RpcError, RpcRecv, RpcSend};
 use alloy::rpc::types::{Filter, Log};
 use alloy::sol_types::SolCall;
-use alloy::transports::{TransportError, TransportErrorKind};
+use alloy::transports::{HttpError, TransportError, TransportErrorKind};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -387,7 +387,7 @@ fn outcome<T>(
     match answer {
         Ok(value) => Ok(CallOutcome::Returned(value)),
         Err(error) => {
-            let data = error.as_error_resp().and_then(|payload| payload.as_revert_data());
+            let data = error.as_error_resp().and_then(ErrorPayload::as_revert_data);
             match (data, translate(method, error)) {
                 (Some(data), _) => Ok(CallOutcome::Reverted(data)),
                 (None, e) if e.refusal() == Some(Refusal::Reverted) => {
@@ -421,14 +421,16 @@ fn translate(method: &'static str, error: TransportError) -> ChainError {
 }
 
 fn transport(method: &'static str, kind: TransportErrorKind) -> ChainError {
-    let (status, body) = match kind {
-        TransportErrorKind::HttpError(e)
-        | TransportErrorKind::HttpErrorWithRetryAfter { error: e, .. } => (e.status, e.body),
-        _ => return ChainError::Unreachable { method },
+    let (TransportErrorKind::HttpError(HttpError { status, body })
+    | TransportErrorKind::HttpErrorWithRetryAfter { error: HttpError { status, body }, .. }) = kind
+    else {
+        return ChainError::Unreachable { method };
     };
     // Some nodes put their JSON-RPC error behind an HTTP status of its own.
-    match Refusal::read(i64::from(status), &body) {
-        Refusal::Other => ChainError::Http { method, status },
-        refusal => refused(method, i64::from(status), refusal),
+    let refusal = Refusal::read(i64::from(status), &body);
+    if refusal == Refusal::Other {
+        ChainError::Http { method, status }
+    } else {
+        refused(method, i64::from(status), refusal)
     }
 }

@@ -245,44 +245,34 @@ impl SenderTask {
     /// Works until `stop`. Errors are logged and the work is taken up again: everything that
     /// matters is in the store.
     pub async fn run(mut self, stop: CancellationToken) {
+        // A round that is cut off is a crash, and crashes are safe.
+        stop.run_until_cancelled_owned(async move {
+            let mut trouble: u32 = 0;
+            loop {
+                trouble = self.round(trouble).await;
+            }
+        })
+        .await;
+    }
+
+    /// One round and the pause after it. Takes and returns how many rounds went wrong in a row.
+    async fn round(&mut self, trouble: u32) -> u32 {
         let poll = Duration::from_millis(self.config.poll_ms.max(1));
-        let mut trouble: u32 = 0;
-        let mut looked_again = false;
-        loop {
-            // A round that is cut off is a crash, and crashes are safe.
-            let round = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                round = self.tick() => round,
-            };
-            match round {
-                // What was handed out may be mined already: look at once, but only once.
-                Ok(true) if !looked_again => {
-                    looked_again = true;
-                    continue;
-                }
-                Ok(_) => trouble = 0,
-                Err(error) => {
-                    trouble = trouble.saturating_add(1).min(6);
-                    tracing::warn!(%error, "the sender will try again");
-                }
-            }
-            looked_again = false;
-            let pause = poll * 2_u32.pow(trouble);
-            let wake = async {
-                // In trouble, new work must not hurry us: the node or the disk needs the pause.
-                if trouble == 0 {
-                    self.handle.wake.notified().await
-                } else {
-                    std::future::pending().await
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = wake => {}
-                () = tokio::time::sleep(pause) => {}
-            }
+        // What was handed out may be mined already: look again at once, but only once.
+        let looked = match self.tick().await {
+            Ok(true) => self.tick().await.map(drop),
+            other => other.map(drop),
+        };
+        if let Err(error) = looked {
+            let trouble = trouble.saturating_add(1).min(6);
+            tracing::warn!(%error, "the sender will try again");
+            // New work must not hurry us now: the node or the disk needs the pause.
+            tokio::time::sleep(poll * 2_u32.pow(trouble)).await;
+            return trouble;
         }
+        // Whether it rang or the time is over, the next round looks.
+        drop(tokio::time::timeout(poll, self.handle.wake.notified()).await);
+        0
     }
 }
 

@@ -1,5 +1,6 @@
 //! A chain of a few lines for this crate's tests: blocks, a pool, receipts, reorganisations, and a
 //! connection that fails on demand. It executes nothing; the harness' `Node` does.
+#![expect(clippy::unwrap_in_result, reason = "what breaks here is a broken test")]
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -47,7 +48,7 @@ pub(crate) struct State {
     /// Calldata that reverts, when simulated and when mined.
     pub(crate) reverting: HashSet<Bytes>,
     /// Blocks below the newest that are safe.
-    pub(crate) safe_depth: u64,
+    pub(crate) safe_depth: usize,
     /// What happens to the next calls, in order; afterwards all goes well.
     pub(crate) faults: VecDeque<Option<Fault>>,
     /// The most logs that one answer may hold.
@@ -177,7 +178,7 @@ impl State {
         let newest = self.blocks.len() - 1;
         match tag.as_str().unwrap() {
             "latest" => newest,
-            "safe" | "finalized" => newest.saturating_sub(self.safe_depth as usize),
+            "safe" | "finalized" => newest.saturating_sub(self.safe_depth),
             number => usize::from_str_radix(number.trim_start_matches("0x"), 16).unwrap(),
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use alloy::primitives::B256;
 use surety_bindings::escrow::Terms;
 use surety_chain::BlockTag;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::relayer::Relayer;
@@ -32,38 +32,53 @@ pub(crate) enum Next {
 
 /// Sees to it that every open case has exactly one task.
 pub(crate) async fn run_all(relayer: Arc<Relayer>, stop: CancellationToken) {
-    let mut tasks: JoinSet<B256> = JoinSet::new();
-    let mut running: HashSet<B256> = HashSet::new();
+    let mut tasks = Tasks::default();
     loop {
         match open_cases(&relayer).await {
-            Ok(open) => {
-                for id in open {
-                    if running.insert(id) {
-                        let (relayer, stop) = (Arc::clone(&relayer), stop.clone());
-                        tasks.spawn(run_one(relayer, id, stop));
-                    }
-                }
-            }
-            Err(error) => tracing::warn!(%error, "open cases cannot be read"),
+            Ok(open) => tasks.start(&relayer, &stop, open),
+            Err(error) => report(&error),
         }
         tokio::select! {
             () = stop.cancelled() => break,
             () = relayer.cases.notified() => {}
             () = tokio::time::sleep(relayer.poll() * 10) => {}
-            Some(done) = tasks.join_next(), if !tasks.is_empty() => {
-                if let Ok(id) = done {
-                    running.remove(&id);
-                } else {
-                    // A task that panicked is a bug; its case must not be stuck with it.
-                    tracing::error!("a case's task ended badly");
-                    tasks.abort_all();
-                    while tasks.join_next().await.is_some() {}
-                    running.clear();
-                }
+            Some(done) = tasks.set.join_next(), if !tasks.set.is_empty() => tasks.ended(&done),
+        }
+    }
+    while tasks.set.join_next().await.is_some() {}
+}
+
+/// The cases that have a task.
+#[derive(Default)]
+struct Tasks {
+    set: JoinSet<B256>,
+    running: HashSet<B256>,
+}
+
+impl Tasks {
+    fn start(&mut self, relayer: &Arc<Relayer>, stop: &CancellationToken, open: Vec<B256>) {
+        for id in open {
+            if self.running.insert(id) {
+                self.set.spawn(run_one(Arc::clone(relayer), id, stop.clone()));
             }
         }
     }
-    while tasks.join_next().await.is_some() {}
+
+    fn ended(&mut self, done: &Result<B256, JoinError>) {
+        if let Ok(id) = done {
+            self.running.remove(id);
+        } else {
+            // A task that panicked is a bug. Its case must not be stuck with it, and which case it
+            // was is not known: all of them get new tasks.
+            tracing::error!("a case's task ended badly");
+            self.set = JoinSet::new();
+            self.running.clear();
+        }
+    }
+}
+
+fn report(error: &RelayerError) {
+    tracing::warn!(%error, "open cases cannot be read");
 }
 
 async fn open_cases(relayer: &Relayer) -> Result<Vec<B256>, RelayerError> {
@@ -72,36 +87,28 @@ async fn open_cases(relayer: &Relayer) -> Result<Vec<B256>, RelayerError> {
 
 /// Takes one case to its end. Returns the case.
 async fn run_one(relayer: Arc<Relayer>, id: B256, stop: CancellationToken) -> B256 {
-    let mut trouble: u32 = 0;
-    loop {
-        let stage = tokio::select! {
-            biased;
-            () = stop.cancelled() => return id,
-            stage = stage(&relayer, id) => stage,
-        };
-        let pause = match stage {
-            Ok(Next::Stop) => return id,
-            Ok(Next::Again) => Duration::ZERO,
-            Ok(Next::Later) => relayer.poll(),
-            Err(error) if error.retryable() => {
-                trouble = trouble.saturating_add(1).min(6);
-                tracing::warn!(case = %id, %error, "a stage will be run again");
-                relayer.poll() * 2_u32.pow(trouble)
+    stop.run_until_cancelled(async {
+        let mut trouble: u32 = 0;
+        loop {
+            match stage(&relayer, id).await {
+                Ok(Next::Stop) => return,
+                Ok(Next::Again) => trouble = 0,
+                Ok(Next::Later) => tokio::time::sleep(relayer.poll()).await,
+                Err(error) => {
+                    trouble = trouble.saturating_add(1).min(6);
+                    tokio::time::sleep(setback(&relayer, id, &error, trouble)).await;
+                }
             }
-            Err(error) => {
-                tracing::error!(case = %id, %error, "a stage failed");
-                Duration::from_secs(60)
-            }
-        };
-        if pause.is_zero() {
-            trouble = 0;
-            continue;
         }
-        tokio::select! {
-            () = stop.cancelled() => return id,
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
+    })
+    .await;
+    id
+}
+
+/// How long to wait before a stage that failed is run again.
+fn setback(relayer: &Relayer, id: B256, error: &RelayerError, trouble: u32) -> Duration {
+    tracing::warn!(case = %id, %error, "a stage failed and will be run again");
+    if error.retryable() { relayer.poll() * 2_u32.pow(trouble) } else { Duration::from_mins(1) }
 }
 
 async fn stage(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
@@ -160,13 +167,11 @@ async fn end(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     }
     let measured = relayer.paid_after(row.id);
     let Some(place) = known_end(relayer, row).await? else { return Ok(Next::Later) };
-    let paid_ms = match (&row.verdict, measured, row.decided_at) {
-        (None, ..) => None,
-        (Some(_), Some(elapsed), _) => u64::try_from(elapsed.as_millis()).ok(),
+    let paid_ms = row.decided_at.and_then(|at| match measured {
+        Some(elapsed) => u64::try_from(elapsed.as_millis()).ok(),
         // Another process found the verdict: the chain's clock is all that is left.
-        (Some(_), None, Some(at)) => Some(place.at.saturating_sub(at).saturating_mul(1_000)),
-        (Some(_), None, None) => None,
-    };
+        None => Some(place.at.saturating_sub(at).saturating_mul(1_000)),
+    });
     let mut tx = relayer.store.begin().await?;
     cases::ended(&mut tx, row.id, place.block, paid_ms).await?;
     tx.commit().await?;
@@ -206,7 +211,7 @@ pub(crate) async fn judging_is_over(
 }
 
 /// When the panel's time ends for a milestone that nobody delivered on the chain.
-pub(crate) fn judge_end(terms: &Terms, milestone: u8) -> u64 {
+fn judge_end(terms: &Terms, milestone: u8) -> u64 {
     let deliver_by = terms.milestones.get(usize::from(milestone)).map(|m| m.deliverBy.to::<u64>());
     deliver_by.unwrap_or_default().saturating_add(terms.judgeWithin.to::<u64>())
 }

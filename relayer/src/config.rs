@@ -149,10 +149,8 @@ impl Config {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|e| RelayerError::Config(format!("{shown}: cannot be read ({})", e.kind())))?;
-        let mut config: Self = text.parse().map_err(|e| match e {
-            RelayerError::Config(what) => RelayerError::Config(format!("{shown}: {what}")),
-            other => other,
-        })?;
+        let mut config =
+            Self::read(&text).map_err(|what| RelayerError::Config(format!("{shown}: {what}")))?;
         if let Some(folder) = path.parent() {
             config.store = folder.join(&config.store);
             config.key_file = folder.join(&config.key_file);
@@ -187,7 +185,7 @@ impl Config {
     }
 
     /// What the types cannot say.
-    fn check(&self) -> Result<(), RelayerError> {
+    fn check(&self) -> Result<(), String> {
         let rules = [
             (!self.escrow.is_zero(), "escrow", "must not be the zero address"),
             (self.poll_ms > 0, "poll_ms", "must be at least 1"),
@@ -205,7 +203,7 @@ impl Config {
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {
             None => Ok(()),
-            Some((_, field, rule)) => Err(RelayerError::Config(format!("{field} {rule}"))),
+            Some((_, field, rule)) => Err(format!("{field} {rule}")),
         }
     }
 }
@@ -215,13 +213,19 @@ impl FromStr for Config {
 
     /// Reads TOML. An error is one line: where, and what is wrong.
     fn from_str(text: &str) -> Result<Self, RelayerError> {
+        Self::read(text).map_err(RelayerError::Config)
+    }
+}
+
+impl Config {
+    fn read(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|e| {
             let line = e
                 .span()
                 .and_then(|span| text.get(..span.start))
                 .map(|before| format!("line {}: ", before.matches('\n').count() + 1));
             let what = e.message().split('\n').collect::<Vec<_>>().join(" ");
-            RelayerError::Config(format!("{}{what}", line.unwrap_or_default()))
+            format!("{}{what}", line.unwrap_or_default())
         })?;
         config.check()?;
         Ok(config)

@@ -1,10 +1,12 @@
 //! Booting a relayer: the world is checked first, then everything starts, and everything stops.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use alloy::providers::DynProvider;
-use surety_chain::send::{SendConfig, Sender};
+use surety_chain::send::Sender;
 use surety_chain::store::Store;
 use surety_chain::{BlockTag, Rpc, follow};
 use tokio::net::TcpListener;
@@ -86,28 +88,22 @@ pub async fn run(config: Config) -> Result<(), RelayerError> {
     let handle = start(config).await?;
     tracing::info!(url = handle.url(), "the relayer is up");
     told_to_end().await;
-    tracing::info!("the relayer ends");
     handle.shutdown().await;
     Ok(())
 }
 
+/// Checks the world, then starts everything. Nothing is left behind when a check fails.
 async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     let key = config.key()?;
     let escrow =
         Escrow::connect(rpc.clone(), config.chain_id, config.escrow, config.block_tag).await?;
     let head = rpc.head(BlockTag::Latest).await?;
-    let store = Store::open(&config.store, "relayer").await?;
-    store.migrate("follow", follow::migrations()).await?;
-    store.migrate("relayer", store::migrations()).await?;
-    let sending: SendConfig = config.sending();
-    let (sender, sender_task) = Sender::new(store.clone(), rpc, Arc::new(key), sending).await?;
+    let store = open_store(&config.store).await?;
+    let (sender, sender_task) =
+        Sender::new(store.clone(), rpc, Arc::new(key), config.sending()).await?;
     let shelf = Shelf::open(config.store.join("deliverables"), store.clone(), config.limits)?;
     let jurors = Jurors::new(config.jurors)?;
-    let listen = config.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|source| RelayerError::Listen { listen, source })?;
-    let local = listener.local_addr().map_err(|source| RelayerError::Listen { listen, source })?;
+    let (listener, local) = listen(config.listen).await?;
     let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
     let parts = Parts { config, escrow, store, sender, shelf, jurors, head, stop: stop.clone() };
     let relayer = Arc::new(Relayer::new(parts));
@@ -119,6 +115,20 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     let mut http = JoinSet::new();
     http.spawn(http::serve(listener, relayer, cut.clone()));
     Ok(Handle { url: format!("http://{local}"), stop, cut, tasks, http, relayer: weak })
+}
+
+async fn open_store(folder: &Path) -> Result<Store, RelayerError> {
+    let store = Store::open(folder, "relayer").await?;
+    store.migrate("follow", follow::migrations()).await?;
+    store.migrate("relayer", store::migrations()).await?;
+    Ok(store)
+}
+
+async fn listen(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), RelayerError> {
+    let failed = |source| RelayerError::Listen { listen, source };
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let local = listener.local_addr().map_err(failed)?;
+    Ok((listener, local))
 }
 
 async fn told_to_end() {

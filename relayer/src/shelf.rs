@@ -111,8 +111,6 @@ fn write_whole(place: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 fn rand_suffix(place: &Path) -> u64 {
-    use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
-    let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
-    place.hash(&mut hasher);
-    hasher.finish()
+    use std::hash::BuildHasher as _;
+    std::collections::hash_map::RandomState::new().hash_one(place)
 }

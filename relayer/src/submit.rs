@@ -66,39 +66,40 @@ async fn queue(relayer: &Relayer, row: &CaseRow, calldata: Bytes) -> Result<Next
 
 /// What to do when the escrow would refuse the settlement.
 async fn refused(relayer: &Relayer, row: &CaseRow, data: &[u8]) -> Result<Next, RelayerError> {
-    let shown = surety_bindings::revert::decode(data).map(|r| r.name);
-    let shown = shown.unwrap_or_else(|| "an unnamed revert".to_owned());
     let is = |selector: [u8; 4]| data.starts_with(&selector);
     if is(MilestoneAlreadyEnded::SELECTOR) || is(StateMismatch::SELECTOR) {
         // The chain moved on; the next look finds where to.
-        return Ok(Next::Later);
-    }
-    if is(DeadlinePassed::SELECTOR) {
-        return case::give_up(relayer, row.id, "the verdict came too late").await;
-    }
-    if is(DeliverableMismatch::SELECTOR) {
+        Ok(Next::Later)
+    } else if is(DeadlinePassed::SELECTOR) {
+        case::give_up(relayer, row.id, "the verdict came too late").await
+    } else if is(DeliverableMismatch::SELECTOR) {
         let reason = "the seller pinned another deliverable, and only a rejection could stand";
-        return case::give_up(relayer, row.id, reason).await;
+        case::give_up(relayer, row.id, reason).await
+    } else if is(NoVerdict::SELECTOR) {
+        ask_on(relayer, row.id).await
+    } else {
+        let named = surety_bindings::revert::decode(data).map(|r| r.name);
+        retry(relayer, row, &named.unwrap_or_else(|| "an unnamed revert".to_owned())).await
     }
-    if is(NoVerdict::SELECTOR) {
-        // The contract counts fewer ballots than we do: ask on, and say so, since this is a bug.
-        tracing::error!(case = %row.id, "the contract does not see the verdict that we see");
-        let mut tx = relayer.store.begin().await?;
-        cases::asked(&mut tx, row.id).await?;
-        tx.commit().await?;
-        return Ok(Next::Later);
-    }
-    tracing::warn!(case = %row.id, revert = shown, "the settlement would revert now");
-    let (terms, milestone) = {
-        let mut conn = relayer.store.read().await?;
-        let sheet = deals::sheet(&mut conn, row.delivery.dealId).await?;
-        (sheet.map(|s| s.terms()), row.delivery.milestone)
-    };
-    let Some(terms) = terms else { return Ok(Next::Later) };
-    if relayer.now() >= case::judge_end(&terms, milestone)
-        && case::judging_is_over(relayer, row, &terms).await?
-    {
-        return case::give_up(relayer, row.id, &format!("the escrow refuses: {shown}")).await;
+}
+
+/// The contract counts fewer ballots than we do: ask on, and say so, since this is a bug.
+async fn ask_on(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
+    tracing::error!(case = %id, "the contract does not see the verdict that we see");
+    let mut tx = relayer.store.begin().await?;
+    cases::asked(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(Next::Later)
+}
+
+/// The settlement would revert for a reason that may pass, such as a deal whose opening was
+/// orphaned: try again until the panel's time is over.
+async fn retry(relayer: &Relayer, row: &CaseRow, revert: &str) -> Result<Next, RelayerError> {
+    tracing::warn!(case = %row.id, revert, "the settlement would revert now");
+    let sheet = deals::sheet(&mut *relayer.store.read().await?, row.delivery.dealId).await?;
+    let Some(sheet) = sheet else { return Ok(Next::Later) };
+    if case::judging_is_over(relayer, row, &sheet.terms()).await? {
+        return case::give_up(relayer, row.id, &format!("the escrow refuses: {revert}")).await;
     }
     Ok(Next::Later)
 }

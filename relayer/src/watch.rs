@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::{B256, Bytes, Log};
 use alloy::sol_types::{SolCall, SolEvent};
 use sqlx::SqliteConnection;
 use surety_bindings::escrow::DealEscrow::{self, DealOpened, MilestoneDelivered, MilestoneEnded};
@@ -34,55 +34,47 @@ pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
         max_range: RANGE,
     };
     let mut follower = Follower::new(relayer.escrow.rpc.clone(), config);
-    let mut trouble: u32 = 0;
-    loop {
-        let pause = tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            step = step(&relayer, &mut follower) => match step {
-                Ok(true) => {
-                    trouble = 0;
-                    continue;
-                }
+    stop.run_until_cancelled(async {
+        let mut trouble: u32 = 0;
+        loop {
+            match step(&relayer, &mut follower).await {
+                Ok(true) => trouble = 0,
                 Ok(false) => {
                     trouble = 0;
-                    relayer.poll()
+                    tokio::time::sleep(relayer.poll()).await;
                 }
                 Err(error) => {
                     trouble = trouble.saturating_add(1).min(5);
-                    tracing::warn!(%error, "the chain will be read again");
-                    relayer.poll() * 2_u32.pow(trouble)
+                    report(&error);
+                    tokio::time::sleep(relayer.poll() * 2_u32.pow(trouble)).await;
                 }
-            },
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            }
         }
-    }
+    })
+    .await;
+}
+
+fn report(error: &RelayerError) {
+    tracing::warn!(%error, "the chain will be read again");
 }
 
 /// One step. Says whether there may be more right away.
 async fn step(relayer: &Relayer, follower: &mut Follower) -> Result<bool, RelayerError> {
     let step = follower.next(&mut *relayer.store.read().await?).await?;
-    match &step {
+    let facts = match &step {
         Step::CaughtUp { head } => {
             tick(relayer, *head).await?;
             return Ok(false);
         }
-        Step::Batch(batch) => tick(relayer, batch.head).await?,
-        Step::Orphaned { from_block } => {
-            tracing::warn!(from_block, "blocks were orphaned");
+        Step::Batch(batch) => {
+            tick(relayer, batch.head).await?;
+            read(relayer, batch).await?
         }
-    }
-    let facts = match &step {
-        Step::Batch(batch) => read(relayer, batch).await?,
-        Step::Orphaned { .. } | Step::CaughtUp { .. } => Vec::new(),
+        Step::Orphaned { .. } => Vec::new(),
     };
     let mut tx = relayer.store.begin().await?;
     if let Step::Orphaned { from_block } = &step {
-        deals::orphan(&mut tx, *from_block).await?;
-        cases::orphan(&mut tx, *from_block).await?;
+        orphan(&mut tx, *from_block).await?;
     }
     for (fact, place) in &facts {
         write(relayer, &mut tx, fact, *place).await?;
@@ -94,6 +86,12 @@ async fn step(relayer: &Relayer, follower: &mut Follower) -> Result<bool, Relaye
         relayer.cases.notify_one();
     }
     Ok(true)
+}
+
+async fn orphan(conn: &mut SqliteConnection, from_block: u64) -> Result<(), RelayerError> {
+    tracing::warn!(from_block, "blocks were orphaned");
+    deals::orphan(conn, from_block).await?;
+    cases::orphan(conn, from_block).await
 }
 
 /// Moves the clock: time is the newest block's, however deep we act.
@@ -119,36 +117,37 @@ async fn read(relayer: &Relayer, batch: &Batch) -> Result<Vec<(Fact, Place)>, Re
     let mut facts = Vec::new();
     for found in &batch.logs {
         let place = Place { block: found.block, at: found.timestamp, tx: found.tx_hash };
-        let topic = found.log.data.topics().first().copied().unwrap_or_default();
-        let fact = match topic {
-            DealOpened::SIGNATURE_HASH => {
-                DealOpened::decode_log(&found.log).map(|e| Fact::Opened(Box::new(e.data)))
-            }
-            MilestoneEnded::SIGNATURE_HASH => {
-                MilestoneEnded::decode_log(&found.log).map(|e| Fact::Ended(e.data))
-            }
-            MilestoneDelivered::SIGNATURE_HASH => {
-                match MilestoneDelivered::decode_log(&found.log) {
-                    Ok(event) => {
-                        let signature = signature(relayer, found).await?;
-                        Ok(Fact::Delivered(Box::new(event.data), signature))
-                    }
-                    Err(e) => Err(e),
-                }
-            }
-            _ => continue,
-        };
-        match fact {
-            Ok(fact) => facts.push((fact, place)),
-            Err(_) => tracing::error!(tx = %found.tx_hash, "an event does not decode"),
+        let mut fact = decode(&found.log);
+        if let Some(Fact::Delivered(_, signature)) = &mut fact {
+            *signature = signed(relayer, found).await?;
         }
+        facts.extend(fact.map(|fact| (fact, place)));
     }
     Ok(facts)
 }
 
+fn decode(log: &Log) -> Option<Fact> {
+    let topic = log.data.topics().first().copied()?;
+    let fact = match topic {
+        DealOpened::SIGNATURE_HASH => {
+            DealOpened::decode_log(log).map(|e| Fact::Opened(Box::new(e.data)))
+        }
+        MilestoneEnded::SIGNATURE_HASH => {
+            MilestoneEnded::decode_log(log).map(|e| Fact::Ended(e.data))
+        }
+        MilestoneDelivered::SIGNATURE_HASH => MilestoneDelivered::decode_log(log)
+            .map(|e| Fact::Delivered(Box::new(e.data), Bytes::new())),
+        _ => return None,
+    };
+    if fact.is_err() {
+        tracing::error!(%topic, "an event does not decode");
+    }
+    fact.ok()
+}
+
 /// The seller's signature of a pinned delivery, from the calldata that pinned it. Empty when the
 /// escrow was called by the seller itself or through another contract; the pin is proof enough.
-async fn signature(relayer: &Relayer, found: &FollowedLog) -> Result<Bytes, RelayerError> {
+async fn signed(relayer: &Relayer, found: &FollowedLog) -> Result<Bytes, RelayerError> {
     let Some(sent) = relayer.escrow.rpc.transaction(found.tx_hash).await? else {
         return Err(RelayerError::Contradiction { what: "an event without its transaction" });
     };

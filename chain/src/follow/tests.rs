@@ -69,7 +69,7 @@ async fn logs_arrive_in_order_with_their_blocks_time() {
     bench.log(1);
     bench.toy.mine();
     bench.log(2);
-    let step = bench.follower.next(&mut *bench.store.read().await.unwrap()).await.unwrap();
+    let step = bench.follower.next(&mut bench.store.read().await.unwrap()).await.unwrap();
     let Step::Batch(batch) = step else { panic!("{step:?}") };
     let times: Vec<_> = batch.logs.iter().map(|l| (l.block, l.timestamp)).collect();
     assert_eq!(times, [(1, 1_012), (3, 1_036)]);
@@ -98,7 +98,7 @@ async fn a_reorganisation_takes_back_exactly_the_orphaned_blocks() {
     for n in 10..15 {
         bench.log(n);
     }
-    let step = bench.follower.next(&mut *bench.store.read().await.unwrap()).await.unwrap();
+    let step = bench.follower.next(&mut bench.store.read().await.unwrap()).await.unwrap();
     assert!(matches!(step, Step::Orphaned { from_block: 4 }), "{step:?}");
     bench.catch_up().await;
     assert_eq!(bench.rows, bench.canonical());

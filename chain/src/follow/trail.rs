@@ -46,9 +46,9 @@ pub(super) async fn below(
     .fetch_optional(conn)
     .await?;
     row.map(|row| {
-        let broken = |_| ChainError::Row { what: "follow_mark" };
-        let number = u64::try_from(row.try_get::<i64, _>(0)?).map_err(|_| broken(()))?;
-        let hash = B256::try_from(row.try_get::<&[u8], _>(1)?).map_err(|_| broken(()))?;
+        let broken = || ChainError::Row { what: "follow_mark" };
+        let number = u64::try_from(row.try_get::<i64, _>(0)?).map_err(|_| broken())?;
+        let hash = B256::try_from(row.try_get::<&[u8], _>(1)?).map_err(|_| broken())?;
         Ok(Mark { number, hash })
     })
     .transpose()

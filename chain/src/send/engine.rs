@@ -54,7 +54,7 @@ impl SenderTask {
         }
         let top = match self.config.block_tag {
             BlockTag::Latest => latest,
-            tag => self.rpc.head(tag).await?,
+            tag @ (BlockTag::Safe | BlockTag::Finalized) => self.rpc.head(tag).await?,
         };
         let count = self.rpc.nonce(self.handle.address, BlockTag::Latest).await?;
         self.reconcile(count, top).await?;
@@ -88,7 +88,8 @@ impl SenderTask {
         };
         for request in queued.into_iter().take(room) {
             if let Some(gas) = self.needed_gas(&request).await? {
-                self.sign_first(&request, Kind::Call, gas, fees, (count, latest)).await?;
+                self.sign_first(&request, Making { kind: Kind::Call, gas, fees }, (count, latest))
+                    .await?;
             }
         }
         Ok(())
@@ -125,9 +126,7 @@ impl SenderTask {
     async fn sign_first(
         &mut self,
         request: &Queued,
-        kind: Kind,
-        gas: u64,
-        fees: Fees,
+        Making { kind, gas, fees }: Making,
         (count, latest): (u64, Header),
     ) -> Result<(), ChainError> {
         let sender = self.handle.address;
@@ -145,7 +144,7 @@ impl SenderTask {
             calldata: request.calldata.clone(),
             nonce,
             gas,
-            signed_at: latest.timestamp,
+            since: latest.timestamp,
             suspect: false,
         };
         let attempt = sign::attempt(&self.signer, self.chain_id, &signed, kind, fees).await?;
@@ -175,7 +174,8 @@ impl SenderTask {
             let id = rows::gap(&mut tx, sender, free).await?;
             tx.commit().await?;
             let blank = Queued { id, to: sender, calldata: alloy::primitives::Bytes::new() };
-            self.sign_first(&blank, Kind::Blank, 0, fees, (count, latest)).await?;
+            self.sign_first(&blank, Making { kind: Kind::Blank, gas: 0, fees }, (count, latest))
+                .await?;
         }
     }
 
@@ -213,7 +213,7 @@ impl SenderTask {
         (count, latest): (u64, Header),
     ) -> Result<Move, ChainError> {
         let id = request.id;
-        let age = latest.timestamp.saturating_sub(request.signed_at);
+        let age = latest.timestamp.saturating_sub(request.since);
         let is_old = age >= self.config.replace_after_secs;
         if newest.kind == Kind::Call && (request.suspect || is_old) {
             let estimate =
@@ -253,17 +253,15 @@ impl SenderTask {
     ) -> Result<Attempt, ChainError> {
         let now = self.quote().await?;
         let Some(fees) = fees::replacement(newest.fees, now, &self.config.fees) else {
-            tracing::warn!(id = %request.id, "the fee cap forbids a better paid replacement");
+            capped(request);
             return Ok(newest);
         };
-        let next = Signed { signed_at: latest.timestamp, ..request.clone() };
+        let next = Signed { since: latest.timestamp, ..request.clone() };
         let attempt = sign::attempt(&self.signer, self.chain_id, &next, kind, fees).await?;
         let mut tx = self.handle.store.begin().await?;
         rows::record(&mut tx, self.handle.address, &next, &attempt).await?;
         tx.commit().await?;
-        tracing::info!(
-            id = %request.id, nonce = request.nonce, ?kind, max_fee = fees.max, "replaced"
-        );
+        replaced(request, &attempt);
         Ok(attempt)
     }
 
@@ -291,6 +289,14 @@ impl SenderTask {
     }
 }
 
+/// What a first attempt is made of.
+#[derive(Debug, Clone, Copy)]
+struct Making {
+    kind: Kind,
+    gas: u64,
+    fees: Fees,
+}
+
 /// What to do about a request that waits for a block.
 enum Move {
     /// Nothing now.
@@ -299,4 +305,13 @@ enum Move {
     Again,
     /// Better paid bytes.
     Replace(Kind),
+}
+
+fn capped(request: &Signed) {
+    tracing::warn!(id = %request.id, "the fee cap forbids a better paid replacement");
+}
+
+fn replaced(request: &Signed, attempt: &Attempt) {
+    let (kind, max_fee) = (attempt.kind, attempt.fees.max);
+    tracing::info!(id = %request.id, nonce = request.nonce, ?kind, max_fee, "replaced");
 }

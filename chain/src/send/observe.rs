@@ -1,5 +1,7 @@
 //! Finding out what became of what was sent.
 
+use alloy::primitives::{B256, Bytes};
+
 use super::rows::{self, Attempt, Kind, Signed};
 use super::{Failure, SenderTask, gap_id};
 use crate::{BlockTag, CallOutcome, ChainError, Header, Receipt};
@@ -28,14 +30,19 @@ impl SenderTask {
             if self.rpc.header(block).await?.is_some_and(|h| h.hash == hash) {
                 break;
             }
-            let mut tx = self.handle.store.begin().await?;
-            let reopened = rows::reopen(&mut tx, sender, hash).await?;
-            tx.commit().await?;
-            tracing::warn!(block, reopened, "a block with our transactions was orphaned");
-            self.handle.changed();
+            self.reopen(block, hash).await?;
         }
         self.memory.checked = latest.hash;
         self.memory.short = 0;
+        Ok(())
+    }
+
+    async fn reopen(&self, block: u64, hash: B256) -> Result<(), ChainError> {
+        let mut tx = self.handle.store.begin().await?;
+        let reopened = rows::reopen(&mut tx, self.handle.address, hash).await?;
+        tx.commit().await?;
+        tracing::warn!(block, reopened, "a block with our transactions was orphaned");
+        self.handle.changed();
         Ok(())
     }
 
@@ -106,12 +113,12 @@ impl SenderTask {
 
     /// The revert's bytes, by running the call again on top of its block: receipts hold none, and
     /// what made it revert is usually still so. Empty when the node cannot say.
-    async fn why(&self, request: &Signed, receipt: &Receipt) -> alloy::primitives::Bytes {
+    async fn why(&self, request: &Signed, receipt: &Receipt) -> Bytes {
         let from = Some(self.handle.address);
         let again = self.rpc.call_at(from, request.to, &request.calldata, receipt.block).await;
         match again {
             Ok(CallOutcome::Reverted(data)) => data,
-            Ok(CallOutcome::Returned(_)) | Err(_) => alloy::primitives::Bytes::new(),
+            Ok(CallOutcome::Returned(_)) | Err(_) => Bytes::new(),
         }
     }
 

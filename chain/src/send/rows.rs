@@ -25,7 +25,7 @@ pub(super) struct Signed {
     pub(super) nonce: u64,
     pub(super) gas: u64,
     /// Chain time when its newest attempt was signed.
-    pub(super) signed_at: u64,
+    pub(super) since: u64,
     /// Its block was orphaned, so it may have become pointless.
     pub(super) suspect: bool,
 }
@@ -146,7 +146,7 @@ pub(super) async fn signed(conn: &mut Conn, sender: Address) -> Result<Vec<Signe
                 calldata: Bytes::copy_from_slice(row.try_get("calldata")?),
                 nonce: unsigned(row.try_get("nonce")?)?,
                 gas: unsigned(row.try_get("gas")?)?,
-                signed_at: unsigned(row.try_get("signed_at")?)?,
+                since: unsigned(row.try_get("signed_at")?)?,
                 suspect: row.try_get::<i64, _>("suspect")? != 0,
             })
         })
@@ -167,7 +167,7 @@ pub(super) async fn attempts(
     )
     .bind(sender.as_slice())
     .bind(signed_number(nonce)?)
-    .bind(request.as_ref().map(|r| r.as_slice()))
+    .bind(request.map(|r| r.to_vec()))
     .fetch_all(conn)
     .await?;
     rows.iter()
@@ -228,7 +228,7 @@ pub(super) async fn record(
     .bind(signed.id.as_slice())
     .bind(signed_number(signed.nonce)?)
     .bind(signed_number(signed.gas)?)
-    .bind(signed_number(signed.signed_at)?)
+    .bind(signed_number(signed.since)?)
     .execute(&mut *conn)
     .await?;
     sqlx::query(

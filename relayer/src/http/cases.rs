@@ -26,13 +26,10 @@ pub(super) async fn case(
 ) -> Result<Json<CaseView>, Refusal> {
     let id = body::digest(id)?;
     let patience = body::wait(wait)?.within(&relayer);
-    match wait_until_over(&relayer, id, patience).await? {
-        Some(view) => Ok(Json(view)),
-        None => {
-            let detail = "No case with this id was opened here.";
-            Err(Problem::new("not-found", 404, "No such case", detail).into())
-        }
-    }
+    let shown = wait_until_over(&relayer, id, patience).await?;
+    let detail = "No case with this id was opened here.";
+    let missing = || Problem::new("not-found", 404, "No such case", detail);
+    shown.map(Json).ok_or_else(|| missing().into())
 }
 
 async fn wait_until_over(
@@ -43,20 +40,21 @@ async fn wait_until_over(
     let mut changes = relayer.changes();
     let deadline = tokio::time::Instant::now() + patience;
     loop {
-        let row = cases::get(&mut *relayer.store.read().await?, id).await?;
-        let Some(row) = row else { return Ok(None) };
+        let Some(row) = cases::get(&mut *relayer.store.read().await?, id).await? else {
+            return Ok(None);
+        };
         let is_over = row.state.is_over();
-        let rang = async {
+        let look_again = async {
             if is_over {
                 return false;
             }
             tokio::select! {
-                changed = changes.changed() => changed.is_ok(),
+                rang = changes.changed() => rang.is_ok(),
                 () = tokio::time::sleep_until(deadline) => false,
                 () = relayer.stop.cancelled() => false,
             }
         };
-        if !rang.await {
+        if !look_again.await {
             return view(relayer, row).await.map(Some);
         }
     }
@@ -127,13 +125,10 @@ pub(super) async fn deal(
     id: Id,
 ) -> Result<Json<DealView>, Refusal> {
     let id = body::digest(id)?;
-    match read_deal(&relayer, id).await? {
-        Some(view) => Ok(Json(view)),
-        None => {
-            let detail = "No deal with this id was seen here.";
-            Err(Problem::new("not-found", 404, "No such deal", detail).into())
-        }
-    }
+    let shown = read_deal(&relayer, id).await?;
+    let detail = "No deal with this id was seen here.";
+    let missing = || Problem::new("not-found", 404, "No such deal", detail);
+    shown.map(Json).ok_or_else(|| missing().into())
 }
 
 async fn read_deal(relayer: &Relayer, id: B256) -> Result<Option<DealView>, RelayerError> {

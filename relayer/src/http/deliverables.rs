@@ -28,21 +28,17 @@ pub(super) async fn put(
 /// `GET /v1/deliverables/{digest}`: the bytes.
 pub(super) async fn show(State(relayer): State<Arc<Relayer>>, id: Id) -> Result<Response, Refusal> {
     let digest = body::digest(id)?;
-    match relayer.shelf.get(digest).await? {
-        Some(bytes) => {
-            // Strangers chose the bytes: no browser may take them for a page.
-            let headers: [(HeaderName, &str); 3] = [
-                (header::CONTENT_TYPE, "application/octet-stream"),
-                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-                (header::CONTENT_DISPOSITION, "attachment"),
-            ];
-            Ok((headers, bytes.0).into_response())
-        }
-        None => {
-            let detail = "No deliverable with this digest is here.";
-            Err(Problem::new("not-found", 404, "No such deliverable", detail).into())
-        }
-    }
+    let Some(bytes) = relayer.shelf.get(digest).await? else {
+        let detail = "No deliverable with this digest is here.";
+        return Err(Problem::new("not-found", 404, "No such deliverable", detail).into());
+    };
+    // Strangers chose the bytes: no browser may take them for a page.
+    let headers: [(HeaderName, &str); 3] = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_DISPOSITION, "attachment"),
+    ];
+    Ok((headers, bytes.0).into_response())
 }
 
 fn refuse(why: NotTaken) -> Refusal {

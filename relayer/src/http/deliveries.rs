@@ -115,13 +115,11 @@ async fn pin(relayer: &Relayer, place: (B256, u8)) -> Result<Option<Pin>, Refusa
         return Ok(None);
     }
     let row = deals::milestone(&mut *relayer.store.read().await?, place).await?;
-    match row.pin {
-        Some(pin) => Ok(Some(pin)),
-        None => {
-            let detail = "The chain's newest events are still being read; try again.";
-            Err(Problem::new("unavailable", 503, "Unavailable", detail).into())
-        }
+    if row.pin.is_some() {
+        return Ok(row.pin);
     }
+    let detail = "The chain's newest events are still being read; try again.";
+    Err(Problem::new("unavailable", 503, "Unavailable", detail).into())
 }
 
 /// A delivery counts until just before its deadline; one that is pinned was in time, and is worth

@@ -11,17 +11,17 @@ use crate::RelayerError;
 
 /// A problem document as an answer (RFC 9457).
 #[derive(Debug)]
-pub(super) struct Refusal(pub(super) Problem);
+pub(super) struct Refusal(Box<Problem>);
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self(problem)
+        Self(Box::new(problem))
     }
 }
 
 impl From<TermsError> for Refusal {
     fn from(error: TermsError) -> Self {
-        Self(error.into())
+        Self(Box::new(error.into()))
     }
 }
 
@@ -29,13 +29,13 @@ impl From<RelayerError> for Refusal {
     /// The client learns that it is our fault and whether to try again; the log learns the rest.
     fn from(error: RelayerError) -> Self {
         tracing::warn!(%error, "a request failed on our side");
-        Self(if error.retryable() {
+        if error.retryable() {
             let detail = "The chain or the store did not answer as needed; try again.";
-            Problem::new("unavailable", 503, "Unavailable", detail)
+            Problem::new("unavailable", 503, "Unavailable", detail).into()
         } else {
             let detail = "The relayer cannot do this; its operator has to look.";
-            Problem::new("internal", 500, "Internal error", detail)
-        })
+            Problem::new("internal", 500, "Internal error", detail).into()
+        }
     }
 }
 
@@ -56,22 +56,15 @@ impl IntoResponse for Refusal {
 
 /// What the escrow says against a call, with its remedy.
 pub(super) fn reverted(data: &[u8]) -> Problem {
-    match revert::decode(data) {
-        Some(named) => {
-            let problem = Problem::new(
-                &format!("revert:{}", named.name),
-                422,
-                "The escrow refuses this call",
-                named.to_string(),
-            );
-            problem.with_field("calldata", named.remedy)
-        }
-        None => {
-            let detail = "The call reverts without a reason; most likely its arguments are not \
-                          encoded as the function needs them.";
-            Problem::new("revert", 422, "The escrow refuses this call", detail)
-                .with_field("calldata", "the escrow would execute it now")
-        }
+    let title = "The escrow refuses this call";
+    if let Some(named) = revert::decode(data) {
+        let slug = format!("revert:{}", named.name);
+        Problem::new(&slug, 422, title, named.to_string()).with_field("calldata", named.remedy)
+    } else {
+        let detail = "The call reverts without a reason; most likely its arguments are not \
+                      encoded as the function needs them.";
+        let rule = "must be a call that the escrow would execute now";
+        Problem::new("revert", 422, title, detail).with_field("calldata", rule)
     }
 }
 

@@ -108,13 +108,9 @@ pub(super) async fn show(
         status = relayer.sender.wait(current, patience) => status?,
         () = relayer.stop.cancelled() => relayer.sender.status(current).await?,
     };
-    match status {
-        Some(status) => Ok(Json(show_status(id, &status))),
-        None => {
-            let detail = "No transaction with this id was handed in here.";
-            Err(Problem::new("not-found", 404, "No such transaction", detail).into())
-        }
-    }
+    let detail = "No transaction with this id was handed in here.";
+    let missing = || Problem::new("not-found", 404, "No such transaction", detail);
+    status.map(|status| Json(show_status(id, &status))).ok_or_else(|| missing().into())
 }
 
 fn allowed(calldata: &Bytes) -> Result<(), Refusal> {

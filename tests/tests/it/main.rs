@@ -8,6 +8,9 @@
 
 mod agent;
 mod anvil;
+mod crash;
 mod node;
 mod relayer;
+mod terms;
+mod vectors;
 mod world;

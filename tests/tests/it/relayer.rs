@@ -33,7 +33,7 @@ use court::{Court, eventually};
 use gate::Rule;
 use jurors::Habit;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 // ---- judged and paid
 

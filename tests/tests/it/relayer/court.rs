@@ -1,4 +1,5 @@
 //! A chain with an open deal, five jurors that answer over HTTP, and a relayer's configuration.
+#![expect(clippy::unwrap_used, reason = "in a test a broken expectation is its failure")]
 
 use std::future::Future;
 use std::time::Duration;
@@ -27,13 +28,13 @@ alloy::sol! {
 /// The longest that anything here may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub struct Court {
-    pub node: Node,
-    pub contracts: Contracts,
-    pub jurors: Vec<TestJuror>,
-    pub sheet: TermSheet,
-    pub work: Bytes,
-    pub http: Client,
+pub(crate) struct Court {
+    pub(crate) node: Node,
+    pub(crate) contracts: Contracts,
+    pub(crate) jurors: Vec<TestJuror>,
+    pub(crate) sheet: TermSheet,
+    pub(crate) work: Bytes,
+    pub(crate) http: Client,
     dir: tempfile::TempDir,
     /// The relayer's transactions before this test.
     relayed_before: u64,
@@ -41,7 +42,7 @@ pub struct Court {
 
 impl Court {
     /// A deal of two milestones of 50 dollars each is open and nothing is delivered.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let court = Self::unopened().await;
         let (buyer, seller) = court.opening();
         let open = DealEscrow::openCall {
@@ -54,7 +55,7 @@ impl Court {
     }
 
     /// The same before the deal is opened.
-    pub async fn unopened() -> Self {
+    pub(crate) async fn unopened() -> Self {
         let mut world = World::bare();
         let mut jurors = Vec::new();
         for i in 0..5 {
@@ -81,12 +82,12 @@ impl Court {
     }
 
     /// The signatures that open the deal.
-    pub fn opening(&self) -> (Bytes, Bytes) {
+    pub(crate) fn opening(&self) -> (Bytes, Bytes) {
         let (buyer, seller) = (surety_tests::actors::buyer(), surety_tests::actors::seller());
         sign::opening(&self.contracts, &self.sheet.terms(), &buyer, &seller)
     }
 
-    pub fn toml(&self) -> String {
+    pub(crate) fn toml(&self) -> String {
         format!(
             "chain_rpc = \"http://127.0.0.1:1\"\nchain_id = {}\nescrow = \"{}\"\n\
              block_tag = \"latest\"\nlisten = \"127.0.0.1:0\"\nstore = \"{}\"\nkey_file = \"{}\"\n\
@@ -100,23 +101,23 @@ impl Court {
         )
     }
 
-    pub fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         self.toml().parse().unwrap()
     }
 
-    pub async fn start(&self) -> Handle {
+    pub(crate) async fn start(&self) -> Handle {
         self.start_behind(&self.gate(Rule::Open)).await
     }
 
-    pub async fn start_behind(&self, gate: &Gate) -> Handle {
+    pub(crate) async fn start_behind(&self, gate: &Gate) -> Handle {
         surety_relayer::start_on(self.config(), gate.provider()).await.unwrap()
     }
 
-    pub fn gate(&self, rule: Rule) -> Gate {
+    pub(crate) fn gate(&self, rule: Rule) -> Gate {
         Gate::new(&self.node, rule)
     }
 
-    pub fn everyone(&self, habit: Habit) {
+    pub(crate) fn everyone(&self, habit: Habit) {
         for juror in &self.jurors {
             juror.set(habit);
         }
@@ -124,7 +125,7 @@ impl Court {
 
     // ---- deliveries
 
-    pub fn delivery(&self, milestone: u8, work: &[u8]) -> DeliveryRequest {
+    pub(crate) fn delivery(&self, milestone: u8, work: &[u8]) -> DeliveryRequest {
         let delivery = Delivery {
             dealId: self.sheet.deal_id(),
             milestone,
@@ -136,13 +137,13 @@ impl Court {
         DeliveryRequest { term_sheet: self.sheet.clone(), delivery, signature }
     }
 
-    pub fn case_id(&self, milestone: u8, work: &[u8]) -> B256 {
+    pub(crate) fn case_id(&self, milestone: u8, work: &[u8]) -> B256 {
         let deal = self.sheet.deal_id();
         digest::case_id(&sign::case(&self.contracts, deal, milestone, keccak256(work)))
     }
 
     /// Hands in the bytes and the delivery of the first milestone.
-    pub async fn deliver(&self, relayer: &Handle) -> B256 {
+    pub(crate) async fn deliver(&self, relayer: &Handle) -> B256 {
         self.put(relayer, &self.work).await;
         let (status, body) = self.post(relayer, "deliveries", &self.delivery(0, &self.work)).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{body}");
@@ -151,7 +152,7 @@ impl Court {
         answer.case_id
     }
 
-    pub async fn put(&self, relayer: &Handle, work: &[u8]) {
+    pub(crate) async fn put(&self, relayer: &Handle, work: &[u8]) {
         let url = format!("{}/v1/deliverables/{}", relayer.url(), keccak256(work));
         let answer = self.http.put(url).body(work.to_vec()).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
@@ -159,7 +160,7 @@ impl Court {
 
     // ---- HTTP
 
-    pub async fn post(
+    pub(crate) async fn post(
         &self,
         relayer: &Handle,
         path: &str,
@@ -168,7 +169,7 @@ impl Court {
         self.post_bytes(relayer, path, serde_json::to_vec(body).unwrap()).await
     }
 
-    pub async fn post_bytes(
+    pub(crate) async fn post_bytes(
         &self,
         relayer: &Handle,
         path: &str,
@@ -180,7 +181,7 @@ impl Court {
         (status, answer.json().await.unwrap())
     }
 
-    pub async fn get(&self, relayer: &Handle, path: &str) -> (StatusCode, Value) {
+    pub(crate) async fn get(&self, relayer: &Handle, path: &str) -> (StatusCode, Value) {
         let url = format!("{}/v1/{path}", relayer.url());
         let answer = self.http.get(url).send().await.unwrap();
         let status = answer.status();
@@ -188,26 +189,26 @@ impl Court {
     }
 
     /// A refusal, which must be a problem document about this field.
-    pub fn problem((status, body): (StatusCode, Value), field: &str) -> Problem {
+    pub(crate) fn problem((status, body): (StatusCode, Value), field: &str) -> Problem {
         let problem: Problem = serde_json::from_value(body).unwrap();
         assert_eq!(problem.status, status.as_u16());
         assert_eq!(problem.field.as_deref(), Some(field), "{problem:?}");
         problem
     }
 
-    pub async fn case(&self, relayer: &Handle, id: B256, wait_secs: u64) -> CaseView {
+    pub(crate) async fn case(&self, relayer: &Handle, id: B256, wait_secs: u64) -> CaseView {
         let (_, body) = self.get(relayer, &format!("cases/{id}?waitSecs={wait_secs}")).await;
         serde_json::from_value(body).unwrap()
     }
 
     /// The case once it is over.
-    pub async fn over(&self, relayer: &Handle, id: B256) -> CaseView {
+    pub(crate) async fn over(&self, relayer: &Handle, id: B256) -> CaseView {
         let view = self.case(relayer, id, 30).await;
         assert!(view.state.is_over(), "{view:?}");
         view
     }
 
-    pub async fn reaches(&self, relayer: &Handle, id: B256, state: CaseState) {
+    pub(crate) async fn reaches(&self, relayer: &Handle, id: B256, state: CaseState) {
         eventually(&format!("{state:?}"), || async {
             self.case(relayer, id, 0).await.state == state
         })
@@ -217,7 +218,7 @@ impl Court {
     // ---- the chain
 
     /// Sends calldata to the escrow past the relayer, from an account of its own.
-    pub async fn send(&self, calldata: Bytes) {
+    pub(crate) async fn send(&self, calldata: Bytes) {
         let sender = surety_tests::actors::deployer();
         self.node.set_balance(sender.address(), U256::from(10).pow(U256::from(18)));
         let provider = self.node.provider_for(sender);
@@ -228,7 +229,7 @@ impl Court {
         assert!(receipt.status());
     }
 
-    pub async fn dollars(&self, account: Address) -> u64 {
+    pub(crate) async fn dollars(&self, account: Address) -> u64 {
         let call = balanceOfCall { account }.abi_encode();
         let tx = alloy::rpc::types::TransactionRequest::default()
             .to(self.contracts.token)
@@ -239,7 +240,7 @@ impl Court {
     }
 
     /// How many transactions of the relayer the chain has taken in this test.
-    pub async fn relayed(&self) -> u64 {
+    pub(crate) async fn relayed(&self) -> u64 {
         let relayer = surety_tests::actors::relayer().address();
         let count = self.node.provider().get_transaction_count(relayer).await.unwrap();
         count - self.relayed_before
@@ -301,7 +302,7 @@ fn criterion(id: &str) -> Criterion {
 }
 
 /// Waits for a condition that nobody announces.
-pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let waited = tokio::time::timeout(PATIENCE, async {
         while !holds().await {
             tokio::time::sleep(Duration::from_millis(5)).await;

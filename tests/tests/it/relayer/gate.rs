@@ -1,4 +1,9 @@
 //! A connection to the node that can be cut at any call.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a broken expectation is its failure"
+)]
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -12,7 +17,7 @@ use tower::Service;
 
 /// What happens to calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// They reach the node, and its answers come back.
     Open,
     /// Calls of this method whose parameters hold this text never reach the node.
@@ -25,21 +30,21 @@ pub enum Rule {
 
 /// The connection.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub(crate) struct Gate {
     node: Node,
     rule: Arc<Mutex<Rule>>,
 }
 
 impl Gate {
-    pub fn new(node: &Node, rule: Rule) -> Self {
+    pub(crate) fn new(node: &Node, rule: Rule) -> Self {
         Self { node: node.clone(), rule: Arc::new(Mutex::new(rule)) }
     }
 
-    pub fn set(&self, rule: Rule) {
+    pub(crate) fn set(&self, rule: Rule) {
         *self.rule.lock().unwrap() = rule;
     }
 
-    pub fn provider(&self) -> DynProvider {
+    pub(crate) fn provider(&self) -> DynProvider {
         RootProvider::new(RpcClient::new(self.clone(), true)).erased()
     }
 
@@ -89,7 +94,7 @@ impl Service<RequestPacket> for Gate {
 
 impl Gate {
     /// Whether all calls that [`Rule::After`] granted were made.
-    pub fn is_used_up(&self) -> bool {
+    pub(crate) fn is_used_up(&self) -> bool {
         *self.rule.lock().unwrap() == Rule::After(0)
     }
 }

@@ -1,4 +1,5 @@
 //! Jurors that answer over HTTP, sign real ballots, and can be told to misbehave.
+#![expect(clippy::unwrap_used, reason = "in a test a broken expectation is its failure")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -21,7 +22,7 @@ use tokio::net::TcpListener;
 
 /// What a juror does with a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Habit {
+pub(crate) enum Habit {
     /// Takes the bytes and ballots these masks.
     Votes(u16, u16),
     /// Says that it is at work, for ever.
@@ -53,14 +54,14 @@ struct Inner {
 
 /// A juror and its server.
 #[derive(Clone, Debug)]
-pub struct TestJuror {
+pub(crate) struct TestJuror {
     inner: Arc<Inner>,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl TestJuror {
     /// The juror on seat `i`.
-    pub async fn start(i: usize) -> Self {
+    pub(crate) async fn start(i: usize) -> Self {
         let inner = Arc::new(Inner {
             key: actors::juror(i),
             habit: Mutex::new(Habit::Votes(0b11, 0)),
@@ -79,15 +80,15 @@ impl TestJuror {
         Self { inner, url }
     }
 
-    pub fn key(&self) -> &PrivateKeySigner {
+    pub(crate) fn key(&self) -> &PrivateKeySigner {
         &self.inner.key
     }
 
-    pub fn serve_chain(&self, contracts: &Contracts) {
+    pub(crate) fn serve_chain(&self, contracts: &Contracts) {
         *self.inner.contracts.lock().unwrap() = Some(contracts.clone());
     }
 
-    pub fn set(&self, habit: Habit) {
+    pub(crate) fn set(&self, habit: Habit) {
         *self.inner.habit.lock().unwrap() = habit;
     }
 }
