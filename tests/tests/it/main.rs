@@ -8,7 +8,9 @@
 
 mod agent;
 mod anvil;
+mod cli;
 mod crash;
+mod juror;
 mod node;
 mod relayer;
 mod terms;
