@@ -68,9 +68,11 @@ fn too_long(file: &str, lines: usize) -> Option<Problem> {
     (lines > MOST_FILE).then(|| Problem::of(file, text()))
 }
 
-/// Whether a module holds only tests: `tests.rs`, or anything in a folder `tests`.
+/// Whether a module holds only tests: `tests.rs`, or anything in a folder `tests` inside a crate. The
+/// crate of that name is a harness, and counts.
 fn is_tests(path: &str) -> bool {
-    path.split('/').any(|part| part == "tests" || part == "tests.rs")
+    let inside = path.split_once('/').map_or(path, |(_, rest)| rest);
+    inside.split('/').any(|part| part == "tests" || part == "tests.rs")
 }
 
 /// The lines of a Rust file outside modules under `#[cfg(test)]`.
