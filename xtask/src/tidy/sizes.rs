@@ -71,8 +71,7 @@ fn too_long(file: &str, lines: usize) -> Option<Problem> {
 /// Whether a module holds only tests: `tests.rs`, or anything in a folder `tests` inside a crate. The
 /// crate of that name is a harness, and counts.
 fn is_tests(path: &str) -> bool {
-    let inside = path.split_once('/').map_or(path, |(_, rest)| rest);
-    inside.split('/').any(|part| part == "tests" || part == "tests.rs")
+    path.split('/').any(|part| part == "tests" || part == "tests.rs")
 }
 
 /// The lines of a Rust file outside modules under `#[cfg(test)]`.
