@@ -64,8 +64,7 @@ impl Negotiator {
         if let Some(entry) = self.store.deal(deal.id).await? {
             return Ok(entry);
         }
-        let promised = self.promised(Role::Buyer).await?;
-        checks::before_signing(&self.session, &deal, Role::Buyer, mandate, promised).await?;
+        self.check(&deal, Role::Buyer, mandate).await?;
         let entry = Entry {
             buyer_authorization: open::sign(&self.session, &deal)?,
             seller_authorization: None,
@@ -96,8 +95,7 @@ impl Negotiator {
         if self.store.count_waiting(Role::Seller).await? >= *most {
             return Err(Error::Busy("too many signed offers wait to be opened"));
         }
-        let promised = self.promised(Role::Seller).await?;
-        checks::before_signing(&self.session, &deal, Role::Seller, mandate, promised).await?;
+        self.check(&deal, Role::Seller, mandate).await?;
         let entry = Entry {
             buyer_authorization: offer.buyer_authorization,
             seller_authorization: Some(open::sign(&self.session, &deal)?),
@@ -119,10 +117,29 @@ impl Negotiator {
         Ok(signature.map(|seller_authorization| OfferAnswer { seller_authorization }))
     }
 
-    /// What the owner signed for in deals that are not open yet, in base units.
+    /// Everything that must hold before this agent signs in that role.
+    async fn check(&self, deal: &Deal, role: Role, mandate: &Mandate) -> Result<(), Error> {
+        loop {
+            let promised = self.promised(role).await?;
+            let checked =
+                checks::before_signing(&self.session, deal, role, mandate, promised).await;
+            // A deal that was opened meanwhile counted twice: as promised and as paid. Nothing is
+            // signed while this agent checks, so what is promised can only shrink.
+            if checked.is_ok() || self.promised(role).await? == promised {
+                return checked;
+            }
+        }
+    }
+
+    /// What the owner signed for in deals that the chain has not opened.
     async fn promised(&self, role: Role) -> Result<U256, Error> {
-        let waiting = self.store.waiting(role).await?;
-        Ok(waiting.iter().fold(U256::ZERO, |sum, amount| sum.saturating_add(U256::from(*amount))))
+        let mut sum = U256::ZERO;
+        for (deal_id, amount) in self.store.waiting(role).await? {
+            if !self.session.chain.word(deal_id).await?.opened {
+                sum = sum.saturating_add(U256::from(amount));
+            }
+        }
+        Ok(sum)
     }
 
     /// Sends a stored offer to its seller and keeps the seller's signature.

@@ -187,17 +187,20 @@ impl Store {
         .map_err(|_| Error::Store("counting deals"))
     }
 
-    /// What the owner promised in each deal that waits to be opened, in base units.
-    pub(crate) async fn waiting(&self, role: Role) -> Result<Vec<u128>, Error> {
-        let rows: Vec<String> = sqlx::query_scalar(
-            "SELECT promised FROM deals WHERE role = ? AND stage IN ('signed', 'refused', 'agreed')",
+    /// The deals that wait to be opened, and what the owner promised in each, in base units.
+    pub(crate) async fn waiting(&self, role: Role) -> Result<Vec<(B256, u128)>, Error> {
+        let rows: Vec<(Vec<u8>, String)> = sqlx::query_as(
+            "SELECT deal_id, promised FROM deals \
+             WHERE role = ? AND stage IN ('signed', 'refused', 'agreed')",
         )
         .bind(role_name(role))
         .fetch_all(&self.pool)
         .await
         .map_err(|_| Error::Store("reading deals"))?;
-        let amounts = rows.iter().map(|amount| amount.parse());
-        amounts.collect::<Result<_, _>>().map_err(|_| Error::Store("reading deals"))
+        let read = |(id, amount): (Vec<u8>, String)| {
+            Some((B256::try_from(id.as_slice()).ok()?, amount.parse().ok()?))
+        };
+        rows.into_iter().map(read).collect::<Option<_>>().ok_or(Error::Store("reading deals"))
     }
 
     /// Moves a deal to another stage.

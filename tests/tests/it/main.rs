@@ -2,6 +2,9 @@
 
 mod agent;
 mod anvil;
+mod crash;
 mod node;
 mod relayer;
+mod terms;
+mod vectors;
 mod world;
