@@ -40,32 +40,31 @@ pub(crate) enum Act {
     Withdraw,
 }
 
-/// What a milestone's work gave so far, with what this process already did with it.
+/// How far a milestone's work is. What this process did with a delivery is forgotten with it: both
+/// can be done again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
-    /// Whether the program said that there is nothing to deliver.
-    pub(crate) nothing: bool,
-    /// Whether a delivery is signed.
-    pub(crate) signed: bool,
-    /// Whether the relayer took it.
-    pub(crate) handed_in: bool,
-    /// Whether every juror took the bytes.
-    pub(crate) pushed: bool,
+pub(crate) enum Progress {
+    /// The program has not made anything yet.
+    #[default]
+    Open,
+    /// The program said that there is nothing to deliver.
+    Nothing,
+    /// A delivery is signed.
+    Signed,
+    /// The relayer took it.
+    HandedIn,
+    /// The jurors were given the bytes.
+    Pushed,
 }
 
 impl Progress {
     /// What the store says after a restart.
     pub(crate) const fn of(work: Option<&Work>) -> Self {
-        let (nothing, signed) = match work {
-            None => (false, false),
-            Some(Work::Nothing) => (true, false),
-            Some(Work::Delivery(..)) => (false, true),
-        };
-        Self { nothing, signed, handed_in: false, pushed: false }
-    }
-
-    const fn is_done(self) -> bool {
-        self.nothing || self.signed
+        match work {
+            None => Self::Open,
+            Some(Work::Nothing) => Self::Nothing,
+            Some(Work::Delivery(..)) => Self::Signed,
+        }
     }
 }
 
@@ -116,7 +115,8 @@ fn waiting(role: Role, stage: Stage, deal: &Deal, now: u64) -> Option<Act> {
     }
     match (role, stage) {
         (Role::Buyer, Stage::Signed) => Some(Act::Offer),
-        (Role::Buyer, Stage::Agreed) => Some(Act::Open),
+        // Open in the book but not on the chain: a reorganisation forgot the opening.
+        (Role::Buyer, Stage::Agreed | Stage::Open) => Some(Act::Open),
         _ => None,
     }
 }
@@ -132,24 +132,23 @@ fn selling(
     let at = |milestone: u8| progress.get(usize::from(milestone)).copied().unwrap_or_default();
     let (own, deliver_by) = (at(milestone), deal.deliver_by(milestone));
     let in_time = now < deliver_by;
-    if own.nothing {
-        return Vec::new();
-    }
-    if !own.signed {
-        // In order: an earlier milestone's work comes first, unless its time is over.
-        let turn = (0..milestone).all(|earlier| {
-            at(earlier).is_done() || seen.word.has_ended(earlier) || now >= deal.deliver_by(earlier)
-        });
-        return if turn && in_time { vec![Act::Work(milestone)] } else { Vec::new() };
-    }
-    let mut acts = Vec::new();
     let pinned = seen.word.is_delivered(milestone);
-    // Jurors ballot what they saw before `deliverBy`, or what is on the chain.
-    if !own.handed_in && (in_time || pinned) {
-        acts.push(Act::HandIn(milestone));
-    }
-    if own.handed_in && !own.pushed {
-        acts.push(Act::Push(milestone));
+    let mut acts = Vec::new();
+    match own {
+        Progress::Nothing => return acts,
+        Progress::Open => {
+            // In order: an earlier milestone's work comes first, unless its time is over.
+            let turn = (0..milestone).all(|earlier| {
+                at(earlier) != Progress::Open
+                    || seen.word.has_ended(earlier)
+                    || now >= deal.deliver_by(earlier)
+            });
+            return if turn && in_time { vec![Act::Work(milestone)] } else { acts };
+        }
+        // Jurors ballot what they saw before `deliverBy`, or what is on the chain.
+        Progress::Signed if in_time || pinned => acts.push(Act::HandIn(milestone)),
+        Progress::HandedIn => acts.push(Act::Push(milestone)),
+        Progress::Signed | Progress::Pushed => {}
     }
     if !pinned && in_time && now.saturating_add(margin) >= deliver_by {
         acts.push(Act::Pin(milestone));
@@ -173,12 +172,9 @@ mod tests {
         fixture::{DELIVER_BY, JUDGE_WITHIN, OPEN_BY, deal},
     };
 
+    use Progress::{HandedIn, Nothing, Open, Pushed, Signed};
+
     const MARGIN: u64 = 600;
-    const FRESH: Progress =
-        Progress { nothing: false, signed: false, handed_in: false, pushed: false };
-    const SIGNED: Progress = Progress { signed: true, ..FRESH };
-    const HANDED_IN: Progress = Progress { handed_in: true, ..SIGNED };
-    const PUSHED: Progress = Progress { pushed: true, ..HANDED_IN };
 
     fn seen(ended: u16, slow: u16) -> Seen {
         let word = Word { opened: true, ended, slow };
@@ -191,13 +187,14 @@ mod tests {
     }
 
     fn closed(role: Role, stage: Stage, now: u64) -> Vec<Act> {
-        due((role, stage), &deal(1), &Seen::default(), &[FRESH], (now, MARGIN))
+        due((role, stage), &deal(1), &Seen::default(), &[Open], (now, MARGIN))
     }
 
     #[test]
     fn a_buyer_offers_then_opens_and_neither_after_the_offer_expired() {
         assert_eq!(closed(Role::Buyer, Stage::Signed, 1), [Act::Offer]);
         assert_eq!(closed(Role::Buyer, Stage::Agreed, OPEN_BY - 1), [Act::Open]);
+        assert_eq!(closed(Role::Buyer, Stage::Open, 1), [Act::Open]);
         assert_eq!(closed(Role::Buyer, Stage::Refused, 1), []);
         assert_eq!(closed(Role::Buyer, Stage::Agreed, OPEN_BY), []);
         assert_eq!(closed(Role::Buyer, Stage::Agreed, OPEN_BY + LAPSE_AFTER_SECS), [Act::Lapse]);
@@ -206,38 +203,37 @@ mod tests {
 
     #[test]
     fn a_declined_offer_that_the_seller_opens_after_all_is_noted() {
-        let acts = due((Role::Buyer, Stage::Refused), &deal(1), &seen(0, 0), &[FRESH], (1, MARGIN));
+        let acts = due((Role::Buyer, Stage::Refused), &deal(1), &seen(0, 0), &[Open], (1, MARGIN));
         assert_eq!(acts, [Act::Note]);
     }
 
     #[test]
     fn a_seller_works_on_its_milestones_in_order() {
-        assert_eq!(seller(&seen(0, 0), &[FRESH, FRESH], 1), [Act::Work(0)]);
-        let nothing = Progress { nothing: true, ..FRESH };
-        assert_eq!(seller(&seen(0, 0), &[nothing, FRESH], 1), [Act::Work(1)]);
-        assert_eq!(seller(&seen(1, 0), &[FRESH, FRESH], 1), [Act::Work(1)]);
+        assert_eq!(seller(&seen(0, 0), &[Open, Open], 1), [Act::Work(0)]);
+        assert_eq!(seller(&seen(0, 0), &[Nothing, Open], 1), [Act::Work(1)]);
+        assert_eq!(seller(&seen(1, 0), &[Open, Open], 1), [Act::Work(1)]);
     }
 
     #[test]
     fn a_milestone_whose_time_is_over_is_not_worked_on() {
-        assert_eq!(seller(&seen(0, 0), &[FRESH, FRESH], DELIVER_BY), [Act::Work(1)]);
+        assert_eq!(seller(&seen(0, 0), &[Open, Open], DELIVER_BY), [Act::Work(1)]);
     }
 
     #[test]
     fn a_signed_delivery_is_handed_in_then_pushed_then_waited_for() {
-        assert_eq!(seller(&seen(0, 0), &[SIGNED], 1), [Act::HandIn(0)]);
-        assert_eq!(seller(&seen(0, 0), &[HANDED_IN], 1), [Act::Push(0)]);
-        assert_eq!(seller(&seen(0, 0), &[PUSHED], 1), []);
+        assert_eq!(seller(&seen(0, 0), &[Signed], 1), [Act::HandIn(0)]);
+        assert_eq!(seller(&seen(0, 0), &[HandedIn], 1), [Act::Push(0)]);
+        assert_eq!(seller(&seen(0, 0), &[Pushed], 1), []);
     }
 
     #[test]
     fn a_delivery_without_a_verdict_is_pinned_near_its_deadline_and_not_after_it() {
-        let at = |now| seller(&seen(0, 0), &[PUSHED], now);
+        let at = |now| seller(&seen(0, 0), &[Pushed], now);
         assert_eq!(at(DELIVER_BY - MARGIN - 1), []);
         assert_eq!(at(DELIVER_BY - MARGIN), [Act::Pin(0)]);
         assert_eq!(at(DELIVER_BY - 1), [Act::Pin(0)]);
         assert_eq!(at(DELIVER_BY), []);
-        assert_eq!(seller(&seen(0, 1), &[PUSHED], DELIVER_BY - 1), []);
+        assert_eq!(seller(&seen(0, 1), &[Pushed], DELIVER_BY - 1), []);
     }
 
     #[test]
@@ -245,7 +241,7 @@ mod tests {
         let end = DELIVER_BY + JUDGE_WITHIN;
         for role in [Role::Buyer, Role::Seller] {
             let at =
-                |now| due((role, Stage::Open), &deal(1), &seen(0, 0), &[PUSHED], (now, MARGIN));
+                |now| due((role, Stage::Open), &deal(1), &seen(0, 0), &[Pushed], (now, MARGIN));
             assert_eq!(at(end - 1), []);
             assert_eq!(at(end), [Act::Reclaim(0)]);
         }
@@ -255,16 +251,16 @@ mod tests {
     fn a_delivered_milestone_expires_at_its_own_time() {
         let mut delivered = seen(0, 1);
         let end = DELIVER_BY + JUDGE_WITHIN;
-        assert_eq!(seller(&delivered, &[PUSHED], end - 1), []);
-        assert_eq!(seller(&delivered, &[PUSHED], end), [Act::Expire(0)]);
+        assert_eq!(seller(&delivered, &[Pushed], end - 1), []);
+        assert_eq!(seller(&delivered, &[Pushed], end), [Act::Expire(0)]);
         delivered.expires_at.insert(0, 500_000);
-        assert_eq!(seller(&delivered, &[PUSHED], 500_000), [Act::Expire(0)]);
-        assert_eq!(seller(&delivered, &[PUSHED], 499_999), []);
+        assert_eq!(seller(&delivered, &[Pushed], 500_000), [Act::Expire(0)]);
+        assert_eq!(seller(&delivered, &[Pushed], 499_999), []);
     }
 
     #[test]
     fn a_deal_closes_when_every_milestone_has_ended() {
-        assert_eq!(seller(&seen(0b11, 0), &[PUSHED, FRESH], 1), [Act::Close]);
-        assert_eq!(seller(&seen(0b01, 0), &[PUSHED, PUSHED], 1), []);
+        assert_eq!(seller(&seen(0b11, 0), &[Pushed, Open], 1), [Act::Close]);
+        assert_eq!(seller(&seen(0b01, 0), &[Pushed, Pushed], 1), []);
     }
 }

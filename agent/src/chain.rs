@@ -14,7 +14,7 @@ use surety_terms::TokenDomain;
 use crate::Error;
 
 mod token {
-    //! The few functions of a FiatToken and of a contract wallet that an agent reads.
+    //! The few functions of a `FiatToken` and of a contract wallet that an agent reads.
     alloy::sol! {
         function name() external view returns (string);
         function version() external view returns (string);

@@ -26,8 +26,8 @@ impl Mandate {
     pub fn check(&self, deal: &Deal) -> Result<(), Error> {
         let (total, bond) = (Usdc::from(deal.terms.total), Usdc::from(deal.terms.bond));
         if total < self.minimum_total {
-            let rule = format!("is {total}, the mandate needs at least {}", self.minimum_total);
-            return Err(Error::refused("total", rule));
+            let why = format!("is {total}, the mandate needs at least {}", self.minimum_total);
+            return Err(Error::refused("total", why));
         }
         if let Some(most) = self.max_total
             && total > most
@@ -47,8 +47,8 @@ impl Mandate {
         let within: u64 = deal.terms.judgeWithin.to();
         if within < self.min_judge_within_secs {
             let least = self.min_judge_within_secs;
-            let rule = format!("is {within} s, the mandate needs at least {least} s");
-            return Err(Error::refused("judgeWithin", rule));
+            let why = format!("is {within} s, the mandate needs at least {least} s");
+            return Err(Error::refused("judgeWithin", why));
         }
         Ok(())
     }
@@ -66,8 +66,8 @@ pub async fn before_signing(
     session.check_place(&deal.sheet)?;
     if deal.role(session.owner()) != Some(role) {
         let field = if role == Role::Buyer { "buyer" } else { "seller" };
-        let rule = format!("has to be {}, the owner of this agent", session.owner());
-        return Err(Error::refused(field, rule));
+        let why = format!("has to be {}, the owner of this agent", session.owner());
+        return Err(Error::refused(field, why));
     }
     if let Some(field) = deal.sheet.unsupported() {
         return Err(Error::refused(
@@ -78,8 +78,8 @@ pub async fn before_signing(
     mandate.check(deal)?;
     let token = session.chain.token.address;
     if deal.terms.token != token {
-        let rule = format!("is {}, the escrow takes {token}", deal.terms.token);
-        return Err(Error::refused("token", rule));
+        let why = format!("is {}, the escrow takes {token}", deal.terms.token);
+        return Err(Error::refused("token", why));
     }
     let head = session.chain.head().await?;
     check_time(deal, head)?;
@@ -99,8 +99,8 @@ fn check_time(deal: &Deal, head: Header) -> Result<(), Error> {
     if head.timestamp < open_by {
         return Ok(());
     }
-    let rule = format!("was {open_by}, the chain's clock says {}", head.timestamp);
-    Err(Error::refused("openBy", rule))
+    let why = format!("was {open_by}, the chain's clock says {}", head.timestamp);
+    Err(Error::refused("openBy", why))
 }
 
 /// Refuses a jury that does not exist or in which a party sits.
@@ -128,12 +128,12 @@ async fn check_money(
         ("buyer", deal.terms.buyer, total, buyer_promised),
         ("seller", deal.terms.seller, bond, seller_promised),
     ];
-    for (field, wallet, needed, promised) in sides {
-        let needed = needed.saturating_add(promised);
+    for (field, wallet, needed, elsewhere) in sides {
+        let needed = needed.saturating_add(elsewhere);
         let got = session.chain.balance(wallet).await?;
         if !needed.is_zero() && got < needed {
-            let rule = format!("holds {got} base units of the token, needs {needed}");
-            return Err(Error::refused(field, rule));
+            let why = format!("holds {got} base units of the token, needs {needed}");
+            return Err(Error::refused(field, why));
         }
     }
     Ok(())
@@ -165,7 +165,7 @@ mod tests {
             (Mandate { max_total: Some(less), ..open.clone() }, Some("total")),
             (Mandate { max_bond: Some(Usdc::from_whole(9)), ..open.clone() }, Some("bond")),
             (Mandate { accepted_juries: Some(vec![]), ..open.clone() }, Some("jury")),
-            (Mandate { min_judge_within_secs: 7_201, ..open.clone() }, Some("judgeWithin")),
+            (Mandate { min_judge_within_secs: 7_201, ..open }, Some("judgeWithin")),
         ] {
             assert_eq!(field(&mandate).as_deref(), refused, "{mandate:?}");
         }

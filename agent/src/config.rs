@@ -40,6 +40,10 @@ pub struct Config {
     /// How long one transaction may take until it is tried again, in seconds.
     #[serde(default = "default_patience_secs")]
     pub patience_secs: u64,
+    /// Whether deliverables may be pushed to jurors on private networks: only on a local chain.
+    /// Anybody can register a juror under any URL.
+    #[serde(default)]
+    pub allow_private_hosts: bool,
     /// File with the token of the principal's interface. Without it only this machine may use it.
     #[serde(default)]
     pub principal_token_file: Option<PathBuf>,
@@ -201,6 +205,18 @@ minimum_total = "1000000"
         assert_eq!(seller.minimum_total.to_string(), "1.00 USDC");
         assert_eq!(seller.deliver_margin_secs, 600);
         assert!(config.buyer.is_none());
+    }
+
+    #[test]
+    fn the_readmes_example_is_a_good_configuration() {
+        let readme = include_str!("../README.md");
+        let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let example = example.replace("\"https://...\"", "\"https://relayer.example\"");
+        let example = example
+            .replace("escrow = \"0x...\"", &format!("escrow = \"{}\"", Address::ZERO))
+            .replace("[\"0x...\"]", &format!("[\"{}\"]", B256::ZERO));
+        let config = Config::parse(&example).unwrap();
+        assert!(config.seller.is_some() && config.buyer.is_some());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The agent's loop: look at the chain, see what is due, do it.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry::Vacant},
     sync::Arc,
 };
 
@@ -21,6 +21,8 @@ use crate::{
 
 /// How many acts run at once.
 const MOST_TASKS: usize = 64;
+/// How many deliverables are pushed at once.
+const MOST_PUSHES: usize = 16;
 /// How often the pause after a failure doubles, from one poll.
 const MOST_DOUBLINGS: u32 = 6;
 
@@ -57,9 +59,8 @@ impl Driver {
     /// Runs until it is told to stop. What runs then is dropped: every act can be done again.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
-            if let Err(error) = self.tick().await {
-                tracing::warn!(%error, "the agent cannot look at its deals now");
-            }
+            let looked = self.tick().await;
+            report("look at its deals", looked);
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(self.context.poll) => {}
@@ -106,12 +107,12 @@ impl Driver {
     async fn load_one(&mut self, deal_id: B256) -> Result<(), Error> {
         let store = &self.context.store;
         let Some(entry) = store.deal(deal_id).await? else { return Ok(()) };
-        if !self.progress.contains_key(&deal_id) {
+        if let Vacant(place) = self.progress.entry(deal_id) {
             let mut progress = Vec::new();
             for milestone in 0..entry.deal.milestones() {
                 progress.push(Progress::of(store.work(deal_id, milestone).await?.as_ref()));
             }
-            self.progress.insert(deal_id, progress);
+            place.insert(progress);
         }
         self.deals.insert(deal_id, entry.deal.clone());
         self.entries.insert(deal_id, Arc::new(entry));
@@ -150,24 +151,25 @@ impl Driver {
         });
     }
 
-    /// Whether one more act of this kind may run.
+    /// Whether one more act of this kind may run. What may take long leaves room for what is urgent.
     fn has_room(&self, act: Act) -> bool {
-        let is_work = |act: Act| matches!(act, Act::Work(_));
-        let limit = self.context.seller.as_ref().map_or(0, |seller| seller.worker_limit);
-        let working = self.running.iter().filter(|(_, act)| is_work(*act)).count();
-        if is_work(act) { working < limit } else { self.running.len() < MOST_TASKS + working }
+        let count = |like: fn(&Act) -> bool| self.running.iter().filter(|key| like(&key.1)).count();
+        let works = count(|act| matches!(act, Act::Work(_)));
+        let pushes = count(|act| matches!(act, Act::Push(_)));
+        if matches!(act, Act::Work(_)) {
+            works < self.context.seller.as_ref().map_or(0, |seller| seller.worker_limit)
+        } else if matches!(act, Act::Push(_)) {
+            pushes < MOST_PUSHES
+        } else {
+            self.running.len() < MOST_TASKS + works + pushes
+        }
     }
 
     /// Takes an act's result in.
     async fn note(&mut self, done: Result<(Key, Result<(), Error>), tokio::task::JoinError>) {
-        let (key, result) = match done {
-            Ok(done) => done,
-            Err(error) => {
-                // Only a bug ends an act like this. Its key stays taken, so it cannot loop.
-                tracing::error!(%error, "an act of the agent broke off");
-                return;
-            }
-        };
+        // Only a bug ends an act without a result. Its key stays taken, so it cannot loop.
+        let broke_off = |error: &_| tracing::error!(%error, "an act of the agent broke off");
+        let Ok((key, result)) = done.inspect_err(broke_off) else { return };
         self.running.remove(&key);
         let problem = match &result {
             Ok(()) => {
@@ -179,9 +181,8 @@ impl Driver {
                 Some(Problem::from(error))
             }
         };
-        if let Err(error) = self.take_in(key, result.is_ok(), problem.as_ref()).await {
-            tracing::warn!(%error, "the agent cannot update its book now");
-        }
+        let taken_in = self.take_in(key, result.is_ok(), problem.as_ref()).await;
+        report("update its book", taken_in);
     }
 
     /// Lets a failed act wait, longer each time.
@@ -190,11 +191,9 @@ impl Driver {
         let doublings = fails.min(MOST_DOUBLINGS);
         let pause = self.context.poll.saturating_mul(1_u32 << doublings);
         self.later.insert(key, (Instant::now() + pause, fails.saturating_add(1)));
-        let deal = key.0.map(tracing::field::display);
         if fails == 0 {
+            let deal = key.0.map(tracing::field::display);
             tracing::warn!(deal, act = ?key.1, %error, "failed; it is tried again");
-        } else {
-            tracing::debug!(deal, act = ?key.1, %error, fails, "failed again");
         }
     }
 
@@ -217,13 +216,22 @@ impl Driver {
             && let Some(progress) =
                 self.progress.get_mut(&deal_id).and_then(|all| all.get_mut(usize::from(milestone)))
         {
-            match act {
-                Act::HandIn(_) => progress.handed_in = true,
-                Act::Push(_) => progress.pushed = true,
-                _ => *progress = Progress::of(store.work(deal_id, milestone).await?.as_ref()),
-            }
+            *progress = if act == Act::HandIn(milestone) {
+                Progress::HandedIn
+            } else if act == Act::Push(milestone) {
+                Progress::Pushed
+            } else {
+                Progress::of(store.work(deal_id, milestone).await?.as_ref())
+            };
         }
         self.load_one(deal_id).await
+    }
+}
+
+/// Tells the operator what the agent cannot do now.
+fn report(what: &str, result: Result<(), Error>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "the agent cannot {what} now");
     }
 }
 

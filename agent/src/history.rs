@@ -146,7 +146,7 @@ impl History {
             }
             DealEscrow::MilestoneSettled::SIGNATURE_HASH => {
                 if let Ok(event) = log.log_decode::<DealEscrow::MilestoneSettled>() {
-                    self.settled.push(settled(event.inner.data, tx_hash));
+                    self.settled.push(settled(&event.inner.data, tx_hash));
                 }
             }
             DealEscrow::MilestoneEnded::SIGNATURE_HASH => {
@@ -160,9 +160,9 @@ impl History {
 }
 
 /// Keeps a verdict's fields.
-fn settled(event: DealEscrow::MilestoneSettled, tx_hash: B256) -> Settled {
-    let DealEscrow::MilestoneSettled { milestone, deliverable, round, outcome, .. } = event;
-    let DealEscrow::MilestoneSettled { seats, met, failed, submitter, .. } = event;
+fn settled(event: &DealEscrow::MilestoneSettled, tx_hash: B256) -> Settled {
+    let DealEscrow::MilestoneSettled { milestone, deliverable, round, outcome, .. } = *event;
+    let DealEscrow::MilestoneSettled { seats, met, failed, submitter, .. } = *event;
     Settled { milestone, deliverable, round, outcome, seats, met, failed, submitter, tx_hash }
 }
 

@@ -9,7 +9,7 @@ use axum::{
     extract::{
         ConnectInfo, DefaultBodyLimit, FromRequestParts, Path, State, rejection::BytesRejection,
     },
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use crate::{DealView, Error, Role, Stage, blobs::Blobs, negotiate::Negotiator, perform::Context};
 
 /// How long one request may take, its body included.
-const REQUEST_WITHIN: Duration = Duration::from_secs(60);
+const REQUEST_WITHIN: Duration = Duration::from_mins(1);
 /// How many deals a list shows, newest first.
 const LIST_LENGTH: u32 = 1_000;
 
@@ -94,7 +94,7 @@ async fn offer(
     State(shared): State<Arc<Shared>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<OfferAnswer>, Refusal> {
-    let offer = Offer::parse(&body?).map_err(|error| Refusal(Problem::from(error)))?;
+    let offer = Offer::parse(&body?).map_err(Error::from)?;
     Ok(Json(shared.negotiator.answer(offer).await?))
 }
 
@@ -169,9 +169,8 @@ fn parse_digest(field: &'static str, text: &str) -> Result<B256, Refusal> {
     let well_formed = text.starts_with("0x");
     text.parse().ok().filter(|_| well_formed).ok_or_else(|| {
         let title = "The path is malformed";
-        let mut refusal = Refusal::new("malformed", StatusCode::BAD_REQUEST, title, "not a digest");
-        refusal.0 = refusal.0.with_field(field, "0x and 64 hexadecimal digits");
-        refusal
+        let problem = Problem::new("malformed", 400, title, "not a digest");
+        Refusal(Box::new(problem.with_field(field, "0x and 64 hexadecimal digits")))
     })
 }
 
@@ -185,19 +184,16 @@ impl FromRequestParts<Arc<Shared>> for Principal {
         parts: &mut Parts,
         shared: &Arc<Shared>,
     ) -> Result<Self, Self::Rejection> {
-        let allowed = match &shared.token {
-            Some(token) => {
-                let given = parts.headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
-                let given = given.and_then(|value| value.strip_prefix(b"Bearer "));
-                // Equal digests without a comparison whose time tells where the two differ.
-                given.is_some_and(|given| keccak256(given) == keccak256(token.as_bytes()))
-            }
-            None => {
-                let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-                // A browser of this machine sends this header with what a foreign page asks for.
-                peer.is_some_and(|ConnectInfo(peer)| peer.ip().is_loopback())
-                    && !parts.headers.contains_key(header::ORIGIN)
-            }
+        let allowed = if let Some(token) = &shared.token {
+            let given = parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+            let given = given.and_then(|value| value.strip_prefix(b"Bearer "));
+            // Equal digests without a comparison whose time tells where the two differ.
+            given.is_some_and(|given| keccak256(given) == keccak256(token.as_bytes()))
+        } else {
+            let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+            // A browser of this machine sends this header with what a foreign page asks for.
+            peer.is_some_and(|ConnectInfo(peer)| peer.ip().is_loopback())
+                && !parts.headers.contains_key(header::ORIGIN)
         };
         if allowed {
             return Ok(Self);
@@ -212,11 +208,11 @@ impl FromRequestParts<Arc<Shared>> for Principal {
 
 /// A problem as a response.
 #[derive(Debug)]
-struct Refusal(Problem);
+struct Refusal(Box<Problem>);
 
 impl Refusal {
     fn new(slug: &str, status: StatusCode, title: &'static str, detail: &str) -> Self {
-        Self(Problem::new(slug, status.as_u16(), title, detail))
+        Self(Box::new(Problem::new(slug, status.as_u16(), title, detail)))
     }
 }
 
@@ -226,7 +222,7 @@ impl From<Error> for Refusal {
         if problem.status >= 500 {
             tracing::warn!(%error, "a request failed");
         }
-        Self(problem)
+        Self(Box::new(problem))
     }
 }
 
@@ -248,7 +244,7 @@ impl IntoResponse for Refusal {
         let mut response = (status, Json(self.0)).into_response();
         response
             .headers_mut()
-            .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(problem::CONTENT_TYPE));
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
         response
     }
 }

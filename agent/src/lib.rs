@@ -1,16 +1,10 @@
-//! The agent: signs deals for its owner, delivers, watches the chain, and owns no ETH.
-//!
-//! - [`Session`] with [`ops`] is the SDK: one function per operation, each of which builds and signs
-//!   what its operation needs, has a relayer send it, and waits until the *chain* shows the effect.
-//! - [`start`] runs an agent: it buys and sells under its principal's mandate, delivers what its
-//!   worker program makes, and closes what time allows to close.
-//!
-//! Invariant: the process holds one key, its owner's. What it signs is checked against the chain
-//! that it reads itself and written to its store before it leaves.
+#![doc = include_str!("../README.md")]
 
 pub mod deploy;
 pub mod key;
 pub mod ops;
+pub mod relayer;
+pub mod setup;
 
 mod acts;
 mod blobs;
@@ -24,13 +18,12 @@ mod error;
 mod fixture;
 mod history;
 mod http;
+mod jurors;
 mod negotiate;
 mod perform;
 mod problem;
-pub mod relayer;
 mod service;
 mod session;
-pub mod setup;
 mod store;
 mod view;
 mod watch;

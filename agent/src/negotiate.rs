@@ -11,9 +11,11 @@ use url::Url;
 use crate::{
     Config, Deal, Error, Mandate, Role, Session, Stage, checks,
     ops::open,
-    relayer::Client,
     store::{Entry, Store},
 };
+
+/// How many blocks a reorganisation may replace.
+const REORG_BLOCKS: u64 = 64;
 
 /// Signs for its principal, within the mandate, one deal at a time.
 #[derive(Debug)]
@@ -60,7 +62,7 @@ impl Negotiator {
             return Err(Error::refused("sellerUrl", "needs an http or https URL"));
         }
         let _signing = self.signing.lock().await;
-        let deal = Deal::new(sheet, self.session.chain.head().await?.number);
+        let deal = Deal::new(sheet, self.first_block().await?);
         if let Some(entry) = self.store.deal(deal.id).await? {
             return Ok(entry);
         }
@@ -85,7 +87,7 @@ impl Negotiator {
             .as_ref()
             .ok_or_else(|| Error::refused("seller", "this agent does not sell"))?;
         self.session.check_place(&offer.term_sheet)?;
-        let deal = Deal::new(offer.term_sheet, self.session.chain.head().await?.number);
+        let deal = Deal::new(offer.term_sheet, self.first_block().await?);
         if let Some(answer) = self.answered(&deal).await? {
             return Ok(answer);
         }
@@ -109,6 +111,11 @@ impl Negotiator {
         self.answered(&entry.deal).await?.ok_or(Error::Store("reading a signed offer"))
     }
 
+    /// A block that no event of a deal that is signed now can precede, reorganisations included.
+    async fn first_block(&self) -> Result<u64, Error> {
+        Ok(self.session.chain.head().await?.number.saturating_sub(REORG_BLOCKS))
+    }
+
     /// The answer that was given to an offer before, if it was.
     async fn answered(&self, deal: &Deal) -> Result<Option<OfferAnswer>, Error> {
         let entry = self.store.deal(deal.id).await?;
@@ -119,15 +126,20 @@ impl Negotiator {
 
     /// Everything that must hold before this agent signs in that role.
     async fn check(&self, deal: &Deal, role: Role, mandate: &Mandate) -> Result<(), Error> {
+        let waiting = self.store.waiting(role).await?;
+        let mut promised = waiting
+            .iter()
+            .fold(U256::ZERO, |sum, (_, amount)| sum.saturating_add(U256::from(*amount)));
         loop {
-            let promised = self.promised(role).await?;
             let checked =
                 checks::before_signing(&self.session, deal, role, mandate, promised).await;
             // A deal that was opened meanwhile counted twice: as promised and as paid. Nothing is
             // signed while this agent checks, so what is promised can only shrink.
-            if checked.is_ok() || self.promised(role).await? == promised {
+            let still = if checked.is_ok() { promised } else { self.promised(role).await? };
+            if still == promised {
                 return checked;
             }
+            promised = still;
         }
     }
 
@@ -149,7 +161,7 @@ impl Negotiator {
             term_sheet: entry.deal.sheet.clone(),
             buyer_authorization: entry.buyer_authorization.clone(),
         };
-        let seller = Client::of("the seller", seller_url)?;
+        let seller = self.session.relayer.elsewhere("the seller", seller_url);
         let answer: OfferAnswer = seller.post("/v1/offers", &offer).await?;
         let signature: Bytes = answer.seller_authorization;
         open::verify(&self.session, &entry.deal, Role::Seller, &signature).await?;

@@ -4,15 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
 use surety_terms::{Problem, wire::DeliveryRequest};
-use tokio::task::JoinSet;
 
 use crate::{
     Deal, Error, Role, Seller, Session, Stage,
     acts::Act,
     blobs::Blobs,
+    jurors::Jurors,
     negotiate::Negotiator,
     ops::{deliver, expire, open, reclaim, withdraw},
-    relayer::Client,
     store::{Entry, Store, Work},
     worker,
 };
@@ -27,6 +26,7 @@ pub(crate) struct Context {
     pub(crate) session: Session,
     pub(crate) store: Store,
     pub(crate) blobs: Blobs,
+    pub(crate) jurors: Jurors,
     pub(crate) negotiator: Arc<Negotiator>,
     pub(crate) seller: Option<Seller>,
     /// Where others reach this agent, without a trailing slash.
@@ -130,19 +130,18 @@ impl Context {
         let digest = delivery.deliverable;
         let bytes = self.bytes(digest).await?;
         let panel = self.session.chain.panel(deal.terms.jury).await?;
-        let mut waiting: Vec<String> = panel.into_iter().map(|seat| seat.url).collect();
+        let mut waiting = self.jurors.usable(panel.into_iter().map(|seat| seat.url));
         let mut pause = self.poll;
         for _ in 0..PUSH_TRIES {
-            waiting = push_to(waiting, digest, &bytes).await;
-            if waiting.is_empty() {
-                break;
+            let ended = self.session.chain.word(deal.id).await?.has_ended(milestone);
+            if ended || waiting.is_empty() {
+                return Ok(());
             }
+            waiting = self.jurors.push(waiting, digest, &bytes).await;
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2);
         }
-        if !waiting.is_empty() {
-            tracing::info!(deal = %deal.id, milestone, jurors = ?waiting, "did not take the bytes");
-        }
+        tracing::info!(deal = %deal.id, milestone, jurors = ?waiting, "did not take the bytes");
         Ok(())
     }
 
@@ -162,20 +161,4 @@ impl Context {
     async fn bytes(&self, digest: B256) -> Result<Vec<u8>, Error> {
         self.blobs.get(digest).await?.ok_or(Error::Store("reading a deliverable"))
     }
-}
-
-/// Pushes bytes to jurors at once; returns those that did not take them.
-async fn push_to(urls: Vec<String>, digest: B256, bytes: &[u8]) -> Vec<String> {
-    let mut tasks = JoinSet::new();
-    for url in urls {
-        let bytes = bytes.to_vec();
-        tasks.spawn(async move {
-            let pushed = match Client::of("a juror", &url) {
-                Ok(juror) => juror.put_deliverable(digest, bytes).await.is_ok(),
-                Err(_) => false,
-            };
-            (!pushed).then_some(url)
-        });
-    }
-    tasks.join_all().await.into_iter().flatten().collect()
 }

@@ -30,17 +30,18 @@ pub struct Client {
 impl Client {
     /// A client of the relayer at `base`.
     pub fn new(base: &Url) -> Result<Self, Error> {
-        Self::of("the relayer", base.as_str())
-    }
-
-    /// A client of another service at `base`. It follows no redirects.
-    pub(crate) fn of(service: &'static str, base: &str) -> Result<Self, Error> {
+        let service = "the relayer";
         let http = reqwest::Client::builder()
             .timeout(ANSWER_WITHIN)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|_| Error::Unreachable { service })?;
-        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), service })
+        Ok(Self { http, base: base.as_str().trim_end_matches('/').to_owned(), service })
+    }
+
+    /// The same client for another service at `base`.
+    pub(crate) fn elsewhere(&self, service: &'static str, base: &str) -> Self {
+        Self { http: self.http.clone(), base: base.trim_end_matches('/').to_owned(), service }
     }
 
     /// Hands in calldata for the escrow. The relayer simulates it first.

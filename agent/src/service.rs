@@ -13,6 +13,7 @@ use crate::{
     blobs::Blobs,
     driver::Driver,
     http::{self, Shared},
+    jurors::Jurors,
     negotiate::Negotiator,
     perform::Context,
     relayer::Client,
@@ -76,6 +77,7 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, Error> {
         session,
         store,
         blobs,
+        jurors: Jurors::new(config.allow_private_hosts)?,
         negotiator: Arc::clone(&negotiator),
         seller: config.seller.clone(),
         public_url: public_url.trim_end_matches('/').to_owned(),
@@ -137,21 +139,25 @@ fn read_token(path: &std::path::Path) -> Result<Zeroizing<String>, Error> {
 
 /// Waits for the signal to end.
 async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = tokio::signal::ctrl_c() => {}
-                    _ = terminate.recv() => {}
-                }
-                return;
-            }
-            Err(error) => tracing::warn!(%error, "cannot wait for SIGTERM"),
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
         }
+    };
+    tokio::select! {
+        () = interrupt => {}
+        () = terminated() => {}
     }
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::warn!(%error, "cannot wait for ctrl-c");
+}
+
+/// Waits for SIGTERM; for ever where there is none.
+async fn terminated() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
+        terminate.recv().await;
+        return;
     }
+    std::future::pending::<()>().await;
 }

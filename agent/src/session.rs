@@ -61,12 +61,13 @@ impl fmt::Debug for Session {
 impl Session {
     /// Joins key, chain and relayer.
     pub const fn new(signer: PrivateKeySigner, chain: Chain, relayer: relayer::Client) -> Self {
-        let (poll, patience) = (Duration::from_millis(100), Duration::from_secs(120));
+        let (poll, patience) = (Duration::from_millis(100), Duration::from_mins(2));
         Self { signer, chain, relayer, poll, patience }
     }
 
     /// Sets how often the chain is asked for an effect, and for how long.
-    pub fn with_pace(mut self, poll: Duration, patience: Duration) -> Self {
+    #[must_use]
+    pub const fn with_pace(mut self, poll: Duration, patience: Duration) -> Self {
         self.poll = poll;
         self.patience = patience;
         self

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long a transaction may take to be mined.
-const MINED_WITHIN: Duration = Duration::from_secs(120);
+const MINED_WITHIN: Duration = Duration::from_mins(2);
 /// How long a registration's signature is good.
 const REGISTER_WITHIN_SECS: u64 = 3_600;
 

@@ -21,7 +21,7 @@ const OVERLAP: u64 = 4;
 /// The widest gap that is read by events; behind a wider one every deal is read anew.
 const GAP: u64 = 2_000;
 /// After this long every live deal is read anew, whatever the events said.
-const READ_ANEW: Duration = Duration::from_secs(60);
+const READ_ANEW: Duration = Duration::from_mins(1);
 
 /// A live deal on the chain.
 #[derive(Clone, Debug, Default)]

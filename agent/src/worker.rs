@@ -105,7 +105,7 @@ async fn converse(
     Ok((status.code(), bytes?))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::fixture::deal;

@@ -36,7 +36,7 @@ pub(crate) struct Checked {
 }
 
 /// Runs the command.
-pub(crate) async fn run(command: AgentCommand, output: &Output) -> Result<()> {
+pub(crate) async fn run(command: AgentCommand, output: Output) -> Result<()> {
     match command {
         AgentCommand::Run(args) => Ok(surety_agent::run(Config::load(&args.config)?).await?),
         AgentCommand::CheckConfig(args) => {

@@ -25,7 +25,7 @@ pub(crate) struct ShowArgs {
 }
 
 /// Runs the command.
-pub(crate) async fn run(command: DealCommand, output: &Output) -> Result<()> {
+pub(crate) async fn run(command: DealCommand, output: Output) -> Result<()> {
     let DealCommand::Show(ShowArgs { deal, from_block, chain }) = command;
     let chain = chain.connect().await?;
     output.result(&DealView::of_chain(&chain, deal, from_block).await?)

@@ -13,7 +13,7 @@ use surety_terms::Usdc;
 use crate::{
     agent::{Checked, ConfigArgs},
     network::{self, SenderArgs},
-    output::Output,
+    output::{self, Output},
 };
 
 #[derive(Debug, Subcommand)]
@@ -58,7 +58,7 @@ struct Registered {
 }
 
 /// Runs the command.
-pub(crate) async fn run(command: JurorCommand, output: &Output) -> Result<()> {
+pub(crate) async fn run(command: JurorCommand, output: Output) -> Result<()> {
     match command {
         JurorCommand::Run(args) => Ok(surety_juror::run(Config::load(&args.config)?).await?),
         JurorCommand::CheckConfig(args) => {
@@ -69,14 +69,14 @@ pub(crate) async fn run(command: JurorCommand, output: &Output) -> Result<()> {
     }
 }
 
-async fn register(args: RegisterArgs, output: &Output) -> Result<()> {
+async fn register(args: RegisterArgs, output: Output) -> Result<()> {
     let config = Config::load(&args.config)?;
     let juror = key::read(&config.key_file)?;
     let rpc = config.chain_rpc.parse().ok().context("chain_rpc: needs an http or https URL")?;
     let setup = args.sender.connect(rpc, config.chain_id, config.jury).await?;
     let RegisterArgs { family, operator, url, stake, .. } = args;
     let claim = Claim { family, operator, url: network::without_slash(&url), stake };
-    output.say("registering; this waits until the transaction is mined");
+    output::say("registering; this waits until the transaction is mined");
     let tx_hash = setup.register(&juror, &claim).await?;
     let source = surety_jury::Source::of_family(&claim.family);
     output.result(&Registered { juror: juror.address(), family: claim.family, source, tx_hash })

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     network::{self, ChainArgs, SenderArgs},
-    output::Output,
+    output::{self, Output},
 };
 
 #[derive(Debug, Subcommand)]
@@ -56,7 +56,7 @@ struct Created {
 }
 
 /// Runs the command.
-pub(crate) async fn run(command: JuryCommand, output: &Output) -> Result<()> {
+pub(crate) async fn run(command: JuryCommand, output: Output) -> Result<()> {
     match command {
         JuryCommand::Create(args) => create(args, output).await,
         JuryCommand::Show(ShowArgs { jury, chain }) => {
@@ -66,14 +66,14 @@ pub(crate) async fn run(command: JuryCommand, output: &Output) -> Result<()> {
     }
 }
 
-async fn create(args: CreateArgs, output: &Output) -> Result<()> {
+async fn create(args: CreateArgs, output: Output) -> Result<()> {
     let chain_id = network::connect(args.rpc.clone())?.chain_id().await?;
     let listed = || deployment::of_chain(chain_id).map(|listed| listed.contracts.jury);
     let contract = args.jury_contract.or_else(listed).ok_or_else(|| {
         anyhow::anyhow!("no deployment is listed for chain {chain_id}: give --jury-contract")
     })?;
     let setup = args.sender.connect(args.rpc, chain_id, contract).await?;
-    output.say("creating; this waits until the transaction is mined");
+    output::say("creating; this waits until the transaction is mined");
     let (jury, tx_hash) = setup.create_jury(args.panel, args.appeal_panel).await?;
     output.result(&Created { jury, tx_hash })
 }

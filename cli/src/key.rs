@@ -30,7 +30,7 @@ struct Key {
 }
 
 /// Runs the command.
-pub(crate) fn run(command: KeyCommand, output: &Output) -> Result<()> {
+pub(crate) fn run(command: KeyCommand, output: Output) -> Result<()> {
     let signer = match command {
         KeyCommand::New(args) => surety_agent::key::create(&args.file)?,
         KeyCommand::Show(args) => surety_agent::key::read(&args.file)?,

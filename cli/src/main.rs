@@ -70,14 +70,14 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return output.fail(&error.into()),
     };
-    match runtime.block_on(run(cli.command, &output)) {
+    match runtime.block_on(run(cli.command, output)) {
         Ok(code) => code,
         Err(error) => output.fail(&error),
     }
 }
 
 /// Runs a command.
-async fn run(command: Command, output: &Output) -> Result<ExitCode> {
+async fn run(command: Command, output: Output) -> Result<ExitCode> {
     match command {
         Command::Agent(command) => agent::run(command, output).await?,
         Command::Juror(command) => juror::run(command, output).await?,

@@ -38,11 +38,6 @@ impl Output {
         stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("stdout is closed")
     }
 
-    /// Says one line to the person who watches.
-    pub(crate) fn say(self, line: &str) {
-        eprintln!("{line}");
-    }
-
     /// Prints an error as one line and returns the exit code of a failure.
     pub(crate) fn fail(self, error: &anyhow::Error) -> ExitCode {
         let line = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
@@ -52,6 +47,11 @@ impl Output {
         eprintln!("error: {line}");
         ExitCode::FAILURE
     }
+}
+
+/// Says one line to the person who watches.
+pub(crate) fn say(line: &str) {
+    eprintln!("{line}");
 }
 
 /// Writes a value as `key: value` lines, nested ones indented.
@@ -70,9 +70,9 @@ fn lines(text: &mut String, value: &Value, depth: usize) {
                 field(text, &format!("[{index}]"), item, depth);
             }
         }
-        other => {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             text.push_str(&indent);
-            text.push_str(&plain(other));
+            text.push_str(&plain(value));
             text.push('\n');
         }
     }
@@ -97,7 +97,7 @@ fn plain(value: &Value) -> String {
             .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
             .collect(),
         Value::Null => "-".to_owned(),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
 

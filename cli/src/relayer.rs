@@ -18,7 +18,7 @@ pub(crate) enum RelayerCommand {
 }
 
 /// Runs the command.
-pub(crate) async fn run(command: RelayerCommand, output: &Output) -> Result<()> {
+pub(crate) async fn run(command: RelayerCommand, output: Output) -> Result<()> {
     match command {
         RelayerCommand::Run(args) => Ok(surety_relayer::run(Config::load(&args.config)?).await?),
         RelayerCommand::CheckConfig(args) => {

@@ -47,7 +47,7 @@ struct Digests {
 }
 
 /// Runs the command.
-pub(crate) fn run(command: TermsCommand, output: &Output) -> Result<()> {
+pub(crate) fn run(command: TermsCommand, output: Output) -> Result<()> {
     match command {
         TermsCommand::Check(args) => {
             let sheet = read(&args.file)?;

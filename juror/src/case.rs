@@ -35,9 +35,9 @@ pub(crate) const CASE_BYTES: usize = surety_terms::limits::BODY_BYTES;
 /// The first wait before bytes are fetched again, or a provider is asked again; it doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// The longest wait between two fetches.
-const FETCH_WAIT: Duration = Duration::from_secs(60);
+const FETCH_WAIT: Duration = Duration::from_mins(1);
 /// The longest wait between two rounds of questions.
-const ROUND_WAIT: Duration = Duration::from_secs(600);
+const ROUND_WAIT: Duration = Duration::from_mins(10);
 
 /// All of a juror's cases.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Desk {
             round: asked.round,
             deliverable: asked.delivery.deliverable,
             seat: verified.seat,
-            nonce: B128::random(),
+            nonce: B128::from(rand::random::<[u8; 16]>()),
             request: body,
             seen_at: verified.standing.now,
             closed: None,
@@ -106,18 +106,20 @@ impl Desk {
         }
     }
 
-    /// Takes up what an earlier run left open.
+    /// Takes up what an earlier run left open: all of it, or nothing when the store is not ours.
     pub(crate) async fn resume(self: &Arc<Self>) -> Result<(), JurorError> {
+        let mut cases = Vec::new();
         for row in self.store.open_cases().await? {
-            let asked = json::parse_strict(&row.request, CASE_BYTES)
-                .and_then(|request| Ok(Asked::of(request, &self.chain)));
-            let Ok(Ok(asked)) = asked else {
-                return Err(JurorError::StoreForeign { case_id: row.case_id });
-            };
-            if asked.case_id != row.case_id {
-                return Err(JurorError::StoreForeign { case_id: row.case_id });
-            }
+            let request = json::parse_strict(&row.request, CASE_BYTES).ok();
+            let asked = request
+                .and_then(|request| Asked::of(request, &self.chain).ok())
+                .filter(|asked| asked.case_id == row.case_id)
+                .ok_or(JurorError::StoreForeign { case_id: row.case_id })?;
+            cases.push((row, asked));
+        }
+        for (row, asked) in cases {
             tracing::info!(case = %row.case_id, "case taken up again");
+            // Nothing is due before the chain has been looked at.
             let window = Window { judge_end: u64::MAX, last_tenth: u64::MAX };
             self.begin(row, asked, Standing { now: 0, window, pinned: None });
         }
@@ -237,33 +239,29 @@ impl Work {
     }
 
     async fn until_done(&self) {
-        let case = self.row.case_id;
-        loop {
-            match self.ballot().await {
-                Ok(row) => {
-                    tracing::info!(%case, reason = row.ballot.reason, "ballot cast");
-                    self.open.status.send_replace(self.desk.balloted(&row));
-                    return;
-                }
-                Err(Fault::Refused(problem)) => {
-                    tracing::info!(%case, why = problem.slug(), "case ends without a ballot");
-                    let text = serde_json::to_string(&*problem).unwrap_or_default();
-                    if let Err(err) = self.desk.store.close_case(case, &text).await {
-                        tracing::error!(%case, %err, "the store failed");
-                        tokio::time::sleep(FIRST_WAIT).await;
-                        continue;
-                    }
-                    let silent = status(case, CaseState::Silent);
-                    let status = CaseStatus { problem: Some(*problem), ..silent };
-                    self.open.status.send_replace(status);
-                    return;
-                }
-                Err(Fault::Unable(err)) => {
-                    tracing::error!(%case, %err, "the case waits");
-                    tokio::time::sleep(FIRST_WAIT).await;
-                }
-            }
+        while let Err(err) = self.end().await {
+            tracing::error!(case = %self.row.case_id, %err, "the case waits");
+            tokio::time::sleep(FIRST_WAIT).await;
         }
+    }
+
+    /// Ends the case one way or the other; fails when this juror cannot tell which.
+    async fn end(&self) -> Result<(), JurorError> {
+        let case = self.row.case_id;
+        let status = match self.ballot().await {
+            Ok(row) => self.desk.balloted(&row),
+            Err(Fault::Refused(problem)) => {
+                let text = serde_json::to_string(&*problem).unwrap_or_default();
+                self.desk.store.close_case(case, &text).await?;
+                CaseStatus { problem: Some(*problem), ..status(case, CaseState::Silent) }
+            }
+            Err(Fault::Unable(err)) => return Err(err),
+        };
+        let reason = status.ballot.as_ref().map(|ballot| ballot.reason);
+        let why = status.problem.as_ref().map(Problem::slug);
+        tracing::info!(%case, reason, why, "case ended");
+        self.open.status.send_replace(status);
+        Ok(())
     }
 
     /// Everything from here to the signed ballot.
@@ -308,34 +306,35 @@ impl Work {
                 return Ok(Some(bytes));
             }
             self.say(CaseState::AwaitingDeliverable);
-            let due = self.is_last_tenth() && begun.elapsed() >= grace;
-            if !due {
-                tokio::select! {
-                    () = self.open.arrived.notified() => continue,
-                    () = tokio::time::sleep(wait) => {}
-                    () = self.last_tenth(), if begun.elapsed() >= grace => {}
-                }
-            }
-            let fetched = tokio::select! {
+            let over = begun.elapsed() >= grace;
+            let due = over && self.is_last_tenth();
+            let tried = tokio::select! {
                 () = self.open.arrived.notified() => continue,
-                fetched = fetch::deliverable(
-                    &self.asked.delivery.uri,
-                    digest,
-                    &self.desk.fetch,
-                ) => fetched,
+                tried = self.fetch_after(if due { Duration::ZERO } else { wait }, over) => tried,
             };
-            match fetched {
-                Ok(bytes) => {
-                    store.keep_deliverable(digest, &bytes).await?;
-                    return Ok(Some(bytes));
-                }
-                Err(fault) => tracing::debug!(case = %self.row.case_id, %fault, "not fetched"),
+            if let Some(bytes) = tried {
+                store.keep_deliverable(digest, &bytes).await?;
+                return Ok(Some(bytes));
             }
             if due {
                 return Ok(None);
             }
             wait = wait.saturating_mul(2).clamp(FIRST_WAIT, FETCH_WAIT);
         }
+    }
+
+    /// Fetches from the URI after a wait, which the last tenth of the window cuts short once those
+    /// who push are `over` their time.
+    async fn fetch_after(&self, wait: Duration, over: bool) -> Option<Vec<u8>> {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.last_tenth(), if over => {}
+        }
+        let uri = &self.asked.delivery.uri;
+        fetch::deliverable(uri, self.row.deliverable, &self.desk.fetch)
+            .await
+            .inspect_err(|fault| tracing::debug!(case = %self.row.case_id, %fault, "not fetched"))
+            .ok()
     }
 
     /// Asks until everything is answered. A provider that is out makes the seat void, but not
@@ -392,7 +391,7 @@ impl Work {
         let mut standing = self.standing.subscribe();
         if standing.wait_for(Standing::is_last_tenth).await.is_err() {
             // The sender is this value, so it cannot be gone; if it were, nothing would be due.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

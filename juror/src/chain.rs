@@ -13,7 +13,10 @@ use alloy::{
     eips::{BlockId, BlockNumberOrTag},
     primitives::{Address, B256, Bytes, U256, keccak256},
     providers::{DynProvider, Provider},
-    rpc::types::{Filter, TransactionRequest},
+    rpc::{
+        json_rpc::ErrorPayload,
+        types::{Filter, TransactionRequest},
+    },
     sol_types::{SolCall, SolEvent, SolValue},
 };
 use surety_bindings::{
@@ -38,7 +41,7 @@ const WALLET_GAS: u64 = 600_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Chain {
     provider: DynProvider,
-    pub(crate) chain_id: u64,
+    id: u64,
     pub(crate) jury: Address,
     pub(crate) consumers: Arc<[Address]>,
     tag: BlockNumberOrTag,
@@ -84,7 +87,7 @@ impl Chain {
     pub(crate) fn new(provider: DynProvider, config: &Config) -> Self {
         Self {
             provider,
-            chain_id: config.chain_id,
+            id: config.chain_id,
             jury: config.jury,
             consumers: config.consumers.clone().into(),
             tag: config.block_tag.into(),
@@ -92,12 +95,17 @@ impl Chain {
         }
     }
 
+    /// The chain's id.
+    pub(crate) const fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Checks that the endpoint serves the configured chain and contracts, and reads how this key
     /// is registered.
     pub(crate) async fn preflight(&self, juror: Address) -> Result<Juror, JurorError> {
         let got = self.provider.get_chain_id().await.map_err(|_| asked("for its chain id"))?;
-        if got != self.chain_id {
-            return Err(JurorError::ChainMismatch { got, needed: self.chain_id });
+        if got != self.id {
+            return Err(JurorError::ChainMismatch { got, needed: self.id });
         }
         self.need_code("jury", self.jury).await?;
         let at = self.block(self.tag).await?;
@@ -106,7 +114,7 @@ impl Chain {
             let got = self
                 .call(at, consumer, &DealEscrow::juryCall {})
                 .await?
-                .ok_or(asked("for a consumer's Jury"))?;
+                .ok_or(JurorError::NotConsumer { consumer })?;
             if got != self.jury {
                 return Err(JurorError::ForeignConsumer { consumer, got, needed: self.jury });
             }
@@ -167,11 +175,8 @@ impl Chain {
     ) -> Result<Option<Bytes>, JurorError> {
         match self.provider.call(request).block(BlockId::number(at.number)).await {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(err) => match err.as_error_resp() {
-                // Geth's code for a revert, and what others say of one.
-                Some(resp) if resp.code == 3 || resp.message.contains("revert") => Ok(None),
-                Some(_) | None => Err(asked("a call")),
-            },
+            Err(err) if err.as_error_resp().is_some_and(is_execution_fault) => Ok(None),
+            Err(_) => Err(asked("a call")),
         }
     }
 
@@ -297,6 +302,15 @@ impl Chain {
     }
 }
 
+/// Whether the called code failed, and not the endpoint: the code of a revert, or what nodes say of
+/// code that did not end well.
+fn is_execution_fault(resp: &ErrorPayload) -> bool {
+    const SAID: [&str; 7] =
+        ["revert", "out of gas", "outofgas", "opcode", "invalid jump", "stack", "evm error"];
+    let message = resp.message.to_lowercase();
+    resp.code == 3 || SAID.iter().any(|said| message.contains(said))
+}
+
 fn asked(asked: &'static str) -> JurorError {
     JurorError::Chain { asked }
 }
@@ -311,29 +325,18 @@ pub(crate) async fn follow(
     moments: watch::Sender<Moment>,
     stop: CancellationToken,
 ) {
-    let mut silent = false;
+    let mut answers = true;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(every) => {}
         }
-        match chain.moment().await {
-            Ok(moment) => {
-                if silent {
-                    tracing::info!("the chain's endpoint answers again");
-                }
-                silent = false;
-                moments.send_if_modified(|last| {
-                    let newer = *last != moment;
-                    *last = moment;
-                    newer
-                });
-            }
-            Err(err) if !silent => {
-                silent = true;
-                tracing::warn!(%err, "no view of the chain");
-            }
-            Err(_) => {}
+        let moment = chain.moment().await;
+        if moment.is_ok() != answers {
+            answers = !answers;
+            tracing::warn!(answers, "the chain's endpoint");
         }
+        let Ok(moment) = moment else { continue };
+        moments.send_if_modified(|last| std::mem::replace(last, moment) != moment);
     }
 }

@@ -19,7 +19,7 @@ use surety_jury::Question;
 /// What the provider does with one request.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
-    /// A well-formed vote with this verdict; MET and NOT_MET come with a verbatim quote.
+    /// A well-formed vote with this verdict; `MET` and `NOT_MET` come with a verbatim quote.
     Vote(&'static str),
     /// The same, and it suspects an injection and quotes it.
     Injection,
@@ -96,7 +96,7 @@ async fn answer(
             (StatusCode::TOO_MANY_REQUESTS, [("retry-after", secs)], "{}").into_response()
         }
         Act::Hang => {
-            tokio::time::sleep(Duration::from_secs(3_600)).await;
+            tokio::time::sleep(Duration::from_hours(1)).await;
             StatusCode::OK.into_response()
         }
     }

@@ -73,6 +73,12 @@ pub enum JurorError {
         /// The address.
         address: Address,
     },
+    /// A consumer names no `Jury`.
+    #[error("consumer {consumer} names no Jury: it is no escrow")]
+    NotConsumer {
+        /// The address.
+        consumer: Address,
+    },
     /// A consumer listens to another `Jury`.
     #[error("consumer {consumer} applies verdicts of Jury {got}, not of {needed}")]
     ForeignConsumer {

@@ -111,36 +111,34 @@ fn is_public(ip: IpAddr) -> bool {
 }
 
 fn is_public_v4(ip: Ipv4Addr) -> bool {
-    let [a, b, c, _] = ip.octets();
     let special = ip.is_private()
         || ip.is_loopback()
         || ip.is_link_local()
         || ip.is_multicast()
         || ip.is_documentation()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 192 && b == 88 && c == 99)
-        || (a == 198 && (18..20).contains(&b));
+        || match ip.octets() {
+            // This network; reserved and broadcast; shared; protocols; 6to4 relays; benchmarks.
+            [0 | 240.., ..]
+            | [100, 64..=127, ..]
+            | [192, 0, 0, _]
+            | [192, 88, 99, _]
+            | [198, 18 | 19, ..] => true,
+            _ => false,
+        };
     !special
 }
 
 fn is_public_v6(ip: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = ip.segments();
-    let inner = |high: u16, low: u16| {
-        let [w, x] = high.to_be_bytes();
-        let [y, z] = low.to_be_bytes();
-        is_public_v4(Ipv4Addr::new(w, x, y, z))
-    };
-    match (a, b) {
+    match ip.segments() {
         // Addresses that carry another one are as public as that one.
-        (0x0064, 0xff9b) => (c, d, e, f) == (0, 0, 0, 0) && inner(g, h),
-        (0, 0) => (c, d, e, f) == (0, 0, 0, 0xffff) && inner(g, h),
-        (0x2002, _) => inner(b, c),
-        // Teredo, benchmarking, ORCHID and the rest of 2001::/23; documentation.
-        (0x2001, 0..=0x01ff | 0x0db8) | (0x3fff, 0..=0x0fff) => false,
-        _ => (0x2000..=0x3fff).contains(&a),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0x2002, high, low, ..] => {
+            is_public_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+        }
+        // Teredo, benchmarks, ORCHID and the rest of 2001::/23; documentation.
+        [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
+        [first, ..] => (0x2000..=0x3fff).contains(&first),
     }
 }
 

@@ -210,9 +210,10 @@ impl From<Problem> for Refused {
 impl From<JurorError> for Refused {
     fn from(err: JurorError) -> Self {
         tracing::error!(%err, "a request cannot be served");
-        let (slug, detail) = match err {
-            JurorError::Chain { .. } => ("no-chain", "this juror has no view of the chain now"),
-            _ => ("unavailable", "this juror cannot serve the request now"),
+        let (slug, detail) = if matches!(err, JurorError::Chain { .. }) {
+            ("no-chain", "this juror has no view of the chain now")
+        } else {
+            ("unavailable", "this juror cannot serve the request now")
         };
         refused(slug, StatusCode::SERVICE_UNAVAILABLE, "The juror cannot tell", detail)
     }

@@ -8,15 +8,15 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use alloy::primitives::B256;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use surety_jury::{
-    Answer, Entry, Finding, Nonce, Opinion, Prompt, ProviderFault, Reason, Source, Transcript,
-    View, Vote, VoteFault, check, prompt, transcript::Call,
+    Entry, Finding, Nonce, Opinion, Prompt, ProviderFault, Source, Transcript, View, Vote,
+    VoteFault, check, prompt, transcript::Call,
 };
 use surety_terms::{Criterion, Kind, MilestoneSheet};
 use tokio::sync::Mutex;
 
 use crate::{
     JurorError,
-    provider::{Provider, Reply, is_outage},
+    provider::{Provider, Reply},
     store::{CaseRow, Store},
 };
 
@@ -24,8 +24,6 @@ use crate::{
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 /// Further attempts, with identical bytes, after an answer that is no vote.
 const MALFORMED_RETRIES: u8 = 1;
-/// What a model's refusal is called in a transcript.
-const REFUSAL: &str = "REFUSAL";
 
 /// Judges cases through one provider.
 #[derive(Debug)]
@@ -171,8 +169,8 @@ impl Session<'_> {
         while let Some(asked) = asks.next().await {
             match asked? {
                 Asked::Outage => outage = true,
-                // Either decides the whole ballot, whatever the other questions would say.
-                Asked::Found(Finding::Unanswered | Finding::Injection) => decided = true,
+                // Decides the whole ballot, whatever the other questions would say.
+                Asked::Found(Finding::Injection) => decided = true,
                 Asked::Found(_) => {}
             }
         }
@@ -231,8 +229,10 @@ impl Session<'_> {
                     wait = wait.saturating_mul(2);
                     continue;
                 }
-                Err(Fault::Provider(fault)) if is_outage(fault) => return Ok(Asked::Outage),
-                Err(Fault::Provider(fault)) => Finding::from(fault),
+                Err(Fault::Provider(fault)) => match Finding::from(fault) {
+                    Finding::Unanswered => return Ok(Asked::Outage),
+                    found => found,
+                },
             };
             self.log.lock().await.findings.entry(criterion.id.clone()).or_insert(found);
             return Ok(Asked::Found(found));
@@ -315,17 +315,14 @@ impl Session<'_> {
         log.attempts.keys().any(|criterion| !log.findings.contains_key(criterion))
     }
 
-    /// What the findings add up to. One question without an answer makes the seat void; only an
-    /// injection weighs more.
+    /// What the findings add up to; a question that could not be asked has none.
     async fn opinion(&self) -> Result<Opinion, JurorError> {
         let log = self.log.lock().await;
         let finding = |criterion: &Criterion| {
             log.findings.get(&criterion.id).copied().unwrap_or(Finding::Unanswered)
         };
         let findings: Vec<Finding> = self.milestone.criteria.iter().map(finding).collect();
-        let opinion = opined(Opinion::of(&findings))?;
-        let void = findings.contains(&Finding::Unanswered) && opinion.reason != Reason::Injection;
-        Ok(if void { Opinion::void() } else { opinion })
+        opined(Opinion::of(&findings))
     }
 }
 
@@ -345,16 +342,10 @@ impl Log {
             }
             Entry::Call(call) => {
                 self.attempts.insert(call.criterion_id.clone(), call.attempt);
-                let finding = match call.outcome.as_str() {
-                    "MET" => Finding::Voted(Answer::Met),
-                    "NOT_MET" => Finding::Voted(Answer::NotMet),
-                    "CANNOT_VERIFY" => Finding::Voted(Answer::CannotVerify),
-                    REFUSAL => Finding::Refused,
-                    "INJECTION" => Finding::Injection,
-                    _ => return,
-                };
                 // The first valid answer counts.
-                self.findings.entry(call.criterion_id.clone()).or_insert(finding);
+                if let Some(finding) = Finding::from_outcome(&call.outcome) {
+                    self.findings.entry(call.criterion_id.clone()).or_insert(finding);
+                }
             }
             Entry::Opinion { met, failed, reason } => {
                 self.opinion = Some(Opinion { met: *met, failed: *failed, reason: *reason });
@@ -379,9 +370,8 @@ fn read_vote(reply: &Reply, prompt: &Prompt, view: &View) -> Result<Vote, Fault>
 fn outcome(vote: &Result<Vote, Fault>) -> String {
     match vote {
         Ok(vote) => vote.outcome().to_owned(),
-        Err(Fault::Provider(fault)) if fault.is_refusal() => REFUSAL.to_owned(),
-        Err(Fault::Provider(fault)) => format!("ERR({})", fault.name()),
-        Err(Fault::Vote(fault)) => format!("ERR({})", fault.name()),
+        Err(Fault::Provider(fault)) => fault.outcome(),
+        Err(Fault::Vote(fault)) => fault.outcome(),
     }
 }
 

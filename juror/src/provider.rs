@@ -123,23 +123,6 @@ impl Provider {
     }
 }
 
-/// Whether a fault says "not now" instead of being the model's answer: asked again until the window
-/// nears its end.
-pub(crate) const fn is_outage(fault: &ProviderFault) -> bool {
-    matches!(
-        fault,
-        ProviderFault::Timeout
-            | ProviderFault::Unreachable
-            | ProviderFault::RateLimited { .. }
-            | ProviderFault::Unavailable { .. }
-            | ProviderFault::Unauthorized { .. }
-            | ProviderFault::NotJson
-            | ProviderFault::ErrorBody
-            | ProviderFault::WrongShape { .. }
-            | ProviderFault::Empty
-    )
-}
-
 /// The transport's own words stay here: they hold the URL.
 fn fault(err: &reqwest::Error) -> ProviderFault {
     if err.is_timeout() { ProviderFault::Timeout } else { ProviderFault::Unreachable }

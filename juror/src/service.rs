@@ -20,7 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     JurorError,
     case::{Desk, OpenCases},
-    chain::{self, Chain},
+    chain::{self, Chain, Moment},
     config::Config,
     http::{self, Door},
     judge::Judge,
@@ -64,7 +64,6 @@ impl Handle {
         self.desk.tasks.close();
         self.desk.tasks.wait().await;
         self.desk.store.close().await;
-        tracing::info!("stopped");
     }
 }
 
@@ -89,52 +88,69 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     let secrets = config.secrets()?;
     let juror = secrets.signer.address();
     let store = Store::open(&config.store).await?;
-    let judge_provider = Provider::new(&config.provider, secrets.api_key)?;
     let chain = Chain::new(provider, &config);
     let registered = chain.preflight(juror).await?;
-    let moments = watch::Sender::new(chain.moment().await?);
-    let listener = TcpListener::bind(&config.listen)
-        .await
-        .map_err(|err| JurorError::Listen { listen: config.listen.clone(), kind: err.kind() })?;
-    let url = listener
-        .local_addr()
-        .map(|addr| format!("http://{addr}"))
-        .map_err(|err| JurorError::Listen { listen: config.listen.clone(), kind: err.kind() })?;
     let source = Source::of_family(&registered.family);
     let info = info(&config, juror, &registered, source);
-    let desk = Arc::new(Desk {
-        signer: BallotSigner::new(secrets.signer, config.chain_id, config.jury),
-        judge: Judge {
-            provider: judge_provider,
-            family: registered.family,
-            source,
-            questions: config.limits.questions,
-        },
+    let judge = Judge {
+        provider: Provider::new(&config.provider, secrets.api_key)?,
+        family: registered.family,
+        source,
+        questions: config.limits.questions,
+    };
+    let signer = BallotSigner::new(secrets.signer, config.chain_id, config.jury);
+    let (desk, moments) = desk(&config, chain, store, (judge, signer)).await?;
+    let (listener, url) = listen(&config.listen).await?;
+    desk.resume().await?;
+    let every = Duration::from_millis(config.poll_ms);
+    let follow = chain::follow(desk.chain.clone(), every, moments, desk.stop.clone());
+    desk.tasks.spawn(follow);
+    announce(&info, &registered.url, &url);
+    let server = serve(listener, &desk, info);
+    Ok(Handle { url, juror, desk, server })
+}
+
+async fn desk(
+    config: &Config,
+    chain: Chain,
+    store: Store,
+    (judge, signer): (Judge, BallotSigner),
+) -> Result<(Arc<Desk>, watch::Sender<Moment>), JurorError> {
+    let moments = watch::Sender::new(chain.moment().await?);
+    let desk = Desk {
+        chain,
+        store,
+        signer,
+        judge,
+        fetch: config.fetch.clone(),
+        limits: config.limits.clone(),
         moments: moments.subscribe(),
         judging: Semaphore::new(config.limits.judging),
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
         open: OpenCases::default(),
-        fetch: config.fetch,
-        limits: config.limits,
-        chain,
-        store,
-    });
-    desk.resume().await?;
-    let every = Duration::from_millis(config.poll_ms);
-    let follow = chain::follow(desk.chain.clone(), every, moments, desk.stop.clone());
-    desk.tasks.spawn(follow);
+    };
+    Ok((Arc::new(desk), moments))
+}
+
+async fn listen(listen: &str) -> Result<(TcpListener, String), JurorError> {
+    let wrong =
+        |err: std::io::Error| JurorError::Listen { listen: listen.to_owned(), kind: err.kind() };
+    let listener = TcpListener::bind(listen).await.map_err(wrong)?;
+    let addr = listener.local_addr().map_err(wrong)?;
+    Ok((listener, format!("http://{addr}")))
+}
+
+fn announce(info: &JurorInfo, registered_url: &str, url: &str) {
     tracing::info!(
-        %juror,
+        juror = %info.juror,
         family = info.family,
         operator = info.operator,
-        source = source.as_str(),
-        registered_url = registered.url,
+        source = info.source.as_str(),
+        registered_url,
         url,
         "juror ready"
     );
-    let server = serve(listener, &desk, info);
-    Ok(Handle { url, juror, desk, server })
 }
 
 /// Runs a juror until the process is told to end (ctrl-c or SIGTERM).

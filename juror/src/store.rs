@@ -1,7 +1,7 @@
 //! What a juror remembers: cases, transcripts and, above all, its ballots.
 //!
 //! Invariant: a ballot's row is on disk before the key signs it, and no row of a case ever changes
-//! its answer. That is the slashing protection; SQLite syncs every commit (`synchronous = FULL`)
+//! its answer. That is the slashing protection; `SQLite` syncs every commit (`synchronous = FULL`)
 //! and triggers refuse an update of the answer. One process owns a store: a second one is refused
 //! at start by a lock on a file in the folder.
 
@@ -382,7 +382,7 @@ fn make_private_dir(dir: &Path) -> io::Result<()> {
 async fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), JurorError> {
     let wrong = |err: io::Error| JurorError::file(path, &err);
     // Two writers of the same content may race; a name of its own keeps each whole.
-    let part = path.with_extension(format!("{}.part", B128::random()));
+    let part = path.with_extension(format!("{}.part", B128::from(rand::random::<[u8; 16]>())));
     let mut file = tokio::fs::File::create(&part).await.map_err(wrong)?;
     file.write_all(bytes).await.map_err(wrong)?;
     file.sync_all().await.map_err(wrong)?;

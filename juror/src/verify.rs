@@ -93,30 +93,32 @@ impl From<Problem> for Fault {
 
 impl Asked {
     /// Recomputes what a request is about, without asking the chain.
-    pub(crate) fn of(request: CaseRequest, chain: &Chain) -> Result<Self, Problem> {
+    pub(crate) fn of(request: CaseRequest, chain: &Chain) -> Result<Self, Fault> {
         let CaseRequest { term_sheet: sheet, delivery, signature, round } = request;
-        sheet.validate().map_err(|err| err.under("termSheet"))?;
-        need(sheet.chain_id, &chain.chain_id, "termSheet.chainId", "must be this juror's chain")?;
+        sheet.validate().map_err(|err| Problem::from(err.under("termSheet")))?;
+        need(&sheet.chain_id, &chain.id(), "termSheet.chainId", "must be this juror's chain")?;
         if !chain.consumers.contains(&sheet.escrow) {
             return Err(refusal(
                 "foreign-consumer",
                 format!("escrow {} is none that this juror serves", sheet.escrow),
                 ("termSheet.escrow", "must be one of this juror's consumers"),
-            ));
+            )
+            .into());
         }
         let deal_id = sheet.deal_id();
-        need(delivery.dealId, &deal_id, "delivery.dealId", "must be the term sheet's deal id")?;
+        need(&delivery.dealId, &deal_id, "delivery.dealId", "must be the term sheet's deal id")?;
         let count = sheet.milestones.len();
         let Some(milestone) = sheet.milestones.get(usize::from(delivery.milestone)) else {
             return Err(refusal(
                 "unknown-milestone",
                 format!("milestone {} of a deal with {count}", delivery.milestone),
                 ("delivery.milestone", "must be one of the term sheet's milestones"),
-            ));
+            )
+            .into());
         };
-        need(round, &1, "round", "must be 1: no deal can reach an appeal yet")?;
+        need(&round, &1, "round", "must be 1: no deal can reach an appeal yet")?;
         let case = Case {
-            chainId: U256::from(chain.chain_id),
+            chainId: U256::from(chain.id()),
             jury: chain.jury,
             consumer: sheet.escrow,
             dealId: deal_id,
@@ -203,7 +205,7 @@ impl Asked {
             // A delivery that was pinned longer ago than this can no longer be judged.
             let since = now.saturating_sub(self.terms.judgeWithin.to::<u64>());
             let state = chain.slow_state(at, self.place, view.state_digest, since).await?;
-            Some(state.filter(|state| u8::from(state.status) == DELIVERED).ok_or_else(|| {
+            Some(state.filter(|state| state.status == DELIVERED).ok_or_else(|| {
                 conflict(
                     "window-over",
                     format!("milestone {} is past round 1", self.place.milestone),
@@ -256,15 +258,16 @@ fn recovers_to(signature: &Bytes, digest: B256, signer: Address) -> bool {
 }
 
 fn need<T: PartialEq + std::fmt::Display>(
-    got: T,
+    got: &T,
     needed: &T,
     field: &str,
     rule: &str,
-) -> Result<(), Problem> {
-    if got == *needed {
+) -> Result<(), Fault> {
+    if got == needed {
         return Ok(());
     }
-    Err(refusal("case-mismatch", format!("{field} is {got}, not {needed}"), (field, rule)))
+    let detail = format!("{field} is {got}, not {needed}");
+    Err(refusal("case-mismatch", detail, (field, rule)).into())
 }
 
 /// A request that can never be right.

@@ -21,9 +21,9 @@ pub mod wire;
 
 mod amount;
 mod error;
-#[cfg(test)]
-mod properties;
 mod sheet;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 pub use amount::{AgentId, Bps, Usdc};

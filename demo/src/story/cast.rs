@@ -102,7 +102,7 @@ impl Casting<'_> {
         let relayer = self.start_relayer().await?;
         let relay = relayer.url().clone();
         let (buyer, alder, birch) = tokio::try_join!(
-            self.start_party("buyer", &relay, "[buyer]\n".to_owned()),
+            self.start_party("buyer", &relay, vec!["[buyer]".to_owned()]),
             self.start_party("seller-alder", &relay, self.selling(&[])?),
             self.start_party("seller-birch", &relay, self.selling(&BIRCH_HABITS)?),
         )?;
@@ -124,19 +124,19 @@ impl Casting<'_> {
     async fn start_juror(&self, seat: &Seat, url: Url) -> Result<JurorSeat, DemoError> {
         let name = format!("juror-{}", seat.family);
         let mut text = self.common(&url);
-        line(&mut text, "jury", &self.addresses.jury);
-        text.push_str(&format!("consumers = [\"{}\"]\n", self.addresses.escrow));
-        line(&mut text, "key_file", &self.key_file(&seat.family).display());
-        line(&mut text, "store", &self.folder.join(&name).display());
-        line(&mut text, "block_tag", &"latest");
-        text.push_str("\n[provider]\n");
-        line(&mut text, "dialect", &seat.dialect);
-        line(&mut text, "base_url", &seat.base_url.as_str().trim_end_matches('/'));
-        line(&mut text, "model", &seat.model);
+        text.push(line("jury", self.addresses.jury));
+        text.push(format!("consumers = [{}]", quoted(self.addresses.escrow)));
+        text.push(line("key_file", self.key_file(&seat.family).display()));
+        text.push(line("store", self.folder.join(&name).display()));
+        text.push(line("block_tag", "latest"));
+        text.push("[provider]".to_owned());
+        text.push(line("dialect", seat.dialect));
+        text.push(line("base_url", seat.base_url.as_str().trim_end_matches('/')));
+        text.push(line("model", &seat.model));
         if let Some(name) = seat.api_key_env {
-            line(&mut text, "api_key_env", &name);
+            text.push(line("api_key_env", name));
         }
-        text.push_str("\n[fetch]\nallow_private_hosts = true\n");
+        text.extend(["[fetch]".to_owned(), "allow_private_hosts = true".to_owned()]);
         let file = self.write(&name, &text)?;
         let arguments = vec!["juror", "run", "--config", &file];
         let service = self.start(&name, arguments, url, seat.api_key_env).await?;
@@ -148,25 +148,29 @@ impl Casting<'_> {
         self.chain.fund(key.address(), RELAYER_ETHER).await?;
         let url = reserve(1)?.remove(0);
         let mut text = self.common(&url);
-        line(&mut text, "escrow", &self.addresses.escrow);
-        line(&mut text, "key_file", &self.key_file("relayer").display());
-        line(&mut text, "store", &self.folder.join("relayer").display());
-        line(&mut text, "block_tag", &"latest");
-        text.push_str("\n[jurors]\nallow_private_hosts = true\n");
+        text.push(line("escrow", self.addresses.escrow));
+        text.push(line("key_file", self.key_file("relayer").display()));
+        text.push(line("store", self.folder.join("relayer").display()));
+        text.push(line("block_tag", "latest"));
+        text.extend(["[jurors]".to_owned(), "allow_private_hosts = true".to_owned()]);
         let file = self.write("relayer", &text)?;
         self.start("relayer", vec!["relayer", "run", "--config", &file], url, None).await
     }
 
-    async fn start_party(&self, name: &str, relay: &Url, role: String) -> Result<Party, DemoError> {
+    async fn start_party(
+        &self,
+        name: &str,
+        relay: &Url,
+        role: Vec<String>,
+    ) -> Result<Party, DemoError> {
         let key = self.key(name)?;
         let url = reserve(1)?.remove(0);
         let mut text = self.common(&url);
-        line(&mut text, "escrow", &self.addresses.escrow);
-        line(&mut text, "relayer_url", &relay.as_str().trim_end_matches('/'));
-        line(&mut text, "key_file", &self.key_file(name).display());
-        line(&mut text, "store", &self.folder.join(name).display());
-        text.push('\n');
-        text.push_str(&role);
+        text.push(line("escrow", self.addresses.escrow));
+        text.push(line("relayer_url", relay.as_str().trim_end_matches('/')));
+        text.push(line("key_file", self.key_file(name).display()));
+        text.push(line("store", self.folder.join(name).display()));
+        text.extend(role);
         let file = self.write(name, &text)?;
         let arguments = vec!["agent", "run", "--config", &file];
         let service = self.start(name, arguments, url, None).await?;
@@ -174,7 +178,7 @@ impl Casting<'_> {
     }
 
     /// The `[seller]` section: the program that does the work, with this house's habits.
-    fn selling(&self, habits: &[&str]) -> Result<String, DemoError> {
+    fn selling(&self, habits: &[&str]) -> Result<Vec<String>, DemoError> {
         let exe = std::env::current_exe().map_err(DemoError::file("the surety binary"))?;
         let mut worker = vec![exe.display().to_string(), "demo".to_owned(), "worker".to_owned()];
         for habit in habits {
@@ -184,17 +188,17 @@ impl Casting<'_> {
             worker.extend(["--data".to_owned(), data.display().to_string()]);
         }
         let worker: Vec<String> = worker.iter().map(quoted).collect();
-        Ok(format!("[seller]\nworker = [{}]\n", worker.join(", ")))
+        Ok(vec!["[seller]".to_owned(), format!("worker = [{}]", worker.join(", "))])
     }
 
     /// What every service's configuration begins with.
-    fn common(&self, url: &Url) -> String {
-        let mut text = String::new();
-        line(&mut text, "chain_rpc", &self.chain.rpc);
-        text.push_str(&format!("chain_id = {}\n", self.chain.chain_id));
-        line(&mut text, "listen", &listen(url));
-        text.push_str(&format!("poll_ms = {POLL_MS}\n"));
-        text
+    fn common(&self, url: &Url) -> Vec<String> {
+        vec![
+            line("chain_rpc", &self.chain.rpc),
+            format!("chain_id = {}", self.chain.chain_id),
+            line("listen", listen(url)),
+            format!("poll_ms = {POLL_MS}"),
+        ]
     }
 
     async fn start(
@@ -232,9 +236,9 @@ impl Casting<'_> {
         Ok(key)
     }
 
-    fn write(&self, name: &str, text: &str) -> Result<String, DemoError> {
+    fn write(&self, name: &str, lines: &[String]) -> Result<String, DemoError> {
         let path = self.folder.join(format!("{name}.toml"));
-        std::fs::write(&path, text).map_err(DemoError::file(&path))?;
+        std::fs::write(&path, lines.join("\n")).map_err(DemoError::file(&path))?;
         Ok(path.display().to_string())
     }
 }
@@ -243,8 +247,8 @@ impl Casting<'_> {
 const BIRCH_HABITS: [&str; 4] =
     ["e-mail=careless", "login=injecting", "logo=absent", "bicycle=borderline"];
 
-fn line(text: &mut String, key: &str, value: &dyn std::fmt::Display) {
-    text.push_str(&format!("{key} = {}\n", quoted(value)));
+fn line(key: &str, value: impl std::fmt::Display) -> String {
+    format!("{key} = {}", quoted(value))
 }
 
 /// A TOML string.

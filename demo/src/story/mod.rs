@@ -61,26 +61,45 @@ async fn tell(args: &StoryArgs, voice: &Voice) -> Result<(), DemoError> {
     introduce(&cast, voice);
     let follower = Follower::start(chain.clone(), addresses, from);
     let mut stage = Stage::new(&chain, &mut cast, follower, voice);
-    let played = match &items {
-        Some(items) => stage.replay(items).await.map(Some),
-        None => {
-            let scenes = play::program(args.deals.unwrap_or(play::STORIES));
-            stage.play(&scenes).await.map(|()| None)
-        }
-    };
-    let confusion = match played {
+    let confusion = match perform(args, &mut stage, items).await {
         Ok(confusion) => confusion,
         Err(error) => {
             logs(stage.cast, voice);
             return Err(error);
         }
     };
+    close(args, &stage, started, confusion).await?;
+    if args.stay {
+        stay(&cast, voice).await;
+    }
+    Ok(())
+}
+
+async fn perform(
+    args: &StoryArgs,
+    stage: &mut Stage<'_>,
+    items: Option<Vec<Item>>,
+) -> Result<Option<Confusion>, DemoError> {
+    if let Some(items) = items {
+        return stage.replay(&items).await.map(Some);
+    }
+    let scenes = play::program(args.deals.unwrap_or(play::STORIES));
+    stage.play(&scenes).await.map(|()| None)
+}
+
+/// Adds up the books, shows and writes them, and fails when they do not balance.
+async fn close(
+    args: &StoryArgs,
+    stage: &Stage<'_>,
+    started: Instant,
+    confusion: Option<Confusion>,
+) -> Result<(), DemoError> {
+    let voice = stage.voice;
     let ledger = stage.follower.ledger();
-    let mut facts = stage.facts(&ledger).await?;
-    facts.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    facts.confusion = confusion;
+    let facts = stage.facts(&ledger).await?;
     let left = facts.left;
-    let summary = Summary::of(&ledger, facts);
+    let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let summary = Summary { elapsed_ms, confusion, ..Summary::of(&ledger, facts) };
     let families: Vec<String> = stage.cast.jurors.iter().map(|j| j.family.clone()).collect();
     voice.finish();
     voice.say("");
@@ -90,11 +109,7 @@ async fn tell(args: &StoryArgs, voice: &Voice) -> Result<(), DemoError> {
     }
     voice.say(table::closing(&summary));
     publish(args, &summary)?;
-    summary::balance(&ledger, left)?;
-    if args.stay {
-        stay(&cast, voice).await;
-    }
-    Ok(())
+    summary::balance(&ledger, left)
 }
 
 /// The recorded cases to trade, when there are any.

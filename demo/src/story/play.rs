@@ -8,6 +8,7 @@ use alloy::primitives::{B256, U256};
 use super::plot::{self, Order};
 use super::stage::{Stage, WITHIN};
 use super::summary::{Confusion, credit, ending_name};
+use super::table::usdc;
 use crate::error::DemoError;
 use crate::llmbar::Item;
 
@@ -103,7 +104,7 @@ impl Stage<'_> {
         let ids = self.order_all(&plain).await?;
         let undelivered = self.order_all(&absent).await?;
         self.until_ended(&ids, "deals").await?;
-        self.tell(&ids);
+        self.tell(&ids).await;
         Ok(undelivered)
     }
 
@@ -111,7 +112,7 @@ impl Stage<'_> {
         self.kill_juror().await;
         let id = self.order(order).await?;
         self.until_ended(&[id], "the deal with a dead juror").await?;
-        self.tell(&[id]);
+        self.tell(&[id]).await;
         Ok(())
     }
 
@@ -149,7 +150,7 @@ impl Stage<'_> {
         let judge = deals.map(|deal| deal.terms.judgeWithin.to::<u64>()).max().unwrap_or_default();
         self.chain.advance_to(latest.saturating_add(judge).saturating_add(1)).await?;
         self.until_ended(waiting, "what time ends").await?;
-        self.tell(waiting);
+        self.tell(waiting).await;
         Ok(())
     }
 
@@ -166,12 +167,12 @@ impl Stage<'_> {
             .say("The token's issuer blacklists a seller; its money must not hold up anybody.");
         let id = self.order(order).await?;
         self.until_ended(&[id], "the blacklisted seller's deal").await?;
-        self.tell(&[id]);
+        self.tell(&[id]).await;
         let owed = credit(&self.follower.ledger(), seller);
         if owed.is_zero() {
             return self.chain.delist(token, seller).await;
         }
-        self.voice.say(format!("  {owed} base units wait in the escrow as the seller's credit."));
+        self.voice.say(format!("  {} wait in the escrow as the seller's credit.", usdc(owed)));
         self.chain.delist(token, seller).await?;
         let paid =
             |ledger: &super::ledger::Ledger| (credit(ledger, seller) == U256::ZERO).then_some(());
@@ -198,8 +199,8 @@ impl Stage<'_> {
         Ok(confusion)
     }
 
-    /// Says how deals ended.
-    fn tell(&self, ids: &[B256]) {
+    /// Says how deals ended, and who voted how.
+    async fn tell(&self, ids: &[B256]) {
         let ledger = self.follower.ledger();
         for (id, title, milestones) in self.agreed.iter().filter(|(id, ..)| ids.contains(id)) {
             let Some(deal) = ledger.deals.get(id) else { continue };
@@ -211,6 +212,11 @@ impl Stage<'_> {
                     format!("{title}: {milestone}")
                 };
                 self.voice.say(format!("  {name}: {ending}"));
+                if let Some(settled) = deal.settled.get(&index)
+                    && let Some(votes) = self.votes(*id, index, settled).await
+                {
+                    self.voice.say(format!("    {votes}"));
+                }
             }
         }
     }

@@ -120,13 +120,13 @@ pub(super) fn task(item: &Item) -> Order {
     );
     Order {
         seller: Seller::Alder,
-        title: format!("Answer the instruction {}", item.id),
+        title: format!("Answer {}", item.id),
         summary: String::new(),
         bond: Usdc::from_whole(2),
         silent_seller_bps: 0,
         split_seller_bps: 5_000,
         milestones: vec![Part {
-            title: format!("The answer to {}", item.id),
+            title: format!("Answer {}", item.id),
             description: clip(&description, DESCRIPTION_CHARS),
             amount: Usdc::from_whole(10),
             criteria: vec![Criterion {

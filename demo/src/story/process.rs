@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -190,13 +191,21 @@ impl Watched {
         while self.want.wait_for(|wanted| *wanted).await.is_ok() {
             match self.spawn() {
                 Ok(child) => self.attend(child).await,
-                Err(error) => tracing::error!(service = self.recipe.name, %error, "cannot start"),
+                Err(error) => self.note(&format!("cannot be started: {error}")),
             }
             if *self.want.borrow() {
                 self.count.send_modify(|count| *count = count.saturating_add(1));
-                tracing::warn!(service = self.recipe.name, "ended by itself and is started again");
+                self.note("ended by itself and is started again");
                 tokio::time::sleep(RESTART_AFTER).await;
             }
+        }
+    }
+
+    /// Writes a line of the supervisor's into the service's own log.
+    fn note(&self, what: &str) {
+        tracing::warn!(service = self.recipe.name, "{what}");
+        if let Ok(mut log) = append(&self.recipe.log) {
+            writeln!(log, "supervisor: {what}").unwrap_or_default();
         }
     }
 
@@ -220,15 +229,10 @@ impl Watched {
     /// Waits until the process ends or is no longer wanted.
     async fn attend(&mut self, mut child: Child) {
         self.report(child.id());
-        let unwanted = tokio::select! {
-            ended = child.wait() => {
-                tracing::debug!(service = self.recipe.name, ?ended, "ended");
-                false
-            }
-            _ = self.want.wait_for(|wanted| !*wanted) => true,
-        };
-        if unwanted && let Err(error) = child.kill().await {
-            tracing::debug!(service = self.recipe.name, %error, "was already gone");
+        tokio::select! {
+            // How it ended is in its log; what counts is that it did.
+            _ = child.wait() => {}
+            () = unwanted(&mut self.want) => child.kill().await.unwrap_or_default(),
         }
         self.report(None);
     }
@@ -241,6 +245,12 @@ impl Watched {
     }
 }
 
+/// Returns when the process should no longer run.
+async fn unwanted(want: &mut watch::Receiver<bool>) {
+    // An error says that the story is over.
+    want.wait_for(|wanted| !*wanted).await.map(drop).unwrap_or_default();
+}
+
 fn append(path: &Path) -> Result<File, DemoError> {
     OpenOptions::new().create(true).append(true).open(path).map_err(DemoError::file(path))
 }
@@ -250,5 +260,5 @@ fn tail(path: &Path) -> String {
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(TAIL_LINES);
-    lines.iter().skip(from).map(|line| format!("    {line}\n")).collect()
+    lines.get(from..).unwrap_or_default().join("\n")
 }

@@ -1,5 +1,6 @@
 //! What the principal can do: order through its buyer's agent, and watch the chain.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use alloy::primitives::{B256, U256};
@@ -8,13 +9,13 @@ use futures::stream::{StreamExt as _, TryStreamExt as _, iter};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use surety_bindings::jury::Case;
-use surety_jury::Source;
+use surety_jury::{Reason, Source};
 use surety_terms::TermSheet;
 use surety_terms::digest::case_id;
 
 use super::cast::Cast;
 use super::chain::{LocalChain, failed};
-use super::ledger::{Follower, Ledger};
+use super::ledger::{Follower, Ledger, Settled};
 use super::plot::{Frame, Order};
 use super::summary::Facts;
 use super::token::TestUSDC;
@@ -24,7 +25,7 @@ use crate::error::DemoError;
 /// How many orders are negotiated at once.
 const ORDERS_AT_ONCE: usize = 8;
 /// How long anything may take that needs no passing of chain time.
-pub(super) const WITHIN: Duration = Duration::from_secs(60);
+pub(super) const WITHIN: Duration = Duration::from_mins(1);
 
 /// The running market, as the principal and the audience see it.
 pub(super) struct Stage<'a> {
@@ -75,7 +76,7 @@ impl<'a> Stage<'a> {
     /// Gives the parties the money that these orders need.
     pub(super) async fn fund(&self, orders: &[Order]) -> Result<(), DemoError> {
         let now = self.chain.now().await?;
-        let mut needs = std::collections::BTreeMap::new();
+        let mut needs = BTreeMap::new();
         for order in orders {
             let sheet = self.frame.sheet(order, now, 0);
             for (wallet, amount) in [(sheet.buyer, sheet.total), (sheet.seller, sheet.bond)] {
@@ -134,11 +135,7 @@ impl<'a> Stage<'a> {
             self.voice.progress(count, ids.len(), what);
             (count == ids.len()).then_some(())
         };
-        // A hundred deals may take longer than one, never longer than this for each.
-        let patience = WITHIN.saturating_add(
-            Duration::from_secs(1).saturating_mul(u32::try_from(ids.len()).unwrap_or(u32::MAX)),
-        );
-        self.follower.until(&format!("{what} to end"), patience, ended).await
+        self.follower.until(&format!("{what} to end"), patience(ids.len()), ended).await
     }
 
     /// Waits until the relayer holds this many ballots for a deal's delivery.
@@ -167,6 +164,47 @@ impl<'a> Stage<'a> {
         self.client.get(url).send().await.ok()?.json().await.ok()
     }
 
+    /// The case of a settled milestone, as the relayer shows it.
+    async fn case(&self, deal: B256, milestone: u8, settled: &Settled) -> Option<Value> {
+        let at = self.cast.addresses;
+        let case = Case {
+            chainId: U256::from(self.chain.chain_id),
+            jury: at.jury,
+            consumer: at.escrow,
+            dealId: deal,
+            milestone,
+            round: 1,
+            deliverable: settled.deliverable,
+        };
+        self.get(&format!("{}v1/cases/{}", self.cast.relayer.url(), case_id(&case))).await
+    }
+
+    /// Who voted how on a settled milestone, in a line; families say by themselves when they only
+    /// rehearse.
+    pub(super) async fn votes(
+        &self,
+        deal: B256,
+        milestone: u8,
+        settled: &Settled,
+    ) -> Option<String> {
+        let shown = self.case(deal, milestone, settled).await?;
+        let mut sides: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for ballot in shown.get("ballots")?.as_array()? {
+            let mask = |name: &str| ballot.get(name).and_then(Value::as_u64).unwrap_or_default();
+            let side = match (mask("met"), mask("failed")) {
+                (0, 0) => "abstaining",
+                (_, 0) => "for",
+                (_, _) => "against",
+            };
+            let family = ballot.get("family")?.as_str()?;
+            let is_injection = mask("reason") == u64::from(Reason::Injection.byte());
+            let note = if is_injection { " (saw an injection)" } else { "" };
+            sides.entry(side).or_default().push(format!("{family}{note}"));
+        }
+        let sides = sides.iter().rev().map(|(side, who)| format!("{side}: {}", who.join(", ")));
+        Some(sides.collect::<Vec<_>>().join("; "))
+    }
+
     /// Everything about the run that the ledger does not hold.
     pub(super) async fn facts(&self, ledger: &Ledger) -> Result<Facts, DemoError> {
         let at = self.cast.addresses;
@@ -180,20 +218,9 @@ impl<'a> Stage<'a> {
         let mut verdict_to_paid_ms = Vec::new();
         for (deal_id, deal) in &ledger.deals {
             for (milestone, settled) in &deal.settled {
-                let case = Case {
-                    chainId: U256::from(self.chain.chain_id),
-                    jury: at.jury,
-                    consumer: at.escrow,
-                    dealId: *deal_id,
-                    milestone: *milestone,
-                    round: 1,
-                    deliverable: settled.deliverable,
-                };
-                let url = format!("{}v1/cases/{}", self.cast.relayer.url(), case_id(&case));
-                let shown = self.get(&url).await;
-                verdict_to_paid_ms.extend(
-                    shown.as_ref().and_then(|shown| shown.get("verdictToPaidMs")?.as_u64()),
-                );
+                let shown = self.case(*deal_id, *milestone, settled).await;
+                let paid = shown.as_ref().and_then(|shown| shown.get("verdictToPaidMs")?.as_u64());
+                verdict_to_paid_ms.extend(paid);
             }
         }
         let sources = self.cast.jurors.iter().map(|juror| Source::of_family(&juror.family));
@@ -203,10 +230,14 @@ impl<'a> Stage<'a> {
             agents_eth,
             verdict_to_paid_ms,
             restarts: self.cast.services().map(super::process::Service::restarts).sum(),
-            elapsed_ms: 0,
-            confusion: None,
         })
     }
+}
+
+/// A hundred deals may take longer than one, and each has its share of patience.
+fn patience(deals: usize) -> Duration {
+    let each = Duration::from_secs(2);
+    WITHIN.saturating_add(each.saturating_mul(u32::try_from(deals).unwrap_or(u32::MAX)))
 }
 
 /// One rehearsed seat makes the panel a rehearsal, one replayed seat a replay.

@@ -26,7 +26,7 @@ pub(super) fn render(
             let ended = deal.ended.get(&index);
             rows.push([
                 title.clone(),
-                milestone.clone(),
+                if milestone == title { "(single)".to_owned() } else { milestone.clone() },
                 judged,
                 ended.map_or("open", |ended| ending_name(ended.ending)).to_owned(),
                 ended.map_or_else(String::new, |ended| usdc(ended.to_seller)),
@@ -37,21 +37,27 @@ pub(super) fn render(
     layout(&rows)
 }
 
-/// Five rehearsed seats are "5 of 5 (rehearsal)".
+/// Five rehearsed seats of five are "5 of 5 (rehearsal)".
 fn judges(seats: u16, families: &[String]) -> String {
+    let is_counted = |seat: usize| {
+        u32::try_from(seat).is_ok_and(|seat| seats.checked_shr(seat).unwrap_or(0) & 1 == 1)
+    };
     let mut sources: BTreeMap<Source, usize> = BTreeMap::new();
-    for (seat, family) in families.iter().enumerate() {
-        if seats.checked_shr(u32::try_from(seat).unwrap_or(u32::MAX)).unwrap_or(0) & 1 == 1 {
-            let count = sources.entry(Source::of_family(family)).or_default();
-            *count = count.saturating_add(1);
-        }
+    for (_, family) in families.iter().enumerate().filter(|(seat, _)| is_counted(*seat)) {
+        let count = sources.entry(Source::of_family(family)).or_default();
+        *count = count.saturating_add(1);
     }
-    let labels: Vec<String> =
-        sources.iter().map(|(source, count)| format!("{count} {source}")).collect();
-    format!("{} of {} seats", labels.join(" + "), families.len())
+    let label = match sources.len() {
+        1 => sources.keys().map(ToString::to_string).collect(),
+        _ => {
+            sources.iter().map(|(s, count)| format!("{count} {s}")).collect::<Vec<_>>().join(" + ")
+        }
+    };
+    format!("{} of {} ({label})", seats.count_ones(), families.len())
 }
 
-fn usdc(amount: U256) -> String {
+/// An amount as people read it.
+pub(super) fn usdc(amount: U256) -> String {
     let base = u128::try_from(amount).ok().and_then(Usdc::new);
     base.map_or_else(|| amount.to_string(), |amount| amount.to_string())
 }
@@ -76,7 +82,9 @@ fn layout(rows: &[[String; 6]]) -> String {
     };
     put(&TITLES.map(str::to_owned));
     put(&widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>());
-    rows.iter().for_each(|row| put(row));
+    for row in rows {
+        put(row);
+    }
     text
 }
 
@@ -119,4 +127,26 @@ pub(super) fn closing(summary: &Summary) -> String {
         amount(&summary.usdc_left_in_escrow),
         summary.agents_eth_total,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn judges_are_counted_and_labelled() {
+        let families = ["rehearsal-a", "rehearsal-b", "openai"].map(str::to_owned);
+        assert_eq!(judges(0b011, &families), "2 of 3 (rehearsal)");
+        assert_eq!(judges(0b111, &families), "3 of 3 (1 live + 2 rehearsal)");
+        assert_eq!(judges(0b100, &families), "1 of 3 (live)");
+    }
+
+    #[test]
+    fn amounts_stand_to_the_right_and_lines_end_without_spaces() {
+        let row = ["a deal", "m", "5 of 5 (replay)", "accepted", "1.00 USDC", "10.00 USDC"];
+        let text = layout(&[row.map(str::to_owned)]);
+        let last = text.lines().last().unwrap();
+        assert!(last.ends_with("1.00 USDC  10.00 USDC"), "{last}");
+        assert!(text.lines().all(|line| line == line.trim_end()));
+    }
 }

@@ -82,7 +82,8 @@ fn without_last_entry(work: &str) -> String {
         }
     }
     let kept = lines.iter().enumerate().filter(|(index, _)| Some(*index) != longest.1);
-    kept.map(|(_, line)| format!("{line}\n")).collect()
+    let kept: Vec<&str> = kept.map(|(_, line)| *line).collect();
+    format!("{}\n", kept.join("\n"))
 }
 
 #[cfg(test)]

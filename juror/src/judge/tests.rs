@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alloy::primitives::{B128, keccak256};
-use surety_jury::{Dialect, Transcript};
+use surety_jury::{Dialect, Reason, Transcript};
 use surety_terms::{Check, Criterion, Expect, Kind, MilestoneSheet};
 
 use super::*;
@@ -182,22 +182,19 @@ async fn a_retry_sends_identical_bytes_and_the_first_valid_answer_counts() {
 }
 
 #[tokio::test]
-async fn garbage_is_asked_once_more_and_makes_the_seat_void() {
-    for (act, asked) in [
-        (Act::Text("PASS"), 2),
-        (Act::Text("{\"verdict\":\"MET\"}"), 2),
-        (Act::Text("{\"verdict\":\"NOT_MET\",\"verdict\":\"MET\"}"), 2),
-    ] {
-        let again = act.clone();
+async fn garbage_is_asked_once_more_and_abstains_on_its_criterion() {
+    for text in
+        ["PASS", "", "{\"verdict\":\"MET\"}", "{\"verdict\":\"NOT_MET\",\"verdict\":\"MET\"}"]
+    {
         let double = Double::start(move |_, question| match question.criterion.id.as_str() {
-            "a" => again.clone(),
-            _ => Act::Vote("MET"),
+            "a" => Act::Text(text),
+            _ => Act::Vote("NOT_MET"),
         })
         .await;
         let milestone = milestone(vec![llm("a"), llm("b")]);
         let judged = round(&double, &milestone, TEXT.as_bytes()).await;
-        assert_eq!(judged, opinion(0, 0, Reason::Void), "{act:?}");
-        assert_eq!(double.seen().len(), asked + 1, "{act:?}");
+        assert_eq!(judged, opinion(0, 0b10, Reason::Judged), "{text:?}");
+        assert_eq!(double.seen().len(), 3, "{text:?}");
     }
 }
 
@@ -208,7 +205,7 @@ async fn a_redirect_is_not_followed_and_carries_no_key_away() {
     let double = Double::start(move |_, _| Act::Redirect(to.clone())).await;
     let milestone = milestone(vec![llm("a")]);
     let judged = round(&double, &milestone, TEXT.as_bytes()).await;
-    assert_eq!(judged, opinion(0, 0, Reason::Void));
+    assert_eq!(judged, Judged::Outage);
     assert!(thief.seen().is_empty());
 }
 

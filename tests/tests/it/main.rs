@@ -2,7 +2,9 @@
 
 mod agent;
 mod anvil;
+mod cli;
 mod crash;
+mod juror;
 mod node;
 mod relayer;
 mod terms;

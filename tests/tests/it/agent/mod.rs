@@ -1,4 +1,10 @@
 //! Agents against the contracts and a real relayer: operations, processes, and hostile others.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failure here is a test's failure"
+)]
 
 mod hostile;
 mod operations;

@@ -12,7 +12,10 @@ use surety_tests::World;
 
 use super::{Market, signatures, usd};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
+
+/// How a case spoils a good sheet.
+type Spoil = Box<dyn Fn(&mut TermSheet)>;
 
 #[tokio::test]
 async fn a_deal_with_a_bond_opens_between_parties_without_ether() {
@@ -169,7 +172,7 @@ async fn a_bad_sheet_is_refused_by_its_field_before_anything_is_signed() {
     assert_eq!(refusal(&market, buyer.clone(), good.clone()).await, "none");
     assert_eq!(refusal(&market, market.world.seller(), good.clone()).await, "none");
     let juror = market.world.juror(0);
-    let cases: [(&str, Box<dyn Fn(&mut TermSheet)>); 9] = [
+    let cases: [(&str, Spoil); 9] = [
         ("chainId", Box::new(|sheet| sheet.chain_id = 1)),
         ("escrow", Box::new(|sheet| sheet.escrow = sheet.token)),
         ("token", Box::new(|sheet| sheet.token = sheet.escrow)),

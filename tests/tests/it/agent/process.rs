@@ -12,11 +12,14 @@ use surety_jury::{Source, tally::Outcome};
 use surety_relayer::wire;
 use surety_terms::TermSheet;
 use surety_tests::contracts::token::TestUSDC;
+use surety_tests::node::Orphans;
 use surety_tests::sign::{self, Vote};
 
 use super::{Market, key_file, usd};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
+/// When a seller has pinned its delivery, an hour before the end of the day.
+const NEAR_THE_END: Duration = Duration::from_hours(23);
 /// How long anything may take in these tests.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -75,10 +78,8 @@ async fn until(agent: &Handle, deal_id: B256, wanted: impl Fn(&DealView) -> bool
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    match tokio::time::timeout(PATIENCE, wait).await {
-        Ok(view) => view,
-        Err(_) => panic!("waited in vain; the deal is {last:#?}"),
-    }
+    let found = tokio::time::timeout(PATIENCE, wait).await;
+    found.unwrap_or_else(|_| panic!("waited in vain; the deal is {last:#?}"))
 }
 
 /// Waits until the relayer holds the first deliverable of a deal, and returns its digest.
@@ -164,7 +165,7 @@ async fn a_seller_pins_its_delivery_by_itself_and_silence_pays_what_the_terms_sa
     let seller = start(&market, "seller", &selling("echo the work")).await;
     let deal_id = buy(&buyer, &seller, market.sheet(1, 0)).await;
     handed_in(&market, deal_id).await;
-    market.node.advance(DAY - Duration::from_secs(3_600));
+    market.node.advance(NEAR_THE_END);
     let delivered = |view: &DealView| view.milestones[0].status == MilestoneStatus::Delivered;
     until(&seller, deal_id, delivered).await;
     market.node.advance(DAY * 2);
@@ -194,15 +195,15 @@ async fn a_seller_killed_in_the_middle_of_its_work_signs_one_delivery() {
     let market = Market::open().await;
     let buyer = start(&market, "buyer", "[buyer]").await;
     // The program gives other bytes each time; its first run hangs.
-    let marker = market.folder.path().join("began");
+    let began_file = market.folder.path().join("began");
     let script = format!(
         "if [ -e {0} ]; then head -c 16 /dev/urandom; else touch {0}; sleep 60; fi",
-        marker.display()
+        began_file.display()
     );
     let seller = start(&market, "seller", &selling(&script)).await;
     let deal_id = buy(&buyer, &seller, market.sheet(1, 10)).await;
     let began = async {
-        while !marker.exists() {
+        while !began_file.exists() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -213,7 +214,7 @@ async fn a_seller_killed_in_the_middle_of_its_work_signs_one_delivery() {
     drop(seller);
     // A third life hands the same delivery in, and pins that one.
     let seller = start(&market, "seller", &selling(&script)).await;
-    market.node.advance(DAY - Duration::from_secs(3_600));
+    market.node.advance(NEAR_THE_END);
     let delivered = |view: &DealView| view.milestones[0].status == MilestoneStatus::Delivered;
     let view = until(&seller, deal_id, delivered).await;
     assert_eq!(view.milestones[0].deliverable, Some(digest));
@@ -240,6 +241,23 @@ async fn a_restarted_buyer_still_opens_the_deal_that_it_signed() {
     pool.close().await;
     let buyer = start(&market, "buyer", "[buyer]").await;
     until(&buyer, summary.deal_id, is_open).await;
+}
+
+#[tokio::test]
+async fn an_opening_that_a_reorganisation_forgets_comes_back_and_the_work_goes_on() {
+    let market = Market::open().await;
+    let buyer = start(&market, "buyer", "[buyer]").await;
+    let seller = start(&market, "seller", &selling("echo the work")).await;
+    let sheet = market.sheet(1, 10);
+    let deal_id = buy(&buyer, &seller, sheet.clone()).await;
+    until(&buyer, deal_id, is_open).await;
+    market.node.reorg(1, Orphans::Forget);
+    until(&buyer, deal_id, is_open).await;
+    let digest = handed_in(&market, deal_id).await;
+    settle(&market, &sheet, digest, 0, 1).await;
+    let view = until(&seller, deal_id, has_ended).await;
+    assert_eq!(view.milestones[0].ending, Some(Ending::Rejected));
+    assert_eq!(market.balance(buyer.owner()).await, usd(1_000_010));
 }
 
 #[tokio::test]
