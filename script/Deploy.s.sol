@@ -46,9 +46,8 @@ contract Deploy {
     bool public IS_SCRIPT = true;
 
     function run() external returns (address jury, address registry, address escrow) {
-        string memory file = vm.readFile(
-            string.concat("script/deployments/", vm.toString(block.chainid), ".json")
-        );
+        string memory file =
+            vm.readFile(string.concat("script/deployments/", vm.toString(block.chainid), ".json"));
         address token = vm.parseJsonAddress(file, ".token.address");
         _preflight(token, vm.parseJsonBytes32(file, ".token.domainSeparator"));
 
@@ -84,9 +83,7 @@ contract Deploy {
         );
         at_ = address(
             uint160(
-                uint256(
-                    keccak256(abi.encodePacked(bytes1(0xff), FACTORY, SALT, keccak256(code)))
-                )
+                uint256(keccak256(abi.encodePacked(bytes1(0xff), FACTORY, SALT, keccak256(code))))
             )
         );
         if (at_.code.length != 0) return at_;

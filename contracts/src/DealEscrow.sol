@@ -56,6 +56,7 @@ contract DealEscrow is IDealEscrow, EIP712 {
 
     /// @dev Addresses without code cannot be a jury, a registry or a token: better no escrow than a
     /// dead one.
+    /// @custom:reverts CodeMissing when one of the addresses has no code
     constructor(address jury_, address registry_, address token_) {
         if (jury_.code.length == 0 || registry_.code.length == 0 || token_.code.length == 0) {
             revert CodeMissing(jury_, registry_, token_);

@@ -26,11 +26,15 @@ impl Anvil {
     /// Starts the anvil on PATH, else npm's, on a free port, with these flags besides the usual ones.
     /// None, with a notice, when there is neither.
     pub fn start(flags: &[&str]) -> Option<Self> {
-        let Some(anvil) = find() else {
+        let anvil = find();
+        if anvil.is_none() {
             tracing::warn!("no anvil on PATH nor in tools/node_modules");
-            return None;
-        };
-        let mut process = Command::new(&anvil)
+        }
+        anvil.map(|anvil| Self::spawn(&anvil, flags))
+    }
+
+    fn spawn(anvil: &Path, flags: &[&str]) -> Self {
+        let mut process = Command::new(anvil)
             .args(FLAGS)
             .args(["--port", "0"])
             .args(flags)
@@ -45,7 +49,7 @@ impl Anvil {
         // A full pipe would stop it.
         thread::spawn(move || lines.for_each(drop));
         let url = format!("http://{}", address.expect("anvil says where it listens"));
-        Some(Self { process, url })
+        Self { process, url }
     }
 
     /// Where it answers.

@@ -18,7 +18,8 @@ pub const FACTORY_CODE: Bytes = bytes!(
 );
 
 pub mod token {
-    //! `TestUSDC`: behaves like Circle's FiatTokenV2_2.
+    //! `TestUSDC`: behaves like Circle's `FiatTokenV2_2`.
+    #![expect(clippy::too_many_arguments, reason = "generated from the ABI")]
     alloy::sol!(
         #[sol(rpc, all_derives)]
         TestUSDC,

@@ -278,6 +278,10 @@ fn execute(
     context.build_mainnet().transact(tx).map_err(invalid)
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "any other error is a bug of ours, shown as it is"
+)]
 fn invalid(error: EVMError<Infallible>) -> InvalidTransaction {
     match error {
         EVMError::Transaction(error) => error,

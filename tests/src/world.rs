@@ -243,8 +243,8 @@ impl World {
         call: &C,
     ) -> Result<Receipt<C::Return>, Revert> {
         let receipt = self.send(from, to, call.abi_encode().into())?;
-        let output = C::abi_decode_returns(&receipt.output).expect("the output fits the ABI");
-        Ok(Receipt { gas: receipt.gas, calldata: receipt.calldata, logs: receipt.logs, output })
+        let Receipt { gas, calldata, logs, output } = receipt;
+        Ok(Receipt { gas, calldata, logs, output: decode::<C>(&output) })
     }
 
     /// Sends a transaction with raw calldata.
@@ -265,7 +265,7 @@ impl World {
     pub fn view<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return, Revert> {
         let tx = self.message(Address::ZERO, to, call.abi_encode().into());
         let receipt = receipt(self.evm.call(tx), 0)?;
-        Ok(C::abi_decode_returns(&receipt.output).expect("the output fits the ABI"))
+        Ok(decode::<C>(&receipt.output))
     }
 
     fn message(&self, from: Address, to: Address, data: Bytes) -> TxEnv {
@@ -411,6 +411,10 @@ pub fn milestone(amount: U96, deliver_by: u64, weights: &[u16]) -> Milestone {
         criteria: keccak256("criteria"),
         rule: weights | U256::from(10_000) << 240,
     }
+}
+
+fn decode<C: SolCall>(output: &[u8]) -> C::Return {
+    C::abi_decode_returns(output).expect("the output fits the ABI")
 }
 
 fn receipt<E: ToString>(

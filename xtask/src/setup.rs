@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::output::step;
 use crate::repository::{Repository, answers, run};
 
-/// Brings tools/node_modules to what tools/package-lock.json says. Does nothing when it is.
+/// Brings `tools/node_modules` to what `tools/package-lock.json` says. Does nothing when it is.
 pub(crate) fn setup(repository: &Repository) -> anyhow::Result<()> {
     let tools = repository.path("tools");
     if is_current(&tools)? {

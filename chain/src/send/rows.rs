@@ -58,7 +58,8 @@ pub(super) async fn queue(
 ) -> Result<SendStatus> {
     sqlx::query(
         "INSERT INTO send_request (id, sender, target, calldata, position, state)
-         VALUES ($1, $2, $3, $4, (SELECT COALESCE(MAX(position), 0) + 1 FROM send_request), 'queued')
+         VALUES ($1, $2, $3, $4,
+           (SELECT COALESCE(MAX(position), 0) + 1 FROM send_request), 'queued')
          ON CONFLICT (id) DO UPDATE
          SET state = 'queued', nonce = NULL, failure = NULL, revert = NULL, tx_hash = NULL,
              block = NULL, block_hash = NULL, suspect = 0, position = excluded.position

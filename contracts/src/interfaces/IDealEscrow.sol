@@ -25,7 +25,8 @@ interface IDealEscrow {
     }
 
     /// @notice Everything the chain enforces of a deal. The deal's id is this struct's EIP-712
-    /// digest. @param buyerAgent The buyer's claimed ERC-8004 id plus one; 0 for none
+    /// digest.
+    /// @param buyerAgent The buyer's claimed ERC-8004 id plus one; 0 for none
     /// @param sellerAgent The seller's claimed ERC-8004 id plus one; 0 for none
     /// @param total What is pulled from the buyer: the milestones' sum plus `openFee`
     /// @param bond What is pulled from the seller; a milestone's share follows its amount
@@ -77,7 +78,8 @@ interface IDealEscrow {
     }
 
     /// @notice What the slow path keeps of a milestone, as a digest; callers hand the preimage
-    /// back. @param until When the state's window closes
+    /// back.
+    /// @param until When the state's window closes
     /// @param standing The verdict of round 1, if one stands: an `IJury.Outcome`
     /// @param metBps Weight that round 1 called met
     /// @param seats1 Seats that were counted and voted in round 1; `submitter1` handed them in
@@ -164,7 +166,8 @@ interface IDealEscrow {
         address submitter
     );
     /// @notice A milestone ended. `toSeller` and `toBuyer` hold principal and bond; they sum to
-    /// both. @param ending An `Ending`
+    /// both.
+    /// @param ending An `Ending`
     event MilestoneEnded(
         bytes32 indexed dealId,
         uint8 indexed milestone,
@@ -286,7 +289,8 @@ interface IDealEscrow {
     /// `total`, validAfter 0, validBefore `openBy`, nonce the deal id. It is the buyer's signature
     /// on the terms.
     /// @param sellerAuthorization The same for the bond; without a bond, the seller's signature of
-    /// the deal id @custom:reverts NotSupported when the terms need fees, appeals, a sequence or
+    /// the deal id
+    /// @custom:reverts NotSupported when the terms need fees, appeals, a sequence or
     /// pro-rata payment
     /// @custom:reverts PartiesInvalid when buyer or seller is zero or they are equal
     /// @custom:reverts TokenNotAllowed when the token is another one
@@ -314,7 +318,8 @@ interface IDealEscrow {
 
     /// @notice Applies the jury's verdict and pays. Anybody may submit; the ballots decide.
     /// @param state Empty while nothing happened on-chain, else the one state of the milestone's
-    /// last event @param deliverable The digest that the ballots are about
+    /// last event
+    /// @param deliverable The digest that the ballots are about
     /// @param ballots Packed as `IJury.judge` says
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
@@ -323,7 +328,8 @@ interface IDealEscrow {
     /// @custom:reverts DeadlinePassed when the panel's time is over
     /// @custom:reverts NoVerdict when the ballots decide nothing
     /// @custom:reverts DeliverableMismatch when another deliverable is pinned and the verdict is
-    /// not Rejected @custom:reverts GasTooLow when the payment could not be tried honestly
+    /// not Rejected
+    /// @custom:reverts GasTooLow when the payment could not be tried honestly
     /// @custom:reverts Reentered when called from inside
     function settle(
         Terms calldata terms,
@@ -403,7 +409,8 @@ interface IDealEscrow {
     ) external;
 
     /// @notice Gives the buyer everything back when nothing was delivered and judged in time.
-    /// Anybody may call. @custom:reverts DealUnknown when no such deal is open
+    /// Anybody may call.
+    /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
     /// @custom:reverts StatusMismatch when something was delivered on-chain
@@ -413,7 +420,8 @@ interface IDealEscrow {
     function reclaim(Terms calldata terms, uint8 milestone) external;
 
     /// @notice Pays what the terms say about silence when a delivery was not judged in time.
-    /// Anybody may call. @custom:reverts DealUnknown when no such deal is open
+    /// Anybody may call.
+    /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
     /// @custom:reverts StatusMismatch when nothing was delivered on-chain

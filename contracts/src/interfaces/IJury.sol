@@ -6,7 +6,8 @@ pragma solidity 0.8.37;
 /// an immutable list of keys. Whoever consumes verdicts names the jury and hands in signed ballots;
 /// this contract verifies and counts
 /// them. It knows no consumer, and no ballot works for another consumer, deal, milestone, round or
-/// deliverable. @dev Families and operators are claims: nothing here proves who trained a model or
+/// deliverable.
+/// @dev Families and operators are claims: nothing here proves who trained a model or
 /// who holds a key.
 interface IJury {
     /// @notice What a tally says.
@@ -18,7 +19,8 @@ interface IJury {
     }
 
     /// @notice Everything a panel is asked about one deliverable in one round; its EIP-712 struct
-    /// hash is the case id. @param consumer The contract that will act on the verdict: always the
+    /// hash is the case id.
+    /// @param consumer The contract that will act on the verdict: always the
     /// caller of `judge`
     /// @param round 1 for the panel, 2 for the appeal panel
     /// @param deliverable keccak256 of the deliverable's bytes
@@ -35,7 +37,8 @@ interface IJury {
     /// @notice One juror's answer, signed by its key in this contract's EIP-712 domain.
     /// @param met Bit i: criterion i is met
     /// @param failed Bit i: criterion i is failed; in neither mask is an abstention, in both is no
-    /// ballot @param reason For the record: 0 judged, 1 missing, 2 unreadable, 3 injection, 4 void
+    /// ballot
+    /// @param reason For the record: 0 judged, 1 missing, 2 unreadable, 3 injection, 4 void
     /// @param transcript Merkle root of what the juror asked and got
     struct Ballot {
         bytes32 caseId;
@@ -126,7 +129,8 @@ interface IJury {
     /// @custom:remedy Name a juror that serves.
     error JurorLeaving(address juror, uint40 unbondsAt);
     /// @notice A key that registered before must keep its family and operator: its old ballots
-    /// carry them. @custom:remedy Use the same family and operator, or a new key.
+    /// carry them.
+    /// @custom:remedy Use the same family and operator, or a new key.
     error ClaimChanged(string field, string got, string needed);
     /// @notice The nonce is not the number of this key's registrations so far.
     /// @custom:remedy Read `juror(key).registrations` and sign again.
@@ -163,7 +167,8 @@ interface IJury {
     /// @custom:remedy Name a jury in which neither party sits.
     error PartyIsJuror(address party);
     /// @notice The packed ballots do not have the length that their seat mask says, or name a seat
-    /// the panel lacks. @custom:remedy Pack a 2-byte seat mask, then 101 bytes per seat in
+    /// the panel lacks.
+    /// @custom:remedy Pack a 2-byte seat mask, then 101 bytes per seat in
     /// ascending order.
     error BallotsMalformed(uint256 got, uint256 needed);
 
@@ -178,7 +183,8 @@ interface IJury {
     function register(Registration calldata registration, bytes calldata signature) external;
 
     /// @notice Starts the 30 days after which `unbonding.juror` may claim its stake. Direct or
-    /// signed. @custom:reverts JurorUnknown when the key is not registered
+    /// signed.
+    /// @custom:reverts JurorUnknown when the key is not registered
     /// @custom:reverts JurorLeaving when it is leaving already
     /// @custom:reverts NonceMismatch when the nonce is not that of the present registration
     /// @custom:reverts SignatureExpired when `validUntil` has passed
@@ -192,7 +198,8 @@ interface IJury {
     function claim(address juror) external;
 
     /// @notice Stores a jury for ever and returns its digest; the same jury twice is one. Anybody
-    /// may call. @custom:reverts PanelSize when a panel is out of range
+    /// may call.
+    /// @custom:reverts PanelSize when a panel is out of range
     /// @custom:reverts JurorUnknown when a seat is not registered
     /// @custom:reverts JurorLeaving when a seat is leaving
     /// @custom:reverts SeatsShare when two seats share key, family or operator
@@ -203,7 +210,8 @@ interface IJury {
     /// @notice Counts the ballots of the caller's case.
     /// @param jury The jury that the terms name
     /// @param rule The milestone's rule word: sixteen 14-bit weights, then mandatory mask, passBps,
-    /// proRata @param ballots Two bytes of seat mask, then per seat, ascending: met 2, failed 2,
+    /// proRata
+    /// @param ballots Two bytes of seat mask, then per seat, ascending: met 2, failed 2,
     /// reason 1, transcript 32,
     /// signature 64 (r, and s with the parity in its top bit)
     /// @custom:reverts JuryUnknown when no such jury exists

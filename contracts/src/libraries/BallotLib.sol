@@ -52,7 +52,8 @@ library BallotLib {
     }
 
     /// @notice Verifies each ballot against its seat's key; a bad one is skipped, as if it had not
-    /// been handed in. @return votes Per verified ballot, `met` in the low and `failed` in the high
+    /// been handed in.
+    /// @return votes Per verified ballot, `met` in the low and `failed` in the high
     /// 16 bits
     /// @return counted Seats whose ballot verified
     /// @return voted Those of them that answered something

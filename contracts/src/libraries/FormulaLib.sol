@@ -47,7 +47,8 @@ library FormulaLib {
     }
 
     /// @notice 2^(-elapsed / half-life) as a factor with 64 fractional bits, and how many whole
-    /// halvings to shift. @dev The fraction of a half-life is cut to 16 bits; each set bit i
+    /// halvings to shift.
+    /// @dev The fraction of a half-life is cut to 16 bits; each set bit i
     /// multiplies by floor(2^(64 - 2^-i)).
     function decay(uint256 elapsed) internal pure returns (uint256 factor, uint256 halvings) {
         assembly ("memory-safe") {

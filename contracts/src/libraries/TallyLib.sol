@@ -23,7 +23,8 @@ library TallyLib {
     }
 
     /// @notice The verdict over `votes` of a panel of `seats` (3 to 15, never fewer than votes)
-    /// under `rule`. @return outcome What is decided
+    /// under `rule`.
+    /// @return outcome What is decided
     /// @return met Criteria that a quorum calls met
     /// @return failed Criteria that a quorum calls failed
     /// @return metBps Weight of `met`

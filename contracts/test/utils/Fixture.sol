@@ -11,7 +11,8 @@ import {Assert} from "./Assert.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice A world with a token, the three contracts, a buyer, a seller, a jury of five and a
-/// relayer. @dev One criterion of weight 10,000 per milestone unless a test says otherwise.
+/// relayer.
+/// @dev One criterion of weight 10,000 per milestone unless a test says otherwise.
 abstract contract Fixture is Assert {
     uint256 internal constant START = 1_800_000_000;
     uint256 internal constant BUYER_KEY = 0xB0B;

@@ -30,8 +30,8 @@ const ALLOWED: [[u8; 4]; 9] = [
     E::withdrawCall::SELECTOR,
 ];
 
-/// `POST /v1/transactions`. The calldata is the idempotency key; what failed may be asked again, and
-/// so may a `withdraw` that the escrow would execute once more.
+/// `POST /v1/transactions`. The calldata is the idempotency key; what failed may be asked again,
+/// and so may a `withdraw` that the escrow would execute once more.
 pub(super) async fn post(
     State(relayer): State<Arc<Relayer>>,
     body: Body,

@@ -130,3 +130,44 @@ fn read(row: &SqliteRow) -> Result<BallotRow> {
         counted: number::<i64>(row, "counted")? == 1,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::FixedBytes;
+    use surety_chain::store::Store;
+
+    use super::*;
+
+    fn row(met: u16, transcript: u8) -> BallotRow {
+        let ballot = Ballot {
+            caseId: B256::ZERO,
+            met,
+            failed: 0,
+            reason: 0,
+            transcript: B256::repeat_byte(transcript),
+        };
+        let signed = SignedBallot { seat: 2, ballot, signature: FixedBytes::ZERO };
+        let (family, operator) = ("replay-a".to_owned(), "a.example".to_owned());
+        BallotRow { juror: Address::ZERO, family, operator, signed, counted: true }
+    }
+
+    #[tokio::test]
+    async fn the_first_ballot_counts_and_a_contradiction_is_kept_as_evidence() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), "t").await.unwrap();
+        store.migrate("relayer", crate::store::migrations()).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let tries =
+            [(row(1, 1), Kept::First), (row(1, 2), Kept::Again), (row(3, 1), Kept::Equivocation)];
+        for (row, needed) in tries {
+            assert_eq!(keep(&mut tx, &row).await.unwrap(), needed);
+        }
+        let counted = counted(&mut tx, B256::ZERO).await.unwrap();
+        assert_eq!(counted, [row(1, 1).signed]);
+        let all = of_case(&mut tx, B256::ZERO).await.unwrap();
+        assert_eq!(all.iter().map(|r| r.counted).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(all.first().unwrap().source(), Source::Replay);
+        let evidence = sqlx::query("SELECT * FROM equivocation").fetch_all(&mut *tx).await.unwrap();
+        assert_eq!(evidence.len(), 1);
+    }
+}

@@ -19,11 +19,11 @@ const PRECISION_PER_MILLE: u64 = 15;
 /// A least gas limit for `request` in the block `at`.
 pub(crate) fn estimate(
     chain: &Chain,
-    request: TransactionRequest,
+    request: &TransactionRequest,
     at: BlockId,
 ) -> Result<u64, Fault> {
     let (evm, block) = chain.at(at)?;
-    let base = message(&request, block.gas_limit.min(TX_GAS_CAP));
+    let base = message(request, block.gas_limit.min(TX_GAS_CAP));
     let most = affordable(&base, evm.state().balance(base.caller))?;
     let run = |gas: u64| evm.call_in(block.clone(), TxEnv { gas_limit: gas, ..base.clone() });
 
@@ -37,11 +37,8 @@ pub(crate) fn estimate(
     let likely = (used.total_gas_spent() + 2_300) * 64 / 63;
     let mut next = if likely < high { likely } else { middle(low, high) };
     while low + 1 < high && (high - low) * 1_000 > high * PRECISION_PER_MILLE {
-        if run(next).is_ok_and(|result| result.is_success()) {
-            high = next
-        } else {
-            low = next
-        }
+        let enough = run(next).is_ok_and(|result| result.is_success());
+        (low, high) = if enough { (low, next) } else { (next, high) };
         next = middle(low, high);
     }
     Ok(high)

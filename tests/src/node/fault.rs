@@ -58,13 +58,24 @@ impl Fault {
         };
         let data = match self {
             Self::Reverted(data) => to_raw_value(data).ok(),
-            _ => None,
+            Self::MethodUnknown(_)
+            | Self::ParamsInvalid(_)
+            | Self::BlockUnknown
+            | Self::LogBlockUnknown
+            | Self::AlreadyKnown
+            | Self::NonceTooLow { .. }
+            | Self::Underpriced
+            | Self::FundsTooLow { .. }
+            | Self::Refused(_)
+            | Self::Halted(_)
+            | Self::GasAllowance(_) => None,
         };
         ErrorPayload { code, message: Cow::Owned(self.to_string()), data }
     }
 }
 
 impl From<InvalidTransaction> for Fault {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is revm's, in revm's words")]
     fn from(invalid: InvalidTransaction) -> Self {
         match invalid {
             InvalidTransaction::LackOfFundForMaxFee { fee, balance } => {

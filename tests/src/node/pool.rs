@@ -74,7 +74,7 @@ impl Pool {
     /// The sender's next nonce once everything waiting without a gap is mined.
     pub(crate) fn next_nonce(&self, sender: Address, next: u64) -> u64 {
         let Some(nonces) = self.by_sender.get(&sender) else { return next };
-        (next..).find(|nonce| !nonces.contains_key(nonce)).unwrap_or(next)
+        (next..=u64::MAX).find(|nonce| !nonces.contains_key(nonce)).unwrap_or(next)
     }
 
     /// The transaction a block takes next: of each sender's next one, if it pays the base fee and fits

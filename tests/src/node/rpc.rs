@@ -49,7 +49,7 @@ pub(crate) fn answer(chain: &mut Chain, method: &str, params: &Params) -> Result
         "eth_call" => call(chain, params),
         "eth_estimateGas" => {
             let request: TransactionRequest = params.get(0)?;
-            json(U64::from(estimate::estimate(chain, request, params.block(1)?)?))
+            json(U64::from(estimate::estimate(chain, &request, params.block(1)?)?))
         }
         "eth_sendRawTransaction" => {
             let bytes: Bytes = params.get(0)?;
@@ -165,8 +165,10 @@ pub(crate) fn message(request: &TransactionRequest, most_gas: u64) -> TxEnv {
         ..TxEnv::default()
     };
     tx.set_signed_authorization(request.authorization_list.clone().unwrap_or_default());
-    // A message without a recipient creates; anything else that is missing has a default above.
-    drop(tx.derive_tx_type());
+    // Fails only for authorizations without a recipient, which executing refuses in better words.
+    if tx.derive_tx_type().is_err() {
+        tx.tx_type = 4;
+    }
     tx
 }
 

@@ -13,7 +13,7 @@ use surety_bindings::escrow::DealEscrow;
 use surety_tests::contracts::token::TestUSDC;
 use surety_tests::{Node, Orphans, World, actors, sign, usd};
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// A transfer of one wei to nobody in particular, signed by the relayer.
 fn transfer() -> TransactionRequest {

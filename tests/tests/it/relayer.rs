@@ -487,6 +487,37 @@ async fn an_agent_without_ether_has_its_deal_opened_once() {
 }
 
 #[tokio::test]
+async fn a_withdrawal_is_sent_again_when_there_is_credit_again() {
+    let court = Court::with(|sheet| sheet.pay_as_credit = true).await;
+    let seller = actors::seller().address();
+    let before = court.dollars(seller).await;
+    let relayer = court.start().await;
+    let withdraw = DealEscrow::withdrawCall { token_: court.contracts.token, owner: seller };
+    let body = json!({ "calldata": Bytes::from(withdraw.abi_encode()) });
+    let answer = court.post(&relayer, "transactions", &body).await;
+    assert_eq!(Court::problem(answer, "calldata").slug(), "revert:CreditEmpty");
+
+    for milestone in 0..2 {
+        let (status, body_of) =
+            court.post(&relayer, "deliveries", &court.delivery(milestone, &court.work)).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body_of}");
+        court.put(&relayer, &court.work).await;
+        court.over(&relayer, court.case_id(milestone, &court.work)).await;
+        // Twice, since an agent that hears nothing asks again.
+        for _ in 0..2 {
+            let (_, answer) = court.post(&relayer, "transactions", &body).await;
+            let sent: TransactionStatus = serde_json::from_value(answer).unwrap();
+            let path = format!("transactions/{}?waitSecs=30", sent.id);
+            let (_, answer) = court.get(&relayer, &path).await;
+            let mined: TransactionStatus = serde_json::from_value(answer).unwrap();
+            assert_eq!((mined.id, mined.state), (sent.id, TransactionState::Mined));
+        }
+        assert_eq!(court.relayed().await, 2 * (u64::from(milestone) + 1));
+    }
+    assert_eq!(court.dollars(seller).await, before + 110);
+}
+
+#[tokio::test]
 async fn calls_that_no_agent_needs_are_not_submitted() {
     let court = Court::new().await;
     let relayer = court.start().await;

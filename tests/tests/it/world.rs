@@ -10,7 +10,7 @@ use surety_bindings::registry::ReputationRegistry;
 use surety_tests::sign::{self, Vote};
 use surety_tests::{World, usd};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 #[test]
 fn five_ballots_pay_the_seller_its_milestone_and_bond() {

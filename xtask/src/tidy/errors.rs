@@ -9,11 +9,23 @@ const INTERFACES: &str = "contracts/src/interfaces/";
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let tested = words_of_tests(tree);
+    // An interface has no constructor; the contract says what its own reverts with.
+    let contracts = tree.ending(".sol").filter(|(file, _)| file.starts_with("contracts/src/"));
+    let constructors = contracts
+        .filter(|(file, _)| !file.starts_with(INTERFACES))
+        .flat_map(|(_, text)| read(text).reverts)
+        .map(|(_, name)| name)
+        .collect::<BTreeSet<_>>();
     let mut problems = Vec::new();
     for (file, text) in tree.ending(".sol").filter(|(file, _)| file.starts_with(INTERFACES)) {
         let interface = read(text);
         let declared: BTreeSet<_> = interface.errors.iter().map(|error| error.name).collect();
-        let named: BTreeSet<_> = interface.reverts.iter().map(|(_, name)| *name).collect();
+        let named: BTreeSet<_> = interface
+            .reverts
+            .iter()
+            .map(|(_, name)| *name)
+            .chain(constructors.iter().copied())
+            .collect();
         for (line, name) in &interface.reverts {
             if !declared.contains(name) {
                 let text = format!("@custom:reverts {name}: the interface declares no such error");
@@ -125,6 +137,19 @@ interface IA {
         let interface = GOOD.replace("    /// @custom:reverts Late when it is late\n", "");
         let found = problems(&interface, "Late");
         assert_eq!(found, ["error Late is named by no function's @custom:reverts"]);
+    }
+
+    #[test]
+    fn a_constructor_names_its_errors_in_the_contract() {
+        let interface = GOOD.replace("    /// @custom:reverts Late when it is late\n", "");
+        let path = format!("{INTERFACES}IA.sol");
+        let contract = "/// @custom:reverts Late when it is\nconstructor() {}";
+        let tree = Tree::of(&[
+            (&path, &interface),
+            ("contracts/src/A.sol", contract),
+            ("contracts/test/A.t.sol", "Late"),
+        ]);
+        assert_eq!(check(&tree), []);
     }
 
     #[test]

@@ -35,7 +35,7 @@ fn broken(tree: &Tree, file: &str, text: &str, target: &str) -> Option<String> {
         return Some(format!("{target} leads nowhere"));
     }
     let missing = !anchor.is_empty()
-        && path.ends_with(".md")
+        && tree.is_prose(&path)
         && !anchors(linked.unwrap_or_default()).contains(anchor);
     missing.then(|| format!("{path} has no heading #{anchor}"))
 }

@@ -121,6 +121,11 @@ impl Tree {
         self.files.get(path)?.as_deref()
     }
 
+    /// Whether a file is Markdown.
+    fn is_prose(&self, path: &str) -> bool {
+        self.files.contains_key(path) && Path::new(path).extension().is_some_and(|end| end == "md")
+    }
+
     /// Whether a file or a folder is there.
     fn holds(&self, path: &str) -> bool {
         let folder = format!("{path}/");

@@ -26,7 +26,9 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
         } else {
             continue;
         };
-        names.iter().for_each(|name| refuse(file, 1, name));
+        for name in &names {
+            refuse(file, 1, name);
+        }
     }
     for (file, text) in tree.ending(".rs") {
         for (line, name) in public_names(text) {
@@ -70,7 +72,7 @@ fn abi_names(abi: &Value) -> Vec<String> {
                 names.extend(item.get(inner).map(abi_names).unwrap_or_default());
             }
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
     names
 }
@@ -85,7 +87,7 @@ fn schema_keys(schema: &Value) -> Vec<String> {
             keys.extend(properties.into_iter().flat_map(|names| names.keys().cloned()));
             object.values().for_each(|value| keys.extend(schema_keys(value)));
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
     keys
 }
@@ -105,7 +107,7 @@ fn public_names(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// The words of a camelCase, PascalCase or `snake_case` name, in lower case.
+/// The words of a `camelCase`, `PascalCase` or `snake_case` name, in lower case.
 fn split(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for c in name.chars() {

@@ -43,7 +43,13 @@ pub(crate) struct Court {
 impl Court {
     /// A deal of two milestones of 50 dollars each is open and nothing is delivered.
     pub(crate) async fn new() -> Self {
-        let court = Self::unopened().await;
+        Self::with(|_| {}).await
+    }
+
+    /// The same with other terms.
+    pub(crate) async fn with(change: impl FnOnce(&mut TermSheet)) -> Self {
+        let mut court = Self::unopened().await;
+        change(&mut court.sheet);
         let (buyer, seller) = court.opening();
         let open = DealEscrow::openCall {
             terms: court.sheet.terms(),
