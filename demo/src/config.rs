@@ -117,7 +117,7 @@ pub fn panel(provider: &Url) -> Result<Vec<Seat>, DemoError> {
     panel_of(provider, environment)
 }
 
-fn panel_of(
+pub(crate) fn panel_of(
     provider: &Url,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<Seat>, DemoError> {

@@ -59,6 +59,10 @@ fn entries(noun: &str, lines: &[String]) -> usize {
             length = length.saturating_add(1);
             continue;
         }
+        // An indented line goes on with the entry above it.
+        if length > 0 && line.starts_with([' ', '\t']) {
+            continue;
+        }
         lists.push((named, length));
         length = 0;
         named = stems(line).contains(&noun);
@@ -171,7 +175,7 @@ mod tests {
 
     #[test]
     fn entries_are_counted_in_the_list_that_names_them() {
-        let text = lines("## Suppliers\n- a\n- b\n- c\n- d\n\n## Risks\n1. x\n2. y\n");
+        let text = lines("## Suppliers\n- a\n- b\n  and more\n- c\n- d\n\n## Risks\n1. x\n2. y\n");
         assert_eq!(count(&Unit::Entries("suppliers".into()), &text), 4);
         assert_eq!(count(&Unit::Entries("risks".into()), &text), 2);
         assert_eq!(count(&Unit::Entries("ideas".into()), &text), 4);

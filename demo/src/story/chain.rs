@@ -62,8 +62,8 @@ impl LocalChain {
             .connect_http(rpc.clone())
             .erased();
         provider.client().set_poll_interval(LOOK_EVERY);
-        let chain_id = provider.get_chain_id().await.map_err(|error| {
-            DemoError::Chain(format!("nothing answers at {rpc}: start anvil first ({error})"))
+        let chain_id = provider.get_chain_id().await.map_err(|_| {
+            DemoError::Chain(format!("no chain answers at {rpc}: start one, for example anvil"))
         })?;
         let money = provider.get_balance(deployer).await.map_err(failed("the balance"))?;
         if money.is_zero() {

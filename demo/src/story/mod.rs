@@ -27,10 +27,16 @@ use crate::llmbar::{Item, Llmbar};
 use cast::{Cast, Casting};
 use chain::LocalChain;
 use ledger::Follower;
-use process::Pids;
+use process::{Leash, Pids};
 use stage::Stage;
 pub use summary::{Confusion, Percentiles, Row, Summary};
 use voice::Voice;
+
+/// What runs until it is dropped.
+struct Running {
+    cast: Cast,
+    _leash: Leash,
+}
 
 /// Tells the story; the exit code is 0 when every deal ended and the books balance.
 pub async fn run(args: &StoryArgs) -> Result<u8, DemoError> {
@@ -40,15 +46,19 @@ pub async fn run(args: &StoryArgs) -> Result<u8, DemoError> {
         () = interrupted() => Err(DemoError::Story("interrupted".to_owned())),
     };
     voice.finish();
-    told.map(|()| 0)
+    let running = told?;
+    if args.stay {
+        stay(&running.cast, &voice).await;
+    }
+    Ok(0)
 }
 
-async fn tell(args: &StoryArgs, voice: &Voice) -> Result<(), DemoError> {
+async fn tell(args: &StoryArgs, voice: &Voice) -> Result<Running, DemoError> {
     let started = Instant::now();
     let items = recorded(args)?;
     let folder = prepare(&args.dir)?;
     let pids = Pids::new(args.dir.join("pids.json"))?;
-    let _leash = pids.leash();
+    let leash = pids.leash();
     let chain = LocalChain::connect(&args.rpc).await?;
     voice.say(format!("Chain {} at {}: deploying.", chain.chain_id, args.rpc));
     let from = chain.provider.get_block_number().await.map_err(chain::failed("the head"))?;
@@ -69,10 +79,7 @@ async fn tell(args: &StoryArgs, voice: &Voice) -> Result<(), DemoError> {
         }
     };
     close(args, &stage, started, confusion).await?;
-    if args.stay {
-        stay(&cast, voice).await;
-    }
-    Ok(())
+    Ok(Running { cast, _leash: leash })
 }
 
 async fn perform(

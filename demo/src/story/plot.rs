@@ -299,7 +299,8 @@ mod tests {
     fn met_by(part: &Part, style: Style) -> Vec<usize> {
         let deliverable = style.deliver(&part.title).unwrap();
         let view = View::of(deliverable.as_bytes()).unwrap();
-        let seats = config::panel(&"http://127.0.0.1:1/".parse().unwrap()).unwrap();
+        let provider = "http://127.0.0.1:1/".parse().unwrap();
+        let seats = config::panel_of(&provider, |_| None).unwrap();
         let asked = part.criteria.iter().filter(|criterion| criterion.kind == Kind::Llm);
         let count = |criterion: &Criterion| {
             let prompt = Prompt::new(criterion, &part.description, &view, &Nonce::new([1; 16]));

@@ -68,21 +68,28 @@ fn excuse(title: &str) -> String {
     )
 }
 
-/// Drops the last of the most consecutive list entries.
+/// Drops the last of the most consecutive list entries, with the indented lines that go on with it.
 fn without_last_entry(work: &str) -> String {
     let lines: Vec<&str> = work.lines().collect();
     let is_entry =
-        |line: &&str| line.starts_with("- ") || line.starts_with(|c: char| c.is_ascii_digit());
-    let mut longest = (0_usize, None);
+        |line: &str| line.starts_with("- ") || line.starts_with(|c: char| c.is_numeric());
+    let goes_on = |line: &str| line.starts_with(' ');
+    let (mut most, mut last) = (0_usize, None);
     let mut length = 0_usize;
     for (index, line) in lines.iter().enumerate() {
-        length = if is_entry(line) { length.saturating_add(1) } else { 0 };
-        if length > longest.0 {
-            longest = (length, Some(index));
+        length = match () {
+            () if is_entry(line) => length.saturating_add(1),
+            () if goes_on(line) => length,
+            () => 0,
+        };
+        if length > most {
+            (most, last) = (length, Some(index));
         }
     }
-    let kept = lines.iter().enumerate().filter(|(index, _)| Some(*index) != longest.1);
-    let kept: Vec<&str> = kept.map(|(_, line)| *line).collect();
+    let Some(last) = last else { return work.to_owned() };
+    let (before, from) = lines.split_at(last);
+    let after = from.iter().skip(1).skip_while(|line| goes_on(line));
+    let kept: Vec<&str> = before.iter().chain(after).copied().collect();
     format!("{}\n", kept.join("\n"))
 }
 
@@ -92,10 +99,10 @@ mod tests {
 
     #[test]
     fn a_borderline_work_lacks_one_entry() {
-        let work = "# T\n- a\n- b\n\n1. x\n2. y\n3. z\nEnd\n";
+        let work = "# T\n- a\n- b\n\n1. x\n2. y\n   on\n3. z\n   on\nEnd\n";
         assert_eq!(
             Style::Borderline.work("t", Some(work)).unwrap(),
-            "# T\n- a\n- b\n\n1. x\n2. y\nEnd\n"
+            "# T\n- a\n- b\n\n1. x\n2. y\n   on\nEnd\n"
         );
     }
 
