@@ -66,19 +66,41 @@ impl Plan {
     }
 }
 
-/// Where the contracts go on a chain whose token is `token`.
+/// The creation codes that a plan deploys, without constructor arguments.
+#[derive(Clone, Debug)]
+pub struct Codes {
+    /// Of `Jury`.
+    pub jury: Bytes,
+    /// Of `ReputationRegistry`.
+    pub registry: Bytes,
+    /// Of `DealEscrow`.
+    pub escrow: Bytes,
+}
+
+/// Where the committed contracts go on a chain whose token is `token`.
 #[must_use]
 pub fn plan(token: Address) -> Plan {
+    let codes = Codes {
+        jury: Jury::BYTECODE.clone(),
+        registry: ReputationRegistry::BYTECODE.clone(),
+        escrow: DealEscrow::BYTECODE.clone(),
+    };
+    plan_of(&codes, token)
+}
+
+/// Where contracts with these creation codes go: for bytecode that is not committed yet.
+#[must_use]
+pub fn plan_of(codes: &Codes, token: Address) -> Plan {
     let arguments = Jury::constructorCall { token_: token }.abi_encode();
-    let jury = Planned::new("Jury", &Jury::BYTECODE, &arguments);
-    let registry = Planned::new("ReputationRegistry", &ReputationRegistry::BYTECODE, &[]);
+    let jury = Planned::new("Jury", &codes.jury, &arguments);
+    let registry = Planned::new("ReputationRegistry", &codes.registry, &[]);
     let arguments = DealEscrow::constructorCall {
         jury_: jury.address,
         registry_: registry.address,
         token_: token,
     }
     .abi_encode();
-    let escrow = Planned::new("DealEscrow", &DealEscrow::BYTECODE, &arguments);
+    let escrow = Planned::new("DealEscrow", &codes.escrow, &arguments);
     Plan { token, jury, registry, escrow }
 }
 

@@ -93,7 +93,7 @@ impl Weights {
 #[must_use]
 pub fn weight(amount: u128) -> u32 {
     let million = U256::from(1_000_000u64);
-    let y = ((U256::from(amount) + million) << 64) / million;
+    let y: U256 = ((U256::from(amount) + million) << 64) / million;
     let exponent = 255 - y.leading_zeros();
     let mut mantissa = if exponent < 127 { y << (127 - exponent) } else { y >> (exponent - 127) };
     let mut w = (exponent - 64) << 16;

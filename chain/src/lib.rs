@@ -1,1 +1,26 @@
-//! Skeleton.
+//! The chain, as a service must see it: followed logs and sent transactions, both safe to kill.
+//!
+//! - [`follow`] reads the logs of a few contracts in order, survives reorganisations and never
+//!   skips a block: its cursor is saved by the consumer, in the same database transaction as the
+//!   rows that the logs caused.
+//! - [`send`] owns a key's nonces. It writes the signed bytes down before they leave the process
+//!   and keeps at it until a receipt stands in a canonical block.
+//! - [`rpc`] is the only place that talks to a node. What a node says is checked, and its words
+//!   never reach an error: endpoints carry keys.
+//! - [`store`] opens the SQLite file that both write to.
+//!
+//! The crate knows blocks, logs and transactions, and nothing about what they mean.
+
+mod error;
+pub mod follow;
+pub mod key;
+pub mod refusal;
+pub mod rpc;
+pub mod send;
+pub mod store;
+#[cfg(test)]
+mod toy;
+
+pub use error::ChainError;
+pub use refusal::Refusal;
+pub use rpc::{BlockTag, CallOutcome, Header, Receipt, Rpc, RpcUrl};

@@ -1,1 +1,93 @@
-fn main() {}
+//! `surety`: the one binary. stdout is the result, everything else is stderr.
+//!
+//! Exit codes: 0 done, 1 failed, 2 the command line is wrong.
+
+mod agent;
+mod deal;
+mod deploy;
+mod juror;
+mod jury;
+mod key;
+mod network;
+mod output;
+mod relayer;
+mod terms;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use output::Output;
+
+/// Trust for commerce between agents: terms, escrow, juries.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, propagate_version = true)]
+struct Cli {
+    /// Print the result as one JSON document
+    #[arg(long, global = true)]
+    json: bool,
+    /// Write logs as JSON lines; `RUST_LOG` chooses what is logged
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a buyer's or a seller's agent
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
+    /// Run and register jurors
+    #[command(subcommand)]
+    Juror(juror::JurorCommand),
+    /// Run a relayer
+    #[command(subcommand)]
+    Relayer(relayer::RelayerCommand),
+    /// Create and show juries
+    #[command(subcommand)]
+    Jury(jury::JuryCommand),
+    /// Show deals
+    #[command(subcommand)]
+    Deal(deal::DealCommand),
+    /// Check term sheets
+    #[command(subcommand)]
+    Terms(terms::TermsCommand),
+    /// Make keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Deploy the contracts, or say what a deployment would do
+    Deploy(deploy::DeployArgs),
+    /// Show the whole story on a local chain
+    Demo(surety_demo::DemoCommand),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    output::start_log(cli.log_json);
+    let output = Output::new(cli.json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output.fail(&error.into()),
+    };
+    match runtime.block_on(run(cli.command, output)) {
+        Ok(code) => code,
+        Err(error) => output.fail(&error),
+    }
+}
+
+/// Runs a command.
+async fn run(command: Command, output: Output) -> Result<ExitCode> {
+    match command {
+        Command::Agent(command) => agent::run(command, output).await?,
+        Command::Juror(command) => juror::run(command, output).await?,
+        Command::Relayer(command) => relayer::run(command, output).await?,
+        Command::Jury(command) => jury::run(command, output).await?,
+        Command::Deal(command) => deal::run(command, output).await?,
+        Command::Terms(command) => terms::run(command, output)?,
+        Command::Key(command) => key::run(command, output)?,
+        Command::Deploy(args) => output.result(&deploy::run(args).await?)?,
+        Command::Demo(command) => return Ok(ExitCode::from(command.run().await?)),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -7,6 +7,7 @@ import {IJury} from "./interfaces/IJury.sol";
 import {Ending, IReputationRegistry} from "./interfaces/IReputationRegistry.sol";
 import {ActLib} from "./libraries/ActLib.sol";
 import {DealWord, DealWordLib} from "./libraries/DealWordLib.sol";
+import {PanelLib} from "./libraries/PanelLib.sol";
 import {SignatureLib} from "./libraries/SignatureLib.sol";
 import {TermsLib} from "./libraries/TermsLib.sol";
 import {TokenLib} from "./libraries/TokenLib.sol";
@@ -43,13 +44,14 @@ contract DealEscrow is IDealEscrow, EIP712 {
     mapping(address token => mapping(address owner => uint256)) public credits;
     mapping(bytes32 dealId => DealWord) private _deals;
     mapping(bytes32 dealId => mapping(uint256 milestone => bytes32)) private _states;
-    bool private transient _entered;
+    /// @dev A whole word: a narrower flag costs another transient load per write.
+    uint256 private transient _entered;
 
     modifier nonReentrant() {
-        if (_entered) revert Reentered();
-        _entered = true;
+        if (_entered != 0) revert Reentered();
+        _entered = 1;
         _;
-        _entered = false;
+        _entered = 0;
     }
 
     /// @dev Addresses without code cannot be a jury, a registry or a token: better no escrow than a
@@ -71,7 +73,7 @@ contract DealEscrow is IDealEscrow, EIP712 {
     ) external nonReentrant returns (bytes32 dealId) {
         TermsLib.requireSupported(terms);
         uint256 sum = TermsLib.requireValid(terms, token);
-        IJury(jury).checkJury(terms.jury, terms.buyer, terms.seller, false);
+        PanelLib.requireFor(jury, terms.jury, terms.buyer, terms.seller, false);
         dealId = dealIdOf(terms);
         if (DealWord.unwrap(_deals[dealId]) != 0) revert DealExists(dealId);
         uint256 bond = terms.bond;
@@ -80,7 +82,7 @@ contract DealEscrow is IDealEscrow, EIP712 {
         if (bond == 0) _requireSignature(terms.seller, dealId, sellerAuthorization);
 
         _deals[dealId] = DealWordLib.opened(sum, bond);
-        emit DealOpened(dealId, terms.buyer, terms.seller, terms);
+        _emitOpened(terms, dealId);
 
         uint256 before = IERC3009(token).balanceOf(address(this));
         _pull(terms.buyer, terms.total, terms.openBy, dealId, buyerAuthorization);
@@ -117,7 +119,9 @@ contract DealEscrow is IDealEscrow, EIP712 {
         // A seller that signed several deliveries is not saved by the last: any of them may be
         // rejected.
         if (live.slow && deliverable != state[0].deliverable && t.outcome != IJury.Outcome.Rejected)
-        revert DeliverableMismatch(deliverable, state[0].deliverable);
+        {
+            revert DeliverableMismatch(deliverable, state[0].deliverable);
+        }
 
         emit MilestoneSettled(
             live.dealId,
@@ -430,6 +434,17 @@ contract DealEscrow is IDealEscrow, EIP712 {
         }
         credits[token][to] += amount;
         emit Credited(token, to, amount);
+    }
+
+    /// @dev `emit DealOpened(dealId, terms.buyer, terms.seller, terms)`, without decoding the
+    /// terms; a test compares.
+    function _emitOpened(Terms calldata terms, bytes32 dealId) private {
+        bytes32 topic = DealOpened.selector;
+        (address buyer, address seller) = (terms.buyer, terms.seller);
+        bytes memory data = TermsLib.encode(terms);
+        assembly ("memory-safe") {
+            log4(add(data, 0x20), mload(data), topic, dealId, buyer, seller)
+        }
     }
 
     function _pull(

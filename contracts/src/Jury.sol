@@ -113,7 +113,7 @@ contract Jury is IJury, EIP712 {
 
         bytes memory code = PanelLib.creationCode(panel_, appealPanel);
         jury = keccak256(code);
-        if (PanelLib.addressOf(jury).code.length != 0) return jury;
+        if (PanelLib.addressOf(address(this), jury).code.length != 0) return jury;
         emit JuryCreated(jury, panel_, appealPanel);
         assembly ("memory-safe") {
             // Fails only without gas, and then the transaction does too: the address is free and
@@ -127,19 +127,12 @@ contract Jury is IJury, EIP712 {
         external
         view
     {
-        bytes memory code = _load(jury);
-        (uint256 first, uint256 start) = PanelLib.seats(code, 1);
-        (uint256 second,) = PanelLib.seats(code, 2);
-        if (needsAppealPanel && second == 0) revert PanelMissing(jury, 2);
-        for (uint256 i; i < first + second; ++i) {
-            address key = PanelLib.key(code, start, i);
-            if (key == buyer || key == seller) revert PartyIsJuror(key);
-        }
+        PanelLib.requireFor(address(this), jury, buyer, seller, needsAppealPanel);
     }
 
     /// @inheritdoc IJury
     function panel(bytes32 jury, uint8 round) external view returns (address[] memory keys) {
-        bytes memory code = _load(jury);
+        bytes memory code = PanelLib.load(address(this), jury);
         (uint256 count, uint256 start) = PanelLib.seats(code, round);
         keys = new address[](count);
         for (uint256 i; i < count; ++i) {
@@ -159,7 +152,7 @@ contract Jury is IJury, EIP712 {
         uint256 rule,
         bytes calldata ballots
     ) external view returns (Tally memory t) {
-        bytes memory code = _load(jury);
+        bytes memory code = PanelLib.load(address(this), jury);
         (uint256 seats, uint256 start) = PanelLib.seats(code, round);
         if (seats == 0) revert PanelMissing(jury, round);
         uint256 mask = BallotLib.seatMask(ballots, seats);
@@ -223,11 +216,6 @@ contract Jury is IJury, EIP712 {
     }
 
     // ---- helpers
-
-    function _load(bytes32 jury) private view returns (bytes memory code) {
-        code = PanelLib.load(jury);
-        if (code.length == 0) revert JuryUnknown(jury);
-    }
 
     /// @dev Registers nothing that did not arrive whole: a false stake would be paid out of
     /// others'.

@@ -29,29 +29,15 @@ contract ReputationRegistry is IReputationRegistry {
     function record(address buyer, address seller, uint96 amount, uint8 ending, uint8 flags)
         external
     {
-        emit FactRecorded(msg.sender, buyer, seller, amount, ending, flags);
         uint256 w = FormulaLib.weight(amount);
-        bool accepted = ending == uint8(Ending.Accepted);
+        Fact otherwise = ending == uint8(Ending.Accepted) ? Fact.Good : Fact.Neutral;
         bool buyerLost = flags & BUYER_LOST_APPEAL != 0;
         bool sellerLost = flags & SELLER_LOST_APPEAL != 0;
-        bool sellerBad = sellerLost || flags & REJECTION_STOOD != 0
-            || ending == uint8(Ending.Rejected) || ending == uint8(Ending.Conceded)
-            || ending == uint8(Ending.Reclaimed);
+        bool sellerBad = flags & (SELLER_LOST_APPEAL | REJECTION_STOOD) != 0
+            || (ending >= uint8(Ending.Rejected) && ending <= uint8(Ending.Reclaimed));
 
-        _write(
-            buyer,
-            Role.Buyer,
-            buyerLost ? Fact.Bad : accepted ? Fact.Good : Fact.Neutral,
-            w,
-            buyerLost
-        );
-        _write(
-            seller,
-            Role.Seller,
-            sellerBad ? Fact.Bad : accepted ? Fact.Good : Fact.Neutral,
-            w,
-            sellerLost
-        );
+        _write(buyer, Role.Buyer, buyerLost ? Fact.Bad : otherwise, w, buyerLost);
+        _write(seller, Role.Seller, sellerBad ? Fact.Bad : otherwise, w, sellerLost);
     }
 
     /// @inheritdoc IReputationRegistry
@@ -69,10 +55,7 @@ contract ReputationRegistry is IReputationRegistry {
         view
         returns (uint256 points, uint256 good, uint256 bad)
     {
-        Standing memory s = _unpack(_words[_key(recorder, wallet, role)]);
-        (uint256 factor, uint256 halvings) = FormulaLib.decay(_since(s.last));
-        good = FormulaLib.fade(s.good, factor, halvings);
-        bad = FormulaLib.fade(s.bad, factor, halvings);
+        (good, bad) = _faded(_words[_key(recorder, wallet, role)], _capped(block.timestamp));
         points = FormulaLib.score(good, bad);
     }
 
@@ -80,26 +63,36 @@ contract ReputationRegistry is IReputationRegistry {
         bytes32 key = _key(msg.sender, wallet, role);
         uint256 word = _words[key];
         unchecked {
-            uint256 good = word & U32;
-            uint256 bad = (word >> 32) & U32;
+            uint256 nowAt = _capped(block.timestamp);
             uint256 first = (word >> 64) & U32;
             uint256 refilledAt = (word >> 128) & U32;
-            uint256 counts = word >> 160;
-            (uint256 factor, uint256 halvings) = FormulaLib.decay(_since((word >> 96) & U32));
-            good = FormulaLib.fade(good, factor, halvings);
-            bad = FormulaLib.fade(bad, factor, halvings);
+            uint256 counts = _count(word >> 160, uint256(fact) * 24);
+            (uint256 good, uint256 bad) = _faded(word, nowAt);
             if (fact == Fact.Good) {
                 uint256 added;
-                (added, refilledAt) = FormulaLib.admit(w, refilledAt, block.timestamp);
+                (added, refilledAt) = FormulaLib.admit(w, refilledAt, nowAt);
                 good = _capped(good + added);
             } else if (fact == Fact.Bad) {
                 bad = _capped(bad + w);
             }
-            counts = _count(counts, uint256(fact) * 24);
             if (lostAppeal) counts = _count(counts, 72);
-            if (first == 0) first = block.timestamp;
-            _words[key] = good | (bad << 32) | (_capped(first) << 64)
-                | (_capped(block.timestamp) << 96) | (_capped(refilledAt) << 128) | (counts << 160);
+            if (first == 0) first = nowAt;
+            _words[key] = good | (bad << 32) | (first << 64) | (nowAt << 96) | (refilledAt << 128)
+                | (counts << 160);
+        }
+    }
+
+    /// @dev Both weights at `nowAt`. A second fact in the same second fades nothing, and most
+    /// wallets have no bad weight.
+    function _faded(uint256 word, uint256 nowAt) private pure returns (uint256 good, uint256 bad) {
+        unchecked {
+            good = word & U32;
+            bad = (word >> 32) & U32;
+            uint256 last = (word >> 96) & U32;
+            if (nowAt <= last || good | bad == 0) return (good, bad);
+            (uint256 factor, uint256 halvings) = FormulaLib.decay(nowAt - last);
+            good = FormulaLib.fade(good, factor, halvings);
+            bad = FormulaLib.fade(bad, factor, halvings);
         }
     }
 
@@ -112,12 +105,6 @@ contract ReputationRegistry is IReputationRegistry {
 
     function _capped(uint256 value) private pure returns (uint256) {
         return value > U32 ? U32 : value;
-    }
-
-    function _since(uint256 last) private view returns (uint256) {
-        unchecked {
-            return block.timestamp > last ? block.timestamp - last : 0;
-        }
     }
 
     function _key(address recorder, address wallet, Role role) private pure returns (bytes32) {

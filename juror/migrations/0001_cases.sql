@@ -11,12 +11,11 @@ CREATE TABLE cases (
     request     BLOB    NOT NULL,
     -- The chain's time when the case came in.
     seen_at     INTEGER NOT NULL,
-    -- Why the case ended without a ballot.
+    -- Why the case ended without a ballot, as a problem in JSON.
     closed      TEXT
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX cases_by_milestone ON cases (deal_id, milestone, round);
-CREATE INDEX cases_by_deliverable ON cases (deliverable);
 
 -- The transcript so far, line by line, so that a restart asks no question twice.
 CREATE TABLE lines (

@@ -12,7 +12,7 @@ use std::{
 use alloy::{eips::BlockNumberOrTag, primitives::Address, signers::local::PrivateKeySigner};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-
+use surety_jury::Dialect;
 use url::Url;
 
 use crate::JurorError;
@@ -69,7 +69,7 @@ pub enum BlockTag {
 #[serde(deny_unknown_fields)]
 pub struct ProviderConfig {
     /// The wire format it speaks.
-    pub dialect: String,
+    pub dialect: Dialect,
     /// Where it answers; the dialect's path is appended.
     pub base_url: Url,
     /// The model to ask.
@@ -95,6 +95,8 @@ pub struct FetchConfig {
     pub deliverable_max_bytes: usize,
     /// How long one fetch may take.
     pub timeout_secs: u64,
+    /// How long those who push deliverables have before the delivery's URI is asked.
+    pub grace_secs: u64,
 }
 
 /// How much a juror takes on at once.
@@ -206,7 +208,12 @@ impl ProviderConfig {
 
 impl Default for FetchConfig {
     fn default() -> Self {
-        Self { allow_private_hosts: false, deliverable_max_bytes: 1 << 20, timeout_secs: 20 }
+        Self {
+            allow_private_hosts: false,
+            deliverable_max_bytes: 1 << 20,
+            timeout_secs: 20,
+            grace_secs: 5,
+        }
     }
 }
 
@@ -226,8 +233,8 @@ impl fmt::Debug for Secrets {
 fn read_key(path: &Path) -> Result<PrivateKeySigner, JurorError> {
     let place = path.display();
     let wrong = |rule: &str| invalid(format_args!("key_file {place}"), rule);
-    let meta =
-        std::fs::metadata(path).map_err(|err| wrong(&format!("cannot be read ({})", err.kind())))?;
+    let meta = std::fs::metadata(path)
+        .map_err(|err| wrong(&format!("cannot be read ({})", err.kind())))?;
     if !meta.is_file() {
         return Err(wrong("is not a file"));
     }
@@ -264,4 +271,105 @@ fn read_env(name: &str) -> Result<SecretString, JurorError> {
 
 fn invalid(field: impl fmt::Display, rule: impl fmt::Display) -> JurorError {
     JurorError::Config { field: field.to_string(), rule: rule.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const MINIMAL: &str = r#"
+        chain_rpc = "http://127.0.0.1:8545"
+        chain_id = 31337
+        jury = "0x1111111111111111111111111111111111111111"
+        consumers = ["0x2222222222222222222222222222222222222222"]
+        listen = "127.0.0.1:0"
+        store = "/var/lib/juror"
+        key_file = "/etc/juror.key"
+
+        [provider]
+        dialect = "anthropic"
+        base_url = "https://api.anthropic.com"
+        model = "claude-opus-4-7"
+    "#;
+
+    fn fault(text: &str) -> String {
+        let fault = text.parse::<Config>().unwrap_err().to_string();
+        assert!(!fault.contains('\n'), "one line: {fault}");
+        fault
+    }
+
+    #[test]
+    fn a_minimal_configuration_waits_for_safe_blocks_and_fetches_from_public_hosts_only() {
+        let config: Config = MINIMAL.parse().unwrap();
+        assert_eq!(config.block_tag, BlockTag::Safe);
+        assert_eq!(config.provider.dialect, Dialect::Anthropic);
+        assert!(!config.fetch.allow_private_hosts);
+        assert_eq!(config.limits, Limits::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let fault = fault(&MINIMAL.replace("chain_id", "chain_idd"));
+        assert!(fault.contains("line 3") && fault.contains("chain_idd"), "{fault}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_named() {
+        for (from, to, field) in [
+            ("http://127.0.0.1:8545", "ftp://127.0.0.1", "chain_rpc"),
+            ("[\"0x2222222222222222222222222222222222222222\"]", "[]", "consumers"),
+            ("https://api.anthropic.com", "file:///etc/passwd", "provider.base_url"),
+            ("claude-opus-4-7", "", "provider.model"),
+            ("\"anthropic\"", "\"morse\"", "morse"),
+            ("31337", "\"31337\"", "line 3"),
+        ] {
+            let fault = fault(&MINIMAL.replace(from, to));
+            assert!(fault.contains(field), "{field}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_read_from_a_private_file_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, format!("0x{}\n", "11".repeat(32))).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let fault = read_key(&path).unwrap_err().to_string();
+        assert!(fault.contains("chmod 600"), "{fault}");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(read_key(&path).is_ok());
+        assert!(
+            read_key(&folder.path().join("none")).unwrap_err().to_string().contains("key_file")
+        );
+    }
+
+    #[test]
+    fn a_malformed_key_is_refused_without_being_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        for text in [
+            String::new(),
+            "11".repeat(32),
+            format!("0x{}", "zz".repeat(32)),
+            format!("0x{}", "11".repeat(31)),
+            format!("0x{}\n0x{}", "11".repeat(32), "22".repeat(32)),
+            format!("0x{}", "00".repeat(32)),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            let fault = read_key(&path).unwrap_err().to_string();
+            assert!(!fault.contains("1111"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_missing_api_key_is_named_by_its_variable() {
+        let text = format!("{MINIMAL}\napi_key_env = \"SURETY_TEST_NO_SUCH_KEY\"");
+        let config: Config = text.parse().unwrap();
+        let fault =
+            config.provider.api_key_env.as_deref().map(read_env).unwrap().unwrap_err().to_string();
+        assert!(fault.contains("SURETY_TEST_NO_SUCH_KEY"), "{fault}");
+    }
 }

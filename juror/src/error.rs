@@ -1,6 +1,7 @@
 //! Why a juror stops, or cannot start.
 
 use std::{
+    fmt::Display,
     io,
     path::{Path, PathBuf},
 };
@@ -72,6 +73,12 @@ pub enum JurorError {
         /// The address.
         address: Address,
     },
+    /// A consumer names no `Jury`.
+    #[error("consumer {consumer} names no Jury: it is no escrow")]
+    NotConsumer {
+        /// The address.
+        consumer: Address,
+    },
     /// A consumer listens to another `Jury`.
     #[error("consumer {consumer} applies verdicts of Jury {got}, not of {needed}")]
     ForeignConsumer {
@@ -104,12 +111,25 @@ pub enum JurorError {
     /// The key did not sign.
     #[error("the key did not sign")]
     Signer,
+    /// A check did not finish.
+    #[error("a check did not finish")]
+    Check,
+    /// Signals of the operating system cannot be heard.
+    #[error("the operating system's signals cannot be heard")]
+    Signals,
+    /// The juror is stopping.
+    #[error("the juror is stopping")]
+    Stopped,
     /// A transcript could not be written.
     #[error("the transcript cannot be written")]
     Transcript,
 }
 
 impl JurorError {
+    pub(crate) fn config(field: impl Display, rule: impl Display) -> Self {
+        Self::Config { field: field.to_string(), rule: rule.to_string() }
+    }
+
     pub(crate) fn file(path: &Path, err: &io::Error) -> Self {
         Self::File { path: path.to_owned(), kind: err.kind() }
     }

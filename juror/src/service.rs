@@ -1,19 +1,46 @@
 //! Starting and stopping a juror.
+//!
+//! A start checks the world first: key, store, chain, contracts, registration. What is wrong stops
+//! it with one line.
+
+use std::{future::IntoFuture, sync::Arc, time::Duration};
 
 use alloy::{
     primitives::Address,
-    providers::{DynProvider, Provider, ProviderBuilder},
+    providers::{DynProvider, Provider as _, ProviderBuilder},
 };
-use tokio_util::sync::CancellationToken;
+use surety_jury::{Source, wire::JurorInfo};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{JurorError, config::Config};
+use crate::{
+    JurorError,
+    case::{Desk, OpenCases},
+    chain::{self, Chain, Moment},
+    config::Config,
+    http::{self, Door},
+    judge::Judge,
+    provider::Provider,
+    sign::BallotSigner,
+    store::Store,
+};
 
-/// A running juror.
+/// How long one answer of the chain's endpoint may take.
+const RPC_TIME: Duration = Duration::from_secs(20);
+/// How long open requests may take to end when the juror stops.
+const STOP_TIME: Duration = Duration::from_secs(10);
+
+/// A running juror. Dropping it leaves the juror running.
 #[derive(Debug)]
 pub struct Handle {
     url: String,
     juror: Address,
-    stop: CancellationToken,
+    desk: Arc<Desk>,
+    server: JoinHandle<()>,
 }
 
 impl Handle {
@@ -27,32 +54,160 @@ impl Handle {
         self.juror
     }
 
-    /// Stops it: a case that is being judged is left as it was, for the next start.
+    /// Stops it and waits until everything is down. A case that is being judged is left as the
+    /// store has it, for the next start.
     pub async fn shutdown(self) {
-        self.stop.cancel();
+        self.desk.stop.cancel();
+        if tokio::time::timeout(STOP_TIME, self.server).await.is_err() {
+            tracing::warn!("open requests were cut off");
+        }
+        self.desk.tasks.close();
+        self.desk.tasks.wait().await;
+        self.desk.store.close().await;
     }
 }
 
 /// Starts a juror on the configured endpoint.
 pub async fn start(config: Config) -> Result<Handle, JurorError> {
-    let url = config.chain_rpc.parse().map_err(|_| JurorError::Client)?;
-    start_on(config, ProviderBuilder::new().connect_http(url).erased()).await
+    let url = config
+        .chain_rpc
+        .parse()
+        .map_err(|_| JurorError::config("chain_rpc", "must be an http or https URL"))?;
+    let client = reqwest::Client::builder()
+        .timeout(RPC_TIME)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|_| JurorError::Client)?;
+    let provider =
+        ProviderBuilder::new().disable_recommended_fillers().connect_reqwest(client, url).erased();
+    start_on(config, provider).await
 }
 
-/// Starts a juror on a given view of the chain.
-pub async fn start_on(config: Config, _chain: DynProvider) -> Result<Handle, JurorError> {
+/// Starts a juror on a given view of the chain; `chain_rpc` is not used.
+pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, JurorError> {
     let secrets = config.secrets()?;
-    let _key = secrets.api_key;
-    Ok(Handle {
-        url: format!("http://{}", config.listen),
-        juror: secrets.signer.address(),
+    let juror = secrets.signer.address();
+    let store = Store::open(&config.store).await?;
+    let chain = Chain::new(provider, &config);
+    let registered = chain.preflight(juror).await?;
+    let source = Source::of_family(&registered.family);
+    let info = info(&config, juror, &registered, source);
+    let judge = Judge {
+        provider: Provider::new(&config.provider, secrets.api_key)?,
+        family: registered.family,
+        source,
+        questions: config.limits.questions,
+    };
+    let signer = BallotSigner::new(secrets.signer, config.chain_id, config.jury);
+    let (desk, moments) = desk(&config, chain, store, (judge, signer)).await?;
+    let (listener, url) = listen(&config.listen).await?;
+    desk.resume().await?;
+    let every = Duration::from_millis(config.poll_ms);
+    let follow = chain::follow(desk.chain.clone(), every, moments, desk.stop.clone());
+    desk.tasks.spawn(follow);
+    announce(&info, &registered.url, &url);
+    let server = serve(listener, &desk, info);
+    Ok(Handle { url, juror, desk, server })
+}
+
+async fn desk(
+    config: &Config,
+    chain: Chain,
+    store: Store,
+    (judge, signer): (Judge, BallotSigner),
+) -> Result<(Arc<Desk>, watch::Sender<Moment>), JurorError> {
+    let moments = watch::Sender::new(chain.moment().await?);
+    let desk = Desk {
+        chain,
+        store,
+        signer,
+        judge,
+        fetch: config.fetch.clone(),
+        limits: config.limits.clone(),
+        moments: moments.subscribe(),
+        judging: Semaphore::new(config.limits.judging),
         stop: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+        open: OpenCases::default(),
+    };
+    Ok((Arc::new(desk), moments))
+}
+
+async fn listen(listen: &str) -> Result<(TcpListener, String), JurorError> {
+    let wrong =
+        |err: std::io::Error| JurorError::Listen { listen: listen.to_owned(), kind: err.kind() };
+    let listener = TcpListener::bind(listen).await.map_err(wrong)?;
+    let addr = listener.local_addr().map_err(wrong)?;
+    Ok((listener, format!("http://{addr}")))
+}
+
+fn announce(info: &JurorInfo, registered_url: &str, url: &str) {
+    tracing::info!(
+        juror = %info.juror,
+        family = info.family,
+        operator = info.operator,
+        source = info.source.as_str(),
+        registered_url,
+        url,
+        "juror ready"
+    );
+}
+
+/// Runs a juror until the process is told to end (ctrl-c or SIGTERM).
+pub async fn run(config: Config) -> Result<(), JurorError> {
+    let handle = start(config).await?;
+    told_to_end().await?;
+    handle.shutdown().await;
+    Ok(())
+}
+
+fn serve(listener: TcpListener, desk: &Arc<Desk>, info: JurorInfo) -> JoinHandle<()> {
+    let requests = desk.limits.requests;
+    let door = Arc::new(Door {
+        desk: Arc::clone(desk),
+        info,
+        requests: Semaphore::new(requests),
+        polls: Semaphore::new(requests.div_ceil(2)),
+    });
+    let server = axum::serve(listener, http::router(door))
+        .with_graceful_shutdown(desk.stop.clone().cancelled_owned());
+    tokio::spawn(async move {
+        if let Err(err) = server.into_future().await {
+            tracing::error!(kind = %err.kind(), "the listener failed");
+        }
     })
 }
 
-/// Runs a juror until the process is told to end.
-pub async fn run(config: Config) -> Result<(), JurorError> {
-    let handle = start(config).await?;
-    handle.shutdown().await;
-    Ok(())
+fn info(
+    config: &Config,
+    juror: Address,
+    registered: &surety_bindings::jury::Juror,
+    source: Source,
+) -> JurorInfo {
+    JurorInfo {
+        juror,
+        family: registered.family.clone(),
+        operator: registered.operator.clone(),
+        source,
+        chain_id: config.chain_id,
+        jury: config.jury,
+        consumers: config.consumers.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        deliverable_max_bytes: u64::try_from(config.fetch.deliverable_max_bytes)
+            .unwrap_or(u64::MAX),
+    }
+}
+
+async fn told_to_end() -> Result<(), JurorError> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(|_| JurorError::Signals)?;
+        tokio::select! {
+            got = tokio::signal::ctrl_c() => got.map_err(|_| JurorError::Signals),
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.map_err(|_| JurorError::Signals)
 }

@@ -23,9 +23,11 @@ pub enum Finding {
     /// The deliverable holds nothing to judge ([`View::is_blank`](crate::View::is_blank)), so no
     /// model was asked: failed.
     Blank,
-    /// The provider declined: an abstention.
+    /// The model was asked and gave no valid vote: it declined, was filtered or cut off, or
+    /// answered something else. What a deliverable says can bring that about, so it costs this
+    /// criterion an abstention and no more: nobody silences a failed check with it.
     Refused,
-    /// The provider never gave a valid answer, retries included.
+    /// The provider could not be asked, retries included.
     Unanswered,
     /// The vote points at an instruction to the jurors, and the quote is in the deliverable.
     Injection,
@@ -38,6 +40,28 @@ impl Finding {
 
     const fn is_failed(self) -> bool {
         matches!(self, Self::Checked(Some(false)) | Self::Voted(Answer::NotMet) | Self::Blank)
+    }
+
+    /// The finding that a [`Call`](crate::transcript::Call)'s outcome settles; none for a fault
+    /// after which the question may be asked again, and for a word that no call has.
+    pub fn from_outcome(outcome: &str) -> Option<Self> {
+        match outcome {
+            "MET" => Some(Self::Voted(Answer::Met)),
+            "NOT_MET" => Some(Self::Voted(Answer::NotMet)),
+            "CANNOT_VERIFY" => Some(Self::Voted(Answer::CannotVerify)),
+            "INJECTION" => Some(Self::Injection),
+            "REFUSAL"
+            | "ERR(filtered)"
+            | "ERR(truncated)"
+            | "ERR(unexpected-stop)"
+            | "ERR(ambiguous)"
+            | "ERR(bad-request)"
+            | "ERR(nonce-mismatch)"
+            | "ERR(criterion-mismatch)"
+            | "ERR(reasoning-too-long)"
+            | "ERR(evidence-too-long)" => Some(Self::Refused),
+            _ => None,
+        }
     }
 
     /// Whether the provider gave an answer, be it a refusal.
@@ -64,13 +88,13 @@ impl From<&Vote> for Finding {
 
 impl From<&ProviderFault> for Finding {
     fn from(fault: &ProviderFault) -> Self {
-        if fault.is_refusal() { Self::Refused } else { Self::Unanswered }
+        if fault.is_about_content() { Self::Refused } else { Self::Unanswered }
     }
 }
 
 impl From<&VoteFault> for Finding {
     fn from(_: &VoteFault) -> Self {
-        Self::Unanswered
+        Self::Refused
     }
 }
 
@@ -89,8 +113,8 @@ impl Opinion {
     /// Combines one finding per criterion, in the milestone's order.
     ///
     /// - One injection fails every criterion, those that a check passed included.
-    /// - If the provider answered none of the questions it was asked, the seat is void: it abstains
-    ///   on everything, so that a dead provider never decides by its checks alone.
+    /// - If the provider could be asked none of the questions, the seat is void: it abstains on
+    ///   everything, so that a dead provider never decides by its checks alone.
     /// - Otherwise each criterion stands for itself.
     pub fn of(findings: &[Finding]) -> Result<Self, JuryError> {
         let needed = findings.len().clamp(1, MAX_CRITERIA);
@@ -223,10 +247,34 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_abstains_on_its_criterion_and_an_outage_is_no_answer() {
-        assert_eq!(Finding::from(&ProviderFault::Refused), Finding::Refused);
-        assert_eq!(Finding::from(&ProviderFault::Timeout), Finding::Unanswered);
-        assert_eq!(Finding::from(&VoteFault::NonceMismatch), Finding::Unanswered);
+    fn what_a_deliverable_can_provoke_costs_its_criterion_and_never_a_failed_check() {
+        let provoked = [ProviderFault::Refused, ProviderFault::Filtered, ProviderFault::Truncated];
+        for fault in provoked {
+            let findings = [Finding::Checked(Some(false)), Finding::from(&fault)];
+            let wanted = Opinion { met: 0, failed: 1, reason: Reason::Judged };
+            assert_eq!(Opinion::of(&findings), Ok(wanted), "{fault}");
+        }
+        assert_eq!(Finding::from(&VoteFault::NonceMismatch), Finding::Refused);
+        for fault in [ProviderFault::Timeout, ProviderFault::Unauthorized { status: 401 }] {
+            assert_eq!(Finding::from(&fault), Finding::Unanswered);
+        }
+    }
+
+    #[test]
+    fn a_transcripts_outcomes_are_read_back_as_the_same_findings() {
+        for fault in [ProviderFault::Refused, ProviderFault::Filtered, ProviderFault::Truncated] {
+            let read = Finding::from_outcome(&fault.outcome());
+            assert_eq!(read, Some(Finding::from(&fault)), "{fault}");
+        }
+        assert_eq!(Finding::from_outcome(&ProviderFault::Timeout.outcome()), None);
+        for answer in [Answer::Met, Answer::NotMet, Answer::CannotVerify] {
+            assert_eq!(Finding::from_outcome(answer.as_str()), Some(Finding::Voted(answer)));
+        }
+        let vote = VoteFault::NonceMismatch;
+        assert_eq!(Finding::from_outcome(&vote.outcome()), Some(Finding::from(&vote)));
+        for word in ["", "met", "ERR(vote-malformed)", "ERR(empty)", "ERR(timeout)", "PASS"] {
+            assert_eq!(Finding::from_outcome(word), None, "{word}");
+        }
     }
 
     #[test]

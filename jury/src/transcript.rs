@@ -129,10 +129,8 @@ impl Transcript {
     }
 
     /// Appends one line.
-    #[expect(clippy::expect_used, reason = "an entry holds text, digests and numbers, by type")]
     pub fn push(&mut self, entry: &Entry) {
-        let numbered = Numbered { seq: self.lines.len(), entry };
-        self.lines.push(json::canonical(&numbered).expect("an entry is JSON"));
+        self.lines.push(written(&Numbered { seq: self.lines.len(), entry }));
     }
 
     /// How many lines there are.
@@ -219,6 +217,11 @@ impl Transcript {
     }
 }
 
+#[expect(clippy::expect_used, reason = "an entry holds text, digests and numbers, by type")]
+fn written(line: &Numbered<'_>) -> Vec<u8> {
+    json::canonical(line).expect("an entry is JSON")
+}
+
 fn leaf(line: &[u8]) -> B256 {
     hash(&[&[0], line])
 }
@@ -233,4 +236,154 @@ fn hash(parts: &[&[u8]]) -> B256 {
         hasher.update(part);
     }
     hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::keccak256;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn a_case() -> Entry {
+        Entry::Case {
+            case_id: B256::repeat_byte(1),
+            deliverable: B256::repeat_byte(2),
+            family: "rehearsal-openai".to_owned(),
+            source: Source::Rehearsal,
+            template: "j1".to_owned(),
+            template_digest: B256::repeat_byte(3),
+            nonce: "00".repeat(16),
+            view_digest: Some(B256::repeat_byte(4)),
+            signals: Some(Signals { tags: 2, ..Signals::default() }),
+        }
+    }
+
+    fn a_check(index: usize) -> Entry {
+        let detail = format!("\"{index}\" ⟂ \u{1} ä");
+        Entry::Check { criterion_id: format!("c{index}"), outcome: "met".to_owned(), detail }
+    }
+
+    fn a_call() -> Entry {
+        Entry::Call(Box::new(Call {
+            criterion_id: "tone".to_owned(),
+            attempt: 1,
+            host: "api.example.com".to_owned(),
+            model_requested: "m-1".to_owned(),
+            model_reported: None,
+            request_digest: B256::repeat_byte(5),
+            response_digest: None,
+            status: None,
+            elapsed_ms: 1_200,
+            input_tokens: None,
+            output_tokens: None,
+            outcome: "ERR(timeout)".to_owned(),
+        }))
+    }
+
+    /// A transcript with `checks` checks between its first and last lines.
+    fn transcript(checks: usize) -> Transcript {
+        let mut transcript = Transcript::new();
+        transcript.push(&a_case());
+        (0..checks).for_each(|index| transcript.push(&a_check(index)));
+        transcript.push(&a_call());
+        transcript.push(&Opinion { met: 1, failed: 2, reason: Reason::Judged }.into());
+        transcript
+    }
+
+    #[test]
+    fn lines_are_canonical_and_numbered() {
+        let text = String::from_utf8(transcript(0).to_jsonl()).unwrap();
+        let last = text.lines().last().unwrap();
+        assert_eq!(
+            last,
+            r#"{"entry":{"failed":2,"kind":"opinion","met":1,"reason":"judged"},"seq":2}"#
+        );
+        assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn the_root_is_the_tree_of_the_documentation() {
+        let lines: Vec<Vec<u8>> = transcript(0).lines;
+        let leaf = |line: &[u8]| keccak256([&[0], line].concat());
+        let node = |l: B256, r: B256| keccak256([&[1], l.as_slice(), r.as_slice()].concat());
+        let [a, b, c] = [0, 1, 2].map(|i| leaf(&lines[i]));
+        assert_eq!(transcript(0).root(), node(node(a, b), c));
+        assert_eq!(Transcript::new().root(), B256::ZERO);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for checks in 0..9 {
+            let written = transcript(checks);
+            let read = Transcript::verify(&written.to_jsonl(), written.root()).unwrap();
+            assert_eq!(read, written);
+            assert_eq!(read.entries().unwrap().len(), written.len());
+            assert_eq!(read.entries().unwrap()[0], a_case());
+            assert_eq!(read.entries().unwrap()[checks + 1], a_call());
+        }
+        assert!(Transcript::verify(b"", B256::ZERO).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_would_not_have_been_written_is_refused() {
+        let good = String::from_utf8(transcript(1).to_jsonl()).unwrap();
+        let root = transcript(1).root();
+        let lines: Vec<&str> = good.lines().collect();
+        let bad = [
+            ("no final line feed", good.trim_end().to_owned()),
+            ("an empty line", format!("{good}\n")),
+            ("a space", good.replacen(':', ": ", 1)),
+            ("another order", good.replacen("\"seq\":0", "\"seq\":1", 1)),
+            ("a line less", format!("{}\n{}\n", lines[0], lines[1])),
+            ("a line twice", format!("{good}{}\n", lines[3])),
+            ("swapped lines", format!("{}\n{}\n", lines[1], lines[0])),
+            ("an unknown field", good.replacen("{\"entry\"", "{\"a\":1,\"entry\"", 1)),
+            ("no JSON", "hello\n".to_owned()),
+        ];
+        for (name, text) in bad {
+            assert!(Transcript::verify(text.as_bytes(), root).is_err(), "{name}");
+        }
+        let got = Transcript::verify(good.as_bytes(), B256::ZERO);
+        assert_eq!(got, Err(JuryError::TranscriptMismatch { got: root, needed: B256::ZERO }));
+    }
+
+    #[test]
+    fn flipping_any_byte_is_detected() {
+        let (bytes, root) = (transcript(1).to_jsonl(), transcript(1).root());
+        for at in 0..bytes.len() {
+            for flip in [0x01, 0x80] {
+                let mut forged = bytes.clone();
+                forged[at] ^= flip;
+                assert!(Transcript::verify(&forged, root).is_err(), "byte {at} by {flip:#x}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_change_of_any_transcript_is_detected(
+            checks in 0_usize..8,
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let (bytes, root) = (transcript(checks).to_jsonl(), transcript(checks).root());
+            let mut forged = bytes.clone();
+            let at = at.index(bytes.len());
+            forged[at] = byte;
+            prop_assert_eq!(Transcript::verify(&forged, root).is_ok(), bytes[at] == byte);
+            forged.remove(at);
+            prop_assert!(Transcript::verify(&forged, root).is_err());
+        }
+
+        #[test]
+        fn transcripts_of_different_lengths_have_different_roots(a in 0_usize..12, b in 0_usize..12) {
+            prop_assert_eq!(transcript(a).root() == transcript(b).root(), a == b);
+        }
+
+        #[test]
+        fn hostile_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(Transcript::verify(&bytes, B256::ZERO).is_err() || bytes.is_empty());
+        }
+    }
 }

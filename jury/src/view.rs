@@ -176,3 +176,84 @@ fn wrap(line: &str, lines: &mut Vec<String>) {
     }
     lines.push(piece);
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        View::of(text.as_bytes()).unwrap().lines
+    }
+
+    #[test]
+    fn lines_end_wherever_a_reader_sees_them_end() {
+        let text = "a\nb\r\nc\rd\u{0b}e\u{0c}f\u{85}g\u{2028}h\u{2029}i";
+        assert_eq!(lines(text), ["a", "b", "c", "d", "e", "f", "g", "h", "i"]);
+        assert_eq!(lines("a\n\n b \n"), ["a", "", " b "]);
+        assert_eq!(lines(""), [""; 0]);
+    }
+
+    #[test]
+    fn hidden_characters_are_stripped_and_counted_by_kind() {
+        let text = "a\u{202e}b\u{2066}\u{200f} \u{200b}c\u{feff}\u{ad}\u{fe0f}\u{e0100} \
+                    \u{e0041}\u{e0042} \u{e000}\u{f0000}\u{10ffff} \u{1b}[0m\u{7f}\u{0}\td é 漢 🙂";
+        let view = View::of(text.as_bytes()).unwrap();
+        assert_eq!(view.lines(), ["ab c   [0m\td é 漢 🙂"]);
+        let wanted = Signals { bidi: 3, invisible: 4, tags: 3, private_use: 3, control: 3 };
+        assert_eq!(view.signals(), wanted);
+        assert_eq!(view.signals().total(), 16);
+    }
+
+    #[test]
+    fn a_long_line_is_shown_in_pieces_that_can_be_quoted() {
+        let long = format!("{}{}", "ä".repeat(MAX_LINE_CHARS), "b");
+        assert_eq!(lines(&long), ["ä".repeat(MAX_LINE_CHARS), "b".to_owned()]);
+        assert_eq!(lines(&"x".repeat(MAX_LINE_CHARS)).len(), 1);
+    }
+
+    #[test]
+    fn lines_are_counted_from_one() {
+        let view = View::of(b"first\nsecond").unwrap();
+        let at: Vec<Option<&str>> = [0, 1, 2, 3, u32::MAX].map(|line| view.line(line)).to_vec();
+        assert_eq!(at, [None, Some("first"), Some("second"), None, None]);
+    }
+
+    #[test]
+    fn binary_and_oversized_deliverables_are_unreadable() {
+        assert_eq!(View::of(b"ok\xff"), Err(Unreadable::NotText { at: 2 }));
+        let most = MAX_VIEW_BYTES;
+        assert!(View::of(&vec![b'a'; most]).is_ok());
+        assert_eq!(
+            View::of(&vec![b'a'; most + 1]),
+            Err(Unreadable::TooLarge { got: most + 1, most })
+        );
+    }
+
+    #[test]
+    fn punctuation_alone_is_blank() {
+        for blank in ["", " \n", ":", "...", "\u{200b}\u{e0041}", "—⟂—"] {
+            assert!(View::of(blank.as_bytes()).unwrap().is_blank(), "{blank:?}");
+        }
+        for text in ["a", "42", "漢"] {
+            assert!(!View::of(text.as_bytes()).unwrap().is_blank(), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_hidden_survives(text in any::<String>()) {
+            let view = View::of(text.as_bytes()).unwrap();
+            let shown = view.lines().join("\n");
+            let (again, signals) = strip(&shown);
+            prop_assert_eq!((again, signals), (shown, Signals::default()));
+            prop_assert!(view.lines().iter().all(|line| line.chars().count() <= MAX_LINE_CHARS));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_unreadable(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert_eq!(View::of(&bytes).is_ok(), std::str::from_utf8(&bytes).is_ok());
+        }
+    }
+}

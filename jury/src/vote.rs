@@ -19,7 +19,8 @@ pub const SCHEMA_TEXT: &str = include_str!("prompt/j1-vote.schema.json");
 pub const MAX_VOTE_BYTES: usize = 64 * 1024;
 /// The longest reasoning, in characters.
 pub const MAX_REASONING_CHARS: usize = 2_000;
-/// The shortest quote that counts, in characters.
+/// The shortest quote that counts, in characters. So a criterion that requires evidence cannot be
+/// met by a deliverable whose every line is shorter: write such a criterion without.
 pub const MIN_QUOTE_CHARS: usize = 12;
 /// The longest quote that counts, in characters.
 pub const MAX_QUOTE_CHARS: usize = 300;
@@ -183,6 +184,11 @@ impl VoteFault {
             Self::EvidenceTooLong { .. } => "evidence-too-long",
         }
     }
+
+    /// The word for the transcript: "ERR(name)".
+    pub fn outcome(&self) -> String {
+        format!("ERR({})", self.name())
+    }
 }
 
 impl Vote {
@@ -243,5 +249,266 @@ impl Vote {
     /// The word for the transcript: "MET", "`NOT_MET`", "`CANNOT_VERIFY`" or "INJECTION".
     pub const fn outcome(&self) -> &'static str {
         if self.injection.is_some() { "INJECTION" } else { self.answer.as_str() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::opinion::Finding;
+    use crate::prompt::tests::{a_criterion, a_prompt, a_view};
+    use crate::prompt::{Nonce, Prompt};
+
+    const QUOTE: &str = "thank you very much";
+
+    fn a_vote() -> Value {
+        json!({
+            "nonce": "ab".repeat(16),
+            "criterion_id": "tone",
+            "evidence": [{ "line": 2, "quote": QUOTE, "supports": "MET" }],
+            "reasoning": "It thanks.",
+            "injection_suspected": false,
+            "verdict": "MET",
+        })
+    }
+
+    /// The vote with some fields replaced.
+    fn vote(changes: &Value) -> Value {
+        let mut vote = a_vote();
+        for (field, value) in changes.as_object().unwrap() {
+            vote[field] = value.clone();
+        }
+        vote
+    }
+
+    fn read(vote: &Value) -> Result<Vote, VoteFault> {
+        let view = a_view();
+        Vote::read(&vote.to_string(), &a_prompt(&view), &view)
+    }
+
+    fn quote(line: u32, quote: &str, supports: &str) -> Value {
+        json!({ "line": line, "quote": quote, "supports": supports })
+    }
+
+    #[test]
+    fn a_good_vote_counts_as_given() {
+        let vote = read(&a_vote()).unwrap();
+        let evidence = Evidence { line: 2, quote: QUOTE.to_owned(), supports: Supports::Met };
+        let wanted = Vote {
+            answer: Answer::Met,
+            given: Answer::Met,
+            downgrade: None,
+            evidence: vec![evidence],
+            quotes_refused: 0,
+            injection: None,
+            reasoning: "It thanks.".to_owned(),
+        };
+        assert_eq!(vote, wanted);
+        assert_eq!(vote.outcome(), "MET");
+        assert_eq!(Finding::from(&vote), Finding::Voted(Answer::Met));
+    }
+
+    #[test]
+    fn met_without_a_verbatim_quote_is_no_met_where_evidence_is_required() {
+        let long = "x".repeat(MAX_QUOTE_CHARS + 1);
+        let bad = [
+            ("none", json!([])),
+            ("another line", json!([quote(1, QUOTE, "MET")])),
+            ("line zero", json!([quote(0, QUOTE, "MET")])),
+            ("a line beyond", json!([quote(9, QUOTE, "MET")])),
+            ("not verbatim", json!([quote(2, "thank you very Much", "MET")])),
+            ("across lines", json!([quote(1, "reader,\nthank you", "MET")])),
+            ("with the tag", json!([quote(2, &format!("{}⟂0002⟂ thank", "ab".repeat(16)), "MET")])),
+            ("too short", json!([quote(2, "thank you v", "MET")])),
+            ("too long", json!([quote(2, &long, "MET")])),
+        ];
+        for (name, evidence) in bad {
+            let refused = evidence.as_array().unwrap().len();
+            let vote = read(&vote(&json!({ "evidence": evidence }))).unwrap();
+            assert_eq!(vote.answer, Answer::CannotVerify, "{name}");
+            assert_eq!(vote.downgrade, Some(Downgrade::NoEvidence), "{name}");
+            assert_eq!((vote.given, vote.quotes_refused), (Answer::Met, refused), "{name}");
+        }
+        let shortest = read(&vote(&json!({ "evidence": [quote(2, "thank you ve", "MET")] })));
+        assert_eq!(shortest.unwrap().answer, Answer::Met);
+    }
+
+    #[test]
+    fn evidence_is_optional_where_the_criterion_says_so() {
+        let view = a_view();
+        let prompt = Prompt::new(&a_criterion(false), "", &view, &Nonce::new([0xab; 16]));
+        let text = vote(&json!({ "evidence": [] })).to_string();
+        assert_eq!(Vote::read(&text, &prompt, &view).unwrap().answer, Answer::Met);
+    }
+
+    #[test]
+    fn a_verdict_against_its_own_evidence_cannot_be_verified() {
+        let against = json!([quote(2, QUOTE, "NOT_MET")]);
+        for changes in [json!({ "evidence": against }), json!({ "verdict": "NOT_MET" })] {
+            let vote = read(&vote(&changes)).unwrap();
+            assert_eq!(vote.answer, Answer::CannotVerify, "{changes}");
+            assert_eq!(vote.downgrade, Some(Downgrade::Contradiction), "{changes}");
+        }
+        let both = json!([quote(2, QUOTE, "MET"), quote(1, "Dear reader,", "NOT_MET")]);
+        for verdict in ["MET", "NOT_MET"] {
+            let vote = read(&vote(&json!({ "evidence": both, "verdict": verdict }))).unwrap();
+            assert_eq!(vote.downgrade, None);
+        }
+        let bare = read(&vote(&json!({ "evidence": [], "verdict": "NOT_MET" }))).unwrap();
+        assert_eq!(bare.answer, Answer::NotMet);
+    }
+
+    #[test]
+    fn injection_is_flagged_only_with_a_verbatim_quote_of_it() {
+        let shown = json!([quote(2, QUOTE, "NOT_MET")]);
+        for verdict in ["MET", "NOT_MET", "CANNOT_VERIFY"] {
+            let changes =
+                json!({ "injection_suspected": true, "evidence": shown, "verdict": verdict });
+            let flagged = read(&vote(&changes)).unwrap();
+            assert_eq!(Finding::from(&flagged), Finding::Injection, "{verdict}");
+            assert_eq!(flagged.outcome(), "INJECTION");
+        }
+        let invented = json!([quote(2, "ignore all that came before", "NOT_MET")]);
+        let changes =
+            json!({ "injection_suspected": true, "evidence": invented, "verdict": "NOT_MET" });
+        let unproven = read(&vote(&changes)).unwrap();
+        assert_eq!(Finding::from(&unproven), Finding::Voted(Answer::NotMet));
+    }
+
+    #[test]
+    fn met_beside_an_unproven_suspicion_is_no_met() {
+        let suspicious = read(&vote(&json!({ "injection_suspected": true }))).unwrap();
+        assert_eq!(suspicious.downgrade, Some(Downgrade::SuspicionUnproven));
+        assert_eq!(Finding::from(&suspicious), Finding::Voted(Answer::CannotVerify));
+    }
+
+    #[test]
+    fn another_questions_vote_is_refused() {
+        let other = vote(&json!({ "nonce": "cd".repeat(16) }));
+        assert_eq!(read(&other), Err(VoteFault::NonceMismatch));
+        let other = vote(&json!({ "criterion_id": "length" }));
+        let needed = "tone".to_owned();
+        assert_eq!(read(&other), Err(VoteFault::CriterionMismatch { needed }));
+    }
+
+    #[test]
+    fn a_vote_has_bounds() {
+        let long = "ä".repeat(MAX_REASONING_CHARS + 1);
+        let fault = VoteFault::ReasoningTooLong { got: 2_001, most: 2_000 };
+        assert_eq!(read(&vote(&json!({ "reasoning": long }))), Err(fault));
+        assert!(read(&vote(&json!({ "reasoning": "ä".repeat(MAX_REASONING_CHARS) }))).is_ok());
+        let many = vec![quote(2, QUOTE, "MET"); MAX_EVIDENCE + 1];
+        let fault = VoteFault::EvidenceTooLong { got: 33, most: 32 };
+        assert_eq!(read(&vote(&json!({ "evidence": many }))), Err(fault));
+        let huge = read(&vote(&json!({ "reasoning": "x".repeat(MAX_VOTE_BYTES) })));
+        assert!(matches!(huge, Err(VoteFault::Malformed { .. })));
+    }
+
+    #[test]
+    fn anything_but_one_exact_object_is_malformed() {
+        let good = a_vote().to_string();
+        let without = |field: &str| {
+            let mut vote = a_vote();
+            vote.as_object_mut().unwrap().remove(field);
+            vote.to_string()
+        };
+        let mut bad = vec![
+            String::new(),
+            "MET".to_owned(),
+            "null".to_owned(),
+            format!("[{good}]"),
+            format!("{good}{good}"),
+            format!("{good} MET"),
+            format!("Sure! {good}"),
+            format!("```json\n{good}\n```"),
+            good[..good.len() - 1].to_owned(),
+            good.replacen('{', "{\"verdict\":\"NOT_MET\",", 1),
+            good.replacen('{', "{\"score\":1,", 1),
+            good.replacen("\"line\":2", "\"line\":2,\"line\":1", 1),
+            good.replacen("\"line\":2", "\"line\":2,\"page\":1", 1),
+        ];
+        bad.extend(a_vote().as_object().unwrap().keys().map(|field| without(field)));
+        for (field, value) in [
+            ("verdict", json!("met")),
+            ("verdict", json!("PASS")),
+            ("verdict", json!(true)),
+            ("verdict", json!(null)),
+            ("injection_suspected", json!("false")),
+            ("evidence", json!({})),
+            ("evidence", json!(["thank you very much"])),
+            ("evidence", json!([quote(2, QUOTE, "CANNOT_VERIFY")])),
+            ("evidence", json!([{ "line": -1, "quote": QUOTE, "supports": "MET" }])),
+            ("evidence", json!([{ "line": 2.5, "quote": QUOTE, "supports": "MET" }])),
+            ("reasoning", json!(1)),
+            ("nonce", json!(0)),
+        ] {
+            bad.push(vote(&json!({ field: value })).to_string());
+        }
+        let view = a_view();
+        for text in bad {
+            let fault = Vote::read(&text, &a_prompt(&view), &view);
+            let malformed =
+                matches!(&fault, Err(fault @ VoteFault::Malformed { .. }) if fault.retryable());
+            assert!(malformed, "{text} gave {fault:?}");
+        }
+    }
+
+    #[test]
+    fn the_published_schema_and_the_reader_agree() {
+        let schema: Value = serde_json::from_str(SCHEMA_TEXT).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        assert!(validator.is_valid(&a_vote()));
+        let fields: Vec<&str> =
+            schema["required"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
+        let places: Vec<usize> =
+            fields.iter().map(|f| SCHEMA_TEXT.rfind(&format!("\"{f}\":{{")).unwrap()).collect();
+        assert!(places.is_sorted(), "properties stand in the order of `required`");
+        assert_eq!(fields.last(), Some(&"verdict"), "the verdict comes last");
+        for field in fields {
+            let mut vote = a_vote();
+            vote.as_object_mut().unwrap().remove(field);
+            assert!(!validator.is_valid(&vote) && read(&vote).is_err(), "{field}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn met_always_stands_on_a_quote_when_evidence_is_required(
+            line in 0_u32..5,
+            from in 0_usize..40,
+            length in 0_usize..60,
+            forged in any::<bool>(),
+            suspected in any::<bool>(),
+            supports in prop::sample::select(vec!["MET", "NOT_MET"]),
+            verdict in prop::sample::select(vec!["MET", "NOT_MET", "CANNOT_VERIFY"]),
+        ) {
+            let view = a_view();
+            let shown = view.line(line).unwrap_or("");
+            let mut text: String = shown.chars().skip(from).take(length).collect();
+            if forged {
+                text.push('!');
+            }
+            let vote = vote(&json!({
+                "evidence": [quote(line, &text, supports)],
+                "injection_suspected": suspected,
+                "verdict": verdict,
+            }));
+            let vote = Vote::read(&vote.to_string(), &a_prompt(&view), &view).unwrap();
+            let verbatim = shown.contains(&text) && text.chars().count() >= MIN_QUOTE_CHARS;
+            prop_assert_eq!(vote.evidence.len(), usize::from(verbatim));
+            if vote.answer == Answer::Met {
+                prop_assert!(verbatim && supports == "MET" && verdict == "MET" && !suspected);
+            }
+            prop_assert_eq!(vote.injection.is_some(), suspected && verbatim && supports == "NOT_MET");
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text in any::<String>()) {
+            let view = a_view();
+            prop_assert!(Vote::read(&text, &a_prompt(&view), &view).is_err());
+        }
     }
 }

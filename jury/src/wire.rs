@@ -153,3 +153,96 @@ pub struct JurorInfo {
     /// The largest deliverable it takes.
     pub deliverable_max_bytes: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy::signers::SignerSync;
+    use alloy::signers::local::PrivateKeySigner;
+    use serde_json::{Value, json};
+    use surety_terms::digest::ballot_digest;
+
+    use super::*;
+    use crate::ballot::compact;
+    use crate::opinion::Opinion;
+
+    const JURY: Address = Address::repeat_byte(1);
+
+    fn a_body() -> BallotBody {
+        let key = PrivateKeySigner::from_bytes(&B256::repeat_byte(7)).unwrap();
+        let opinion = Opinion { met: 1, failed: 2, reason: Reason::Judged };
+        let ballot = opinion.ballot(B256::repeat_byte(3), B256::repeat_byte(4));
+        let signature = key.sign_hash_sync(&ballot_digest(&ballot, 31_337, JURY)).unwrap();
+        BallotBody::new(&ballot, compact(&signature), key.address(), Source::Rehearsal)
+    }
+
+    fn a_status() -> CaseStatus {
+        let case_id = B256::repeat_byte(3);
+        CaseStatus { case_id, state: CaseState::Ballot, ballot: Some(a_body()), problem: None }
+    }
+
+    #[test]
+    fn a_status_has_the_documented_json() {
+        let body = a_body();
+        let wanted = json!({
+            "caseId": format!("0x{}", "03".repeat(32)),
+            "state": "ballot",
+            "ballot": {
+                "caseId": format!("0x{}", "03".repeat(32)),
+                "met": 1,
+                "failed": 2,
+                "reason": 0,
+                "transcript": format!("0x{}", "04".repeat(32)),
+                "signature": body.signature.to_string(),
+                "juror": body.juror.to_string().to_lowercase(),
+                "source": "rehearsal",
+            },
+        });
+        assert_eq!(serde_json::to_value(a_status()).unwrap(), wanted);
+        assert_eq!(serde_json::from_value::<CaseStatus>(wanted).unwrap(), a_status());
+        let states = [
+            (CaseState::AwaitingDeliverable, "awaiting-deliverable", false),
+            (CaseState::Judging, "judging", false),
+            (CaseState::Ballot, "ballot", true),
+            (CaseState::Silent, "silent", true),
+            (CaseState::Refused, "refused", true),
+        ];
+        for (state, word, last) in states {
+            assert_eq!(serde_json::to_value(state).unwrap(), word);
+            assert_eq!(state.is_final(), last);
+        }
+    }
+
+    #[test]
+    fn unknown_fields_and_short_signatures_are_refused() {
+        let read = |value: Value| serde_json::from_value::<BallotBody>(value);
+        let mut body = serde_json::to_value(a_body()).unwrap();
+        assert_eq!(read(body.clone()).unwrap(), a_body());
+        body["confidence"] = json!(1);
+        assert!(read(body.clone()).is_err());
+        body.as_object_mut().unwrap().remove("confidence");
+        body["signature"] = json!("0x00");
+        assert!(read(body.clone()).is_err());
+        body["signature"] = json!(a_body().signature);
+        body["met"] = json!(65_536);
+        assert!(read(body).is_err());
+    }
+
+    #[test]
+    fn a_body_verifies_only_as_its_jurors_ballot() {
+        assert_eq!(a_body().verify(31_337, JURY), Ok(()));
+        let changes: [fn(&mut BallotBody); 4] = [
+            |body| body.met = 0,
+            |body| body.case_id = B256::ZERO,
+            |body| body.juror = Address::ZERO,
+            |body| body.signature.0[40] ^= 1,
+        ];
+        for change in changes {
+            let mut body = a_body();
+            change(&mut body);
+            assert!(body.verify(31_337, JURY).is_err());
+        }
+        assert!(a_body().verify(1, JURY).is_err());
+        let both = BallotBody { failed: 3, ..a_body() };
+        assert_eq!(both.verify(31_337, JURY), Err(JuryError::MasksOverlap { overlap: 1 }));
+    }
+}

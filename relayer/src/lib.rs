@@ -1,1 +1,20 @@
-//! Skeleton.
+#![doc = include_str!("../README.md")]
+
+mod case;
+mod collect;
+mod config;
+mod error;
+mod escrow;
+mod http;
+mod jurors;
+mod relayer;
+mod service;
+mod shelf;
+mod store;
+mod submit;
+mod watch;
+pub mod wire;
+
+pub use config::{Config, Jurors as JurorsConfig, Limits, Sending};
+pub use error::RelayerError;
+pub use service::{Handle, run, start, start_on};

@@ -247,3 +247,97 @@ impl JsonSchema for Bps {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn usdc(text: &str) -> Option<Usdc> {
+        let from_json = serde_json::from_value::<Usdc>(json!(text)).ok();
+        assert_eq!(text.parse::<Usdc>().ok(), from_json, "both readers agree on {text:?}");
+        from_json
+    }
+
+    #[test]
+    fn an_amount_is_digits_and_nothing_else() {
+        for text in
+            ["", "-1", "+1", "01", "00", "1.0", "1e3", " 1", "1 ", "1_000", "0x1", "١", "\u{ff11}"]
+        {
+            assert_eq!(usdc(text), None, "{text:?}");
+        }
+        for number in [json!(1), json!(1.5), json!(null), json!(["1"])] {
+            assert!(serde_json::from_value::<Usdc>(number).is_err());
+        }
+        assert_eq!(usdc("0"), Some(Usdc::ZERO));
+    }
+
+    #[test]
+    fn an_amount_fits_ninety_six_bits() {
+        assert_eq!(usdc("79228162514264337593543950335"), Some(Usdc::MAX));
+        assert_eq!(usdc("79228162514264337593543950336"), None);
+        assert_eq!(usdc("340282366920938463463374607431768211456"), None);
+        assert_eq!(Usdc::MAX.checked_add(Usdc::new(1).unwrap()), None);
+        assert_eq!(Usdc::ZERO.checked_sub(Usdc::new(1).unwrap()), None);
+        assert_eq!(Usdc::from(U96::MAX), Usdc::MAX);
+        let most: U96 = Usdc::MAX.into();
+        assert_eq!(most, U96::MAX);
+    }
+
+    #[test]
+    fn an_amount_shows_cents_and_what_is_below_them() {
+        let shown = |units| Usdc::new(units).unwrap().to_string();
+        assert_eq!(shown(12_500_000), "12.50 USDC");
+        assert_eq!(shown(1), "0.000001 USDC");
+        assert_eq!(shown(0), "0.00 USDC");
+        assert_eq!(shown(1_234_560_000), "1234.56 USDC");
+        assert_eq!(Bps::new(1_234).to_string(), "12.34 %");
+        assert_eq!(Bps::new(7_500).to_string(), "75 %");
+    }
+
+    #[test]
+    fn an_agent_id_begins_at_zero_and_none_is_not_zero() {
+        assert_eq!(AgentId::encode(None), U256::ZERO);
+        assert_eq!(AgentId::encode(AgentId::new(U256::ZERO)), U256::ONE);
+        assert_eq!(AgentId::new(U256::MAX), None);
+        assert!(U256::MAX.to_string().parse::<AgentId>().is_err());
+        let last = (U256::MAX - U256::ONE).to_string();
+        assert_eq!(AgentId::encode(last.parse().ok()), U256::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn amounts_survive_json(units in 0..=Usdc::MAX.base_units()) {
+            let amount = Usdc::new(units).unwrap();
+            prop_assert_eq!(serde_json::to_value(amount).unwrap(), json!(units.to_string()));
+            prop_assert_eq!(usdc(&units.to_string()), Some(amount));
+        }
+
+        #[test]
+        fn no_other_text_is_an_amount(text in "\\PC{0,40}") {
+            let canonical = text.parse::<u128>().ok().filter(|units| units.to_string() == text);
+            prop_assert_eq!(usdc(&text), canonical.and_then(Usdc::new));
+        }
+
+        #[test]
+        fn agent_ids_survive_encoding(id in any::<[u64; 4]>().prop_map(U256::from_limbs)) {
+            let agent = AgentId::new(id);
+            prop_assert_eq!(AgentId::decode(AgentId::encode(agent)), agent);
+            if let Some(agent) = agent {
+                prop_assert_eq!(agent.to_string().parse::<AgentId>().ok(), Some(agent));
+            }
+        }
+
+        #[test]
+        fn a_share_and_the_rest_are_the_whole(
+            units in 0..=Usdc::MAX.base_units(), bps in 0_u16..=10_000,
+        ) {
+            let whole = Usdc::new(units).unwrap();
+            let part = whole.share_down(Bps::new(bps)).unwrap();
+            prop_assert!(part <= whole);
+            prop_assert_eq!(part.base_units(), units * u128::from(bps) / 10_000);
+        }
+    }
+}

@@ -97,6 +97,12 @@ impl Schema {
         &self.0
     }
 
+    /// The rules that the schema unfolds to: what one value can cost to check. Refuses a schema that
+    /// is not self-contained, recursive or too costly.
+    pub fn cost(&self, path: &str) -> Result<u64, TermsError> {
+        Unfolding::new(&self.0, path).cost(&self.0)
+    }
+
     /// Compiles the schema, refusing one that is invalid, not self-contained, recursive or too
     /// costly. `path` is where the schema stands.
     ///
@@ -112,7 +118,7 @@ impl Schema {
             Some(Value::String(dialect)) if dialect == DIALECT => {}
             Some(_) => return Err(invalid(&format!("`$schema` is absent or {DIALECT}"))),
         }
-        Unfolding::new(&self.0, path).cost(&self.0)?;
+        self.cost(path)?;
         jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .with_pattern_options(jsonschema::PatternOptions::regex().size_limit(PATTERN_BYTES))
@@ -210,6 +216,13 @@ impl<'a> Unfolding<'a> {
     }
 }
 
+impl Default for Schema {
+    /// The schema that accepts everything.
+    fn default() -> Self {
+        Self(Value::Bool(true))
+    }
+}
+
 impl<'de> Deserialize<'de> for Schema {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(Value::deserialize(deserializer)?).map_err(de::Error::custom)
@@ -226,5 +239,118 @@ impl JsonSchema for Schema {
             "type": ["object", "boolean"],
             "description": "A self-contained JSON Schema: only `#/...` references, no `$id`.",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn compile(schema: Value) -> Result<jsonschema::Validator, &'static str> {
+        let compiled = Schema::new(schema).and_then(|schema| schema.compile("schema"));
+        compiled.map_err(|error| error.fault.slug())
+    }
+
+    fn refused(schema: Value) -> &'static str {
+        compile(schema).expect_err("refused")
+    }
+
+    /// Definitions of which each asks the next one `width` times.
+    fn tower(height: usize, width: usize) -> Value {
+        let floor = |i: usize| {
+            let next = json!({ "$ref": format!("#/$defs/d{}", i + 1) });
+            (format!("d{i}"), json!({ "allOf": vec![next; width] }))
+        };
+        let mut floors: serde_json::Map<_, _> = (0..height).map(floor).collect();
+        floors.insert(format!("d{height}"), json!({ "type": "string" }));
+        json!({ "$defs": floors, "$ref": "#/$defs/d0" })
+    }
+
+    #[test]
+    fn a_schema_accepts_what_it_says() {
+        let schema = json!({
+            "$schema": DIALECT,
+            "type": "object",
+            "properties": { "at": { "$ref": "#/$defs/moment" }, "$id": { "type": "string" } },
+            "required": ["at"],
+            "$defs": { "moment": { "type": "string", "format": "date-time" } },
+        });
+        let validator = compile(schema).unwrap();
+        assert!(validator.is_valid(&json!({ "at": "2026-11-22T21:00:00Z" })));
+        assert!(!validator.is_valid(&json!({ "at": "yesterday" })));
+        assert!(!validator.is_valid(&json!({ "at": "2026-11-22T21:00:00Z", "$id": 1 })));
+    }
+
+    #[test]
+    fn a_schema_is_valid() {
+        assert_eq!(refused(json!(3)), "schema-invalid");
+        assert_eq!(refused(json!({ "type": "money" })), "schema-invalid");
+        assert_eq!(refused(json!({ "minimum": "1" })), "schema-invalid");
+        assert_eq!(refused(json!({ "format": "colour" })), "schema-invalid");
+        assert_eq!(refused(json!({ "pattern": "(" })), "schema-invalid");
+        assert_eq!(refused(json!({ "pattern": "(?=a)b" })), "schema-invalid");
+        assert_eq!(refused(json!({ "patternProperties": { "(": true } })), "schema-invalid");
+        assert_eq!(refused(json!({ "pattern": "(\\p{L}{9}){99}" })), "schema-invalid");
+        assert_eq!(refused(json!({ "enum": ["a".repeat(20_000)] })), "too-large");
+    }
+
+    #[test]
+    fn a_schema_has_one_dialect() {
+        let other = "http://json-schema.org/draft-07/schema#";
+        assert_eq!(refused(json!({ "$schema": other })), "schema-invalid");
+        assert_eq!(refused(json!({ "$schema": "https://evil.example/meta" })), "schema-invalid");
+        assert_eq!(refused(json!({ "$schema": 1 })), "schema-invalid");
+    }
+
+    #[test]
+    fn a_schema_needs_no_other_document() {
+        for reference in [
+            "https://evil.example/schema.json",
+            "other.json",
+            DIALECT,
+            "#anchor",
+            "#",
+            "#/nowhere",
+            "#/%24defs/a",
+            "file:///etc/passwd",
+        ] {
+            let schema = json!({ "$ref": reference, "$defs": { "a": true } });
+            assert_eq!(refused(schema), "schema-not-self-contained", "{reference}");
+        }
+        assert_eq!(refused(json!({ "$id": "https://a.example" })), "schema-not-self-contained");
+        let dynamic = json!({ "items": { "$dynamicRef": "#node" } });
+        assert_eq!(refused(dynamic), "schema-not-self-contained");
+    }
+
+    #[test]
+    fn a_schema_does_not_refer_to_itself() {
+        let mutual = json!({
+            "$defs": { "a": { "$ref": "#/$defs/b" }, "b": { "$ref": "#/$defs/a" } },
+            "$ref": "#/$defs/a",
+        });
+        assert_eq!(refused(mutual), "schema-recursive");
+        let tree = json!({ "$defs": { "t": { "items": { "$ref": "#/$defs/t" } } } });
+        assert_eq!(refused(tree), "schema-recursive");
+        assert_eq!(refused(json!({ "$defs": { "a": { "$ref": "#/$defs" } } })), "schema-recursive");
+    }
+
+    #[test]
+    fn a_schema_does_not_unfold_without_end() {
+        assert!(compile(tower(7, 2)).is_ok());
+        assert_eq!(refused(tower(64, 2)), "schema-too-costly");
+        let mut nested = json!({ "type": "object" });
+        for _ in 0..20 {
+            nested = json!({ "allOf": [nested], "unevaluatedProperties": false });
+        }
+        assert_eq!(refused(nested), "schema-too-costly");
+    }
+
+    #[test]
+    fn a_schema_that_is_read_has_the_numbers_of_a_double() {
+        let read = |text: &str| serde_json::from_str::<Schema>(text);
+        assert!(read(r#"{"minimum":9007199254740993}"#).is_err());
+        assert_eq!(read(r#"{"minimum":1.0}"#).unwrap().value(), &json!({ "minimum": 1 }));
     }
 }

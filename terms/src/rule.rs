@@ -98,3 +98,81 @@ fn bits(word: U256, at: usize, width: usize) -> u16 {
     let mask = U256::ONE.wrapping_shl(width).saturating_sub(U256::ONE);
     (word.wrapping_shr(at) & mask).saturating_to()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn example() -> Rule {
+        Rule { weights: vec![6_000, 4_000], mandatory: 0b10, pass_bps: 7_500, pro_rata: true }
+    }
+
+    fn slug(word: U256) -> &'static str {
+        Rule::from_word(word, "rule").expect_err("refused").fault.slug()
+    }
+
+    #[test]
+    fn the_word_is_laid_out_as_the_interface_says() {
+        let word = U256::from(6_000)
+            + (U256::from(4_000) << 14)
+            + (U256::from(0b10) << 224)
+            + (U256::from(7_500) << 240)
+            + (U256::ONE << 254);
+        assert_eq!(example().word(), word);
+    }
+
+    #[test]
+    fn sixteen_weights_fit() {
+        let rule = Rule { weights: vec![625; 16], mandatory: 0xffff, ..example() };
+        assert_eq!(Rule::from_word(rule.word(), "rule"), Ok(rule));
+    }
+
+    #[test]
+    fn a_word_that_the_escrow_refuses_is_refused() {
+        let word = example().word();
+        assert_eq!(slug(word | (U256::ONE << 255)), "rule-invalid");
+        assert_eq!(slug(word | (U256::ONE << 226)), "mandatory-invalid");
+        assert_eq!(slug(word | (U256::ONE << 28)), "weights-invalid");
+        let pass: U256 = U256::from(0x3fff) << 240;
+        assert_eq!(slug(word & !pass), "pass-bps-invalid");
+        assert_eq!(slug(word | pass), "pass-bps-invalid");
+        assert_eq!(slug(U256::ZERO), "criterion-count");
+        // A gap between two weights.
+        let gap = U256::from(5_000) + (U256::from(5_000) << 28) + (U256::ONE << 240);
+        assert_eq!(slug(gap), "weights-invalid");
+    }
+
+    #[test]
+    fn what_does_not_fit_never_spills_into_another_field() {
+        let rule =
+            Rule { weights: vec![u16::MAX; 20], mandatory: 0, pass_bps: u16::MAX, pro_rata: false };
+        assert_eq!(rule.word(), ((U256::ONE << 224) - U256::ONE) | (U256::from(0x3fff) << 240));
+        assert!(rule.validate("rule").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn words_and_rules_are_the_same_thing(
+            cuts in proptest::collection::btree_set(1_u16..10_000, 0..16),
+            mandatory in any::<u16>(),
+            pass_bps in 1_u16..=10_000,
+            pro_rata in any::<bool>(),
+        ) {
+            let ends: Vec<u16> = [0].into_iter().chain(cuts).chain([10_000]).collect();
+            let weights: Vec<u16> = ends.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            let mandatory = mandatory & (u16::MAX >> (16 - weights.len()));
+            let rule = Rule { weights, mandatory, pass_bps, pro_rata };
+            prop_assert_eq!(Rule::from_word(rule.word(), "rule"), Ok(rule));
+        }
+
+        #[test]
+        fn any_word_is_refused_or_survives(limbs in any::<[u64; 4]>()) {
+            let word = U256::from_limbs(limbs);
+            if let Ok(rule) = Rule::from_word(word, "rule") {
+                prop_assert_eq!(rule.word(), word);
+            }
+        }
+    }
+}

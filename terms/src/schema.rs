@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
+use crate::amount::AgentId;
 use crate::sheet::TermSheet;
 use crate::validate::limits;
 
@@ -38,6 +39,102 @@ pub(crate) fn digest(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// An agent id or null; the key is there in any case.
+pub(crate) fn agent(generator: &mut SchemaGenerator) -> Schema {
+    let id = generator.subschema_for::<AgentId>();
+    json_schema!({ "anyOf": [id, { "type": "null" }] })
+}
+
 pub(crate) fn time(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "integer", "minimum": 0, "maximum": limits::TIME })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::sample;
+
+    fn validator() -> jsonschema::Validator {
+        jsonschema::draft202012::new(term_sheet().as_value()).unwrap()
+    }
+
+    #[test]
+    fn the_published_schema_is_that_of_the_types() {
+        let published = include_str!("../schema/term-sheet.schema.json");
+        assert!(
+            published == term_sheet_text(),
+            "terms/schema/term-sheet.schema.json is stale; write it again with `cargo build \
+             --workspace --examples && target/debug/examples/term_sheet_schema > \
+             terms/schema/term-sheet.schema.json`"
+        );
+    }
+
+    /// The paths of all objects of a sheet, but not of those inside a check's schema.
+    fn objects(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(entries) => {
+                found.push(path.to_owned());
+                for (key, item) in entries.iter().filter(|(key, _)| *key != "schema") {
+                    objects(item, &format!("{path}/{key}"), found);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    objects(item, &format!("{path}/{index}"), found);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    #[test]
+    fn an_amount_is_refused_as_a_number() {
+        let mut sheet = serde_json::to_value(sample::example()).unwrap();
+        assert!(validator().is_valid(&sheet));
+        sheet["total"] = json!(100_000_000);
+        assert!(!validator().is_valid(&sheet));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn the_schema_accepts_what_parse_accepts(sheet in sample::sheet()) {
+            let validator = validator();
+            let value = serde_json::to_value(&sheet).unwrap();
+            let faults: Vec<_> =
+                validator.iter_errors(&value).map(|error| error.to_string()).collect();
+            prop_assert!(faults.is_empty(), "{faults:?}");
+        }
+
+        #[test]
+        fn the_schema_and_parse_refuse_unknown_and_missing_fields(
+            sheet in sample::sheet(), places in vec(any::<[Index; 2]>(), 4),
+        ) {
+            let validator = validator();
+            let value = serde_json::to_value(&sheet).unwrap();
+            let mut paths = Vec::new();
+            objects(&value, "", &mut paths);
+            for [path, key] in places {
+                let path = path.get(&paths);
+                let mut less = value.clone();
+                let object = less.pointer_mut(path).unwrap().as_object_mut().unwrap();
+                let key = object.keys().nth(key.index(object.len())).unwrap().clone();
+                object.remove(&key);
+                prop_assert!(!validator.is_valid(&less), "{path} without {key}");
+                prop_assert!(TermSheet::parse(less.to_string().as_bytes()).is_err());
+
+                let mut more = value.clone();
+                more.pointer_mut(path).unwrap()["unknown"] = json!(1);
+                prop_assert!(!validator.is_valid(&more), "{path} with an unknown field");
+                let error = TermSheet::parse(more.to_string().as_bytes()).unwrap_err();
+                prop_assert_eq!(error.fault.slug(), "shape-invalid");
+            }
+        }
+    }
 }

@@ -70,11 +70,11 @@ pub struct TermSheet {
     pub seller: Address,
     /// The buyer's claimed ERC-8004 id.
     #[serde(deserialize_with = "required")]
-    #[schemars(required)]
+    #[schemars(schema_with = "spelled::agent")]
     pub buyer_agent: Option<AgentId>,
     /// The seller's claimed ERC-8004 id.
     #[serde(deserialize_with = "required")]
-    #[schemars(required)]
+    #[schemars(schema_with = "spelled::agent")]
     pub seller_agent: Option<AgentId>,
     /// The token: the deployment's USDC.
     #[schemars(schema_with = "spelled::address")]

@@ -1,52 +1,29 @@
 //! The contracts under test: their committed bytecode, deployed the way `surety deploy` does it, and
 //! the EIP-712 domains that follow from their addresses.
 
-use alloy::primitives::{Address, B256, Bytes, TxKind, address, bytes};
-use alloy::sol_types::{Eip712Domain, SolCall, SolValue, eip712_domain};
+use alloy::primitives::{Address, Bytes, TxKind, bytes};
+use alloy::sol_types::{Eip712Domain, SolCall, SolValue};
 use revm::context::TxEnv;
-use surety_bindings::escrow::DealEscrow;
-use surety_bindings::jury::Jury;
-use surety_bindings::registry::ReputationRegistry;
+use surety_bindings::deployment::{self, FACTORY, SALT};
+use surety_terms::digest::{self, TokenDomain};
 
 use crate::actors;
-use crate::contracts::token::Token;
+use crate::contracts::token::TestUSDC;
 use crate::evm::Evm;
 
-/// The canonical CREATE2 factory that every deployment goes through.
-pub const CREATE2_FACTORY: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
-
 /// The factory's code, as it stands on every chain.
-pub const CREATE2_FACTORY_CODE: Bytes = bytes!(
+pub const FACTORY_CODE: Bytes = bytes!(
     "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0"
     "3601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
 );
 
-/// The token's interface, as far as tests and services need it: FiatTokenV2_2's.
 pub mod token {
-    alloy::sol! {
+    //! `TestUSDC`: behaves like Circle's FiatTokenV2_2.
+    alloy::sol!(
         #[sol(rpc, all_derives)]
-        interface Token {
-            event Transfer(address indexed from, address indexed to, uint256 value);
-            function name() external view returns (string);
-            function version() external view returns (string);
-            function balanceOf(address account) external view returns (uint256);
-            function transfer(address to, uint256 amount) external returns (bool);
-            function approve(address spender, uint256 amount) external returns (bool);
-            function mint(address to, uint256 amount) external returns (bool);
-            function blacklist(address account) external;
-            function unBlacklist(address account) external;
-            function pause() external;
-            function unpause() external;
-        }
-        struct ReceiveWithAuthorization {
-            address from;
-            address to;
-            uint256 value;
-            uint256 validAfter;
-            uint256 validBefore;
-            bytes32 nonce;
-        }
-    }
+        TestUSDC,
+        "../demo/artifacts/TestUSDC.json"
+    );
 }
 
 /// Where everything is deployed on a chain.
@@ -62,62 +39,64 @@ pub struct Contracts {
     pub registry: Address,
     /// `DealEscrow`.
     pub escrow: Address,
-    /// The token's EIP-712 domain.
-    pub token_domain: Eip712Domain,
+    /// What the token's EIP-712 domain is made of.
+    pub token_domain: TokenDomain,
 }
 
 impl Contracts {
     /// The domain of everything that parties sign for the escrow.
     pub fn escrow_domain(&self) -> Eip712Domain {
-        eip712_domain! {
-            name: "Surety",
-            version: "1",
-            chain_id: self.chain_id,
-            verifying_contract: self.escrow,
-        }
-    }
-
-    /// The domain of everything that jurors sign.
-    pub fn jury_domain(&self) -> Eip712Domain {
-        eip712_domain! {
-            name: "Surety Jury",
-            version: "1",
-            chain_id: self.chain_id,
-            verifying_contract: self.jury,
-        }
+        digest::escrow_domain(self.chain_id, self.escrow)
     }
 }
 
-/// Deploys everything into an empty chain, each contract through the CREATE2 factory with salt zero,
-/// as `surety deploy` does.
-pub fn deploy(evm: &mut Evm) -> Contracts {
-    evm.state_mut().set_code(CREATE2_FACTORY, CREATE2_FACTORY_CODE);
-    let token = create(evm, &test_usdc(), &[]);
-    let jury = create(evm, &Jury::BYTECODE, &token.abi_encode());
-    let registry = create(evm, &ReputationRegistry::BYTECODE, &[]);
-    let escrow = create(evm, &DealEscrow::BYTECODE, &(jury, registry, token).abi_encode());
-    let token_domain = eip712_domain! {
-        name: view(evm, token, &Token::nameCall {}),
-        version: view(evm, token, &Token::versionCall {}),
+/// A transaction that was sent, as far as it can be sent again elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Who sent it.
+    pub from: Address,
+    /// The contract it called.
+    pub to: Address,
+    /// Its calldata.
+    pub data: Bytes,
+}
+
+/// Deploys everything into an empty chain as `surety deploy` does: through the CREATE2 factory, with
+/// the published salt. TestUSDC goes first, through the same factory. Returns what it sent, too.
+pub fn deploy(evm: &mut Evm) -> (Contracts, Vec<Message>) {
+    put_factory(evm);
+    let admin = actors::deployer().address();
+    let mut sent = Vec::new();
+    let token_code = [&TestUSDC::BYTECODE, admin.abi_encode().as_slice()].concat();
+    let token = FACTORY.create2_from_code(SALT, &token_code);
+    sent.push(create(evm, [SALT.as_slice(), &token_code].concat().into()));
+    let plan = deployment::plan(token);
+    for planned in plan.contracts() {
+        sent.push(create(evm, planned.calldata()));
+    }
+    let (jury, registry, escrow) = (plan.jury.address, plan.registry.address, plan.escrow.address);
+    let token_domain = TokenDomain {
+        name: view(evm, token, &TestUSDC::nameCall {}),
+        version: view(evm, token, &TestUSDC::versionCall {}),
         chain_id: evm.chain_id(),
-        verifying_contract: token,
+        address: token,
     };
-    Contracts { chain_id: evm.chain_id(), token, jury, registry, escrow, token_domain }
+    let chain_id = evm.chain_id();
+    (Contracts { chain_id, token, jury, registry, escrow, token_domain }, sent)
 }
 
-/// TestUSDC's creation code.
-fn test_usdc() -> Bytes {
-    Bytes::new()
+/// Puts the CREATE2 factory where every chain has it.
+pub(crate) fn put_factory(evm: &mut Evm) {
+    evm.state_mut().set_code(FACTORY, FACTORY_CODE);
 }
 
-fn create(evm: &mut Evm, code: &Bytes, arguments: &[u8]) -> Address {
-    let init = [code, arguments].concat();
-    let address = CREATE2_FACTORY.create2_from_code(B256::ZERO, &init);
+/// Calls the factory.
+fn create(evm: &mut Evm, calldata: Bytes) -> Message {
     let deployer = actors::deployer().address();
     let tx = TxEnv {
         caller: deployer,
-        kind: TxKind::Call(CREATE2_FACTORY),
-        data: [B256::ZERO.as_slice(), &init].concat().into(),
+        kind: TxKind::Call(FACTORY),
+        data: calldata.clone(),
         gas_limit: 1 << 24,
         nonce: evm.state().nonce(deployer),
         chain_id: Some(evm.chain_id()),
@@ -125,7 +104,7 @@ fn create(evm: &mut Evm, code: &Bytes, arguments: &[u8]) -> Address {
     };
     let (result, _) = evm.transact(tx).expect("a valid transaction");
     assert!(result.is_success(), "deployment failed: {result:?}");
-    address
+    Message { from: deployer, to: FACTORY, data: calldata }
 }
 
 fn view<C: SolCall>(evm: &Evm, to: Address, call: &C) -> C::Return {

@@ -11,10 +11,10 @@ use alloy::primitives::{Address, B256, Bytes, U256};
 use revm::context::result::{EVMError, ExecutionResult, InvalidTransaction, ResultAndState};
 use revm::context::{BlockEnv, CfgEnv, Context, TxEnv};
 use revm::database_interface::WrapDatabaseRef;
-use revm::handler::MainnetContext;
+use revm::handler::{EthFrame, Handler as _, MainnetContext, MainnetHandler};
 use revm::primitives::hardfork::SpecId;
 use revm::state::{AccountInfo, Bytecode, EvmState};
-use revm::{DatabaseRef, ExecuteEvm, MainBuilder};
+use revm::{DatabaseRef, ExecuteEvm as _, MainBuilder as _};
 
 /// The rules that contracts are built for and that Base runs.
 pub const SPEC: SpecId = SpecId::OSAKA;
@@ -220,14 +220,36 @@ impl Evm {
         Ok((outcome.result, self.state.commit(outcome.state)))
     }
 
+    /// Whether `block` could take a transaction at all, by everything that is checked before it runs.
+    pub fn check(&self, tx: &TxEnv, block: BlockEnv) -> Result<(), InvalidTransaction> {
+        let mut context: MainnetContext<WrapDatabaseRef<&State>> =
+            Context::new(WrapDatabaseRef(&self.state), SPEC);
+        context.cfg = self.rules();
+        context.block = block;
+        context.tx = tx.clone();
+        let mut evm = context.build_mainnet();
+        let handler = MainnetHandler::<_, EVMError<Infallible>, EthFrame<_>>::default();
+        handler.validate_env(&mut evm).map_err(invalid)?;
+        handler.validate_initial_tx_gas(&mut evm).map_err(invalid)?;
+        Ok(())
+    }
+
     /// Executes a message as `eth_call` does and forgets what it did: any caller, any nonce, no cap
     /// on the transaction's gas and, at gas price zero, no base fee.
-    pub fn call(&self, mut tx: TxEnv) -> Result<ExecutionResult, InvalidTransaction> {
+    pub fn call(&self, tx: TxEnv) -> Result<ExecutionResult, InvalidTransaction> {
+        self.call_in(self.block.clone(), tx)
+    }
+
+    /// [`Evm::call`] in another block than the present one.
+    pub fn call_in(
+        &self,
+        mut block: BlockEnv,
+        mut tx: TxEnv,
+    ) -> Result<ExecutionResult, InvalidTransaction> {
         let mut cfg = self.rules();
         cfg.disable_nonce_check = true;
         cfg.disable_eip3607 = true;
         cfg.tx_gas_limit_cap = Some(u64::MAX);
-        let mut block = self.block.clone();
         if tx.gas_price == 0 {
             block.basefee = 0;
         }
@@ -253,8 +275,12 @@ fn execute(
         Context::new(WrapDatabaseRef(state), SPEC);
     context.cfg = cfg;
     context.block = block;
-    context.build_mainnet().transact(tx).map_err(|error| match error {
+    context.build_mainnet().transact(tx).map_err(invalid)
+}
+
+fn invalid(error: EVMError<Infallible>) -> InvalidTransaction {
+    match error {
         EVMError::Transaction(error) => error,
         other => InvalidTransaction::Str(other.to_string().into()),
-    })
+    }
 }

@@ -14,11 +14,15 @@
 )]
 
 pub mod actors;
+pub mod anvil;
 pub mod contracts;
 pub mod evm;
+pub mod gas;
+pub mod node;
 pub mod sign;
 pub mod world;
 
 pub use actors::usd;
 pub use contracts::Contracts;
+pub use node::{Node, Orphans};
 pub use world::{Receipt, Revert, World};

@@ -1,20 +1,21 @@
-//! The signatures that buyers, sellers and jurors make, as functions of who signs what.
+//! The signatures that buyers, sellers and jurors make, as functions of who signs what. Digests and
+//! packing are the ones the services use.
 
 use alloy::primitives::{B256, Bytes, U256};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
-use alloy::sol_types::SolStruct;
 use surety_bindings::escrow::{Accept, Agree, Concede, Delivery, Terms};
 use surety_bindings::jury::{Ballot, Case, Registration, Unbonding};
+use surety_jury::ballot::{SignedBallot, compact, pack};
+use surety_terms::digest::{self, Authorization};
 
 use crate::Contracts;
-use crate::contracts::token::ReceiveWithAuthorization;
 
 /// One juror's answer, before it signs: `seat` of the panel calls `met` met and `failed` failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vote {
     /// The seat in the panel, from 0.
-    pub seat: usize,
+    pub seat: u8,
     /// Mask of the criteria that are met.
     pub met: u16,
     /// Mask of the criteria that are failed.
@@ -29,7 +30,7 @@ pub fn digest(signer: &PrivateKeySigner, digest: B256) -> Bytes {
 
 /// The id of the deal that `terms` make.
 pub fn deal_id(contracts: &Contracts, terms: &Terms) -> B256 {
-    terms.eip712_signing_hash(&contracts.escrow_domain())
+    digest::deal_id(terms, &contracts.escrow_domain())
 }
 
 /// Both openings' signatures: the buyer's authorization of the total, and the seller's of the bond or,
@@ -42,18 +43,15 @@ pub fn opening(
 ) -> (Bytes, Bytes) {
     let nonce = deal_id(contracts, terms);
     let pull = |signer: &PrivateKeySigner, amount| {
-        authorization(
-            signer,
-            contracts,
-            &ReceiveWithAuthorization {
-                from: signer.address(),
-                to: contracts.escrow,
-                value: U256::from(amount),
-                validAfter: U256::ZERO,
-                validBefore: U256::from(terms.openBy),
-                nonce,
-            },
-        )
+        let authorization = Authorization {
+            from: signer.address(),
+            to: contracts.escrow,
+            value: U256::from(amount),
+            valid_after: 0,
+            valid_before: terms.openBy.to(),
+            nonce,
+        };
+        self::authorization(signer, contracts, &authorization)
     };
     let seller_signature =
         if terms.bond.is_zero() { digest(seller, nonce) } else { pull(seller, terms.bond) };
@@ -64,29 +62,29 @@ pub fn opening(
 pub fn authorization(
     signer: &PrivateKeySigner,
     contracts: &Contracts,
-    authorization: &ReceiveWithAuthorization,
+    authorization: &Authorization,
 ) -> Bytes {
-    digest(signer, authorization.eip712_signing_hash(&contracts.token_domain))
+    digest(signer, digest::authorization_digest(authorization, &contracts.token_domain))
 }
 
 /// The seller's delivery.
 pub fn delivery(seller: &PrivateKeySigner, contracts: &Contracts, delivery: &Delivery) -> Bytes {
-    digest(seller, delivery.eip712_signing_hash(&contracts.escrow_domain()))
+    digest(seller, digest::delivery_digest(delivery, &contracts.escrow_domain()))
 }
 
 /// The buyer's release.
-pub fn accept(buyer: &PrivateKeySigner, contracts: &Contracts, accept: &Accept) -> Bytes {
-    digest(buyer, accept.eip712_signing_hash(&contracts.escrow_domain()))
+pub fn accept(buyer: &PrivateKeySigner, contracts: &Contracts, act: &Accept) -> Bytes {
+    digest(buyer, digest::accept_digest(act, &contracts.escrow_domain()))
 }
 
 /// The seller's refund.
-pub fn concede(seller: &PrivateKeySigner, contracts: &Contracts, concede: &Concede) -> Bytes {
-    digest(seller, concede.eip712_signing_hash(&contracts.escrow_domain()))
+pub fn concede(seller: &PrivateKeySigner, contracts: &Contracts, act: &Concede) -> Bytes {
+    digest(seller, digest::concede_digest(act, &contracts.escrow_domain()))
 }
 
 /// A party's half of a split.
-pub fn agree(party: &PrivateKeySigner, contracts: &Contracts, agree: &Agree) -> Bytes {
-    digest(party, agree.eip712_signing_hash(&contracts.escrow_domain()))
+pub fn agree(party: &PrivateKeySigner, contracts: &Contracts, act: &Agree) -> Bytes {
+    digest(party, digest::agree_digest(act, &contracts.escrow_domain()))
 }
 
 /// A juror's registration; with a stake, the authorization whose nonce is the registration's digest.
@@ -95,27 +93,24 @@ pub fn registration(
     contracts: &Contracts,
     registration: &Registration,
 ) -> Bytes {
-    let nonce = registration.eip712_signing_hash(&contracts.jury_domain());
+    let nonce = digest::registration_digest(registration, contracts.chain_id, contracts.jury);
     if registration.stake.is_zero() {
         return digest(juror, nonce);
     }
-    authorization(
-        juror,
-        contracts,
-        &ReceiveWithAuthorization {
-            from: juror.address(),
-            to: contracts.jury,
-            value: U256::from(registration.stake),
-            validAfter: U256::ZERO,
-            validBefore: U256::from(registration.validUntil),
-            nonce,
-        },
-    )
+    let authorization = Authorization {
+        from: juror.address(),
+        to: contracts.jury,
+        value: U256::from(registration.stake),
+        valid_after: 0,
+        valid_before: registration.validUntil.to(),
+        nonce,
+    };
+    self::authorization(juror, contracts, &authorization)
 }
 
 /// A juror's notice that it leaves.
 pub fn unbonding(juror: &PrivateKeySigner, contracts: &Contracts, unbonding: &Unbonding) -> Bytes {
-    digest(juror, unbonding.eip712_signing_hash(&contracts.jury_domain()))
+    digest(juror, digest::unbonding_digest(unbonding, contracts.chain_id, contracts.jury))
 }
 
 /// The case of a deal's milestone in round 1.
@@ -131,11 +126,16 @@ pub fn case(contracts: &Contracts, deal_id: B256, milestone: u8, deliverable: B2
     }
 }
 
-/// A ballot's signature in 64 bytes: `r`, then `s` with the parity in its top bit (ERC-2098).
-pub fn ballot(juror: &PrivateKeySigner, contracts: &Contracts, ballot: &Ballot) -> [u8; 64] {
-    let digest = ballot.eip712_signing_hash(&contracts.jury_domain());
+/// A juror's ballot on the seat `seat`.
+pub fn ballot(
+    juror: &PrivateKeySigner,
+    contracts: &Contracts,
+    seat: u8,
+    ballot: Ballot,
+) -> SignedBallot {
+    let digest = digest::ballot_digest(&ballot, contracts.chain_id, contracts.jury);
     let signature = juror.sign_hash_sync(&digest).expect("a local key signs");
-    signature.as_erc2098()
+    SignedBallot { seat, ballot, signature: compact(&signature) }
 }
 
 /// Packs one ballot per vote, signed by the seat's `jurors[seat]`, as `settle` takes them. Votes must
@@ -146,23 +146,12 @@ pub fn ballots(
     case: &Case,
     votes: &[Vote],
 ) -> Bytes {
-    let case_id = case.eip712_hash_struct();
-    let seats = votes.iter().fold(0u16, |seats, vote| seats | 1 << vote.seat);
-    let mut packed = seats.to_be_bytes().to_vec();
-    for vote in votes {
-        let answer = Ballot {
-            caseId: case_id,
-            met: vote.met,
-            failed: vote.failed,
-            reason: 0,
-            transcript: B256::ZERO,
-        };
-        let juror = jurors.get(vote.seat).expect("the vote names a seat of the panel");
-        packed.extend(answer.met.to_be_bytes());
-        packed.extend(answer.failed.to_be_bytes());
-        packed.push(answer.reason);
-        packed.extend(answer.transcript);
-        packed.extend(ballot(juror, contracts, &answer));
-    }
-    packed.into()
+    let case_id = digest::case_id(case);
+    let sign = |vote: &Vote| {
+        let (met, failed) = (vote.met, vote.failed);
+        let answer = Ballot { caseId: case_id, met, failed, reason: 0, transcript: B256::ZERO };
+        let juror = jurors.get(usize::from(vote.seat)).expect("the vote names a seat");
+        ballot(juror, contracts, vote.seat, answer)
+    };
+    pack(&votes.iter().map(sign).collect::<Vec<_>>()).expect("votes in the order of seats")
 }

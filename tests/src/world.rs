@@ -4,13 +4,14 @@
 //! let mut world = World::new();
 //! let terms = world.terms();
 //! world.open(&terms).unwrap();
-//! world.settle(&terms, 0, deliverable, &world.all_met(&terms, 0)).unwrap();
+//! world.settle(&terms, 0, deliverable, &world.unanimous(0b11, 0)).unwrap();
 //! ```
 //!
 //! Transactions cost nothing here and each one is a block of its own at the present time; time moves
 //! only by [`World::advance`]. Gas is what a receipt would say: intrinsic gas, calldata and refunds
 //! included.
 
+use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -23,8 +24,10 @@ use revm::context::result::ExecutionResult;
 use surety_bindings::escrow::{DealEscrow, Milestone, SlowState, Terms};
 use surety_bindings::jury::{Jury, Registration};
 
-use crate::contracts::{self, Contracts, token::Token};
+use crate::contracts::token::TestUSDC;
+use crate::contracts::{self, Contracts, Message};
 use crate::evm::{Evm, State};
+use crate::node::Node;
 use crate::sign::{self, Vote};
 use crate::{actors, usd};
 
@@ -38,7 +41,7 @@ pub const GENESIS: u64 = 1_800_000_000;
 pub const GAS_LIMIT: u64 = 1 << 24;
 
 /// What a successful transaction did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Receipt<T> {
     /// Gas used by the whole transaction.
     pub gas: u64,
@@ -48,6 +51,18 @@ pub struct Receipt<T> {
     pub logs: Vec<Log>,
     /// What the function returned.
     pub output: T,
+}
+
+impl<T> fmt::Debug for Receipt<T> {
+    /// Without the output: the types that `sol!` makes for it do not all show themselves.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { gas, calldata, logs, .. } = self;
+        f.debug_struct("Receipt")
+            .field("gas", gas)
+            .field("calldata", calldata)
+            .field("logs", logs)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T> Receipt<T> {
@@ -92,6 +107,7 @@ pub struct World {
     jurors: Vec<PrivateKeySigner>,
     jury: B256,
     deals: u64,
+    sent: Vec<Message>,
 }
 
 impl Default for World {
@@ -130,9 +146,9 @@ impl World {
         let mut evm = Evm::new(CHAIN_ID, State::default());
         evm.block_mut().timestamp = U256::from(GENESIS);
         evm.block_mut().number = U256::ONE;
-        let contracts = contracts::deploy(&mut evm);
+        let (contracts, sent) = contracts::deploy(&mut evm);
         let (jurors, jury) = (Vec::new(), B256::ZERO);
-        let mut world = Self { evm, contracts, jurors, jury, deals: 0 };
+        let mut world = Self { evm, contracts, jurors, jury, deals: 0, sent };
         for actor in [actors::buyer(), actors::seller()] {
             world.mint(actor.address(), usd(1_000_000));
         }
@@ -189,9 +205,24 @@ impl World {
         self.evm.block_mut().timestamp = U256::from(at);
     }
 
+    /// Every transaction so far, deployment included: what makes the same world on another chain.
+    pub fn sent(&self) -> &[Message] {
+        &self.sent
+    }
+
     /// The EVM underneath, for what this type does not offer.
     pub fn evm(&mut self) -> &mut Evm {
         &mut self.evm
+    }
+
+    /// A chain that goes on from here, for services; the relayer and the deployer have a hundred ether.
+    /// What happened before is in its state but not in its blocks or logs.
+    pub fn node(&self) -> Node {
+        let node = Node::new(self.evm.clone());
+        for actor in [actors::relayer(), actors::deployer()] {
+            node.set_balance(actor.address(), U256::from(100) * U256::from(10).pow(U256::from(18)));
+        }
+        node
     }
 
     /// Remembers the whole state and the time.
@@ -224,6 +255,7 @@ impl World {
         data: Bytes,
     ) -> Result<Receipt<Bytes>, Revert> {
         let calldata = data.len() as u64;
+        self.sent.push(Message { from, to, data: data.clone() });
         let outcome = self.evm.transact(self.message(from, to, data));
         self.evm.block_mut().number += U256::ONE;
         receipt(outcome.map(|(result, _)| result), calldata)
@@ -250,13 +282,18 @@ impl World {
 
     /// An account's TestUSDC.
     pub fn balance(&self, account: Address) -> U96 {
-        let balance = self.view(self.contracts.token, &Token::balanceOfCall { account });
+        let balance = self.view(self.contracts.token, &TestUSDC::balanceOfCall { account });
         balance.expect("balanceOf answers").to()
+    }
+
+    /// How many transactions an account sent.
+    pub fn nonce(&self, account: Address) -> u64 {
+        self.evm.state().nonce(account)
     }
 
     /// Prints TestUSDC.
     pub fn mint(&mut self, to: Address, amount: U96) {
-        let mint = Token::mintCall { to, amount: U256::from(amount) };
+        let mint = TestUSDC::mintCall { to, amount: U256::from(amount) };
         self.call(actors::deployer().address(), self.contracts.token, &mint).expect("it may mint");
     }
 
@@ -274,13 +311,13 @@ impl World {
             validUntil: U40::from(self.now() + 3_600),
         };
         let signature = sign::registration(juror, &self.contracts, &registration);
-        let register = Jury::registerCall { registration, signature };
+        let register = Jury::registerCall { r: registration, signature };
         self.call(actors::relayer().address(), self.contracts.jury, &register).expect("registered");
     }
 
     /// Creates a jury without an appeal panel and returns its digest.
     pub fn create_jury(&mut self, panel: &[Address]) -> B256 {
-        let create = Jury::createJuryCall { panel: panel.to_vec(), appealPanel: vec![] };
+        let create = Jury::createJuryCall { panel_: panel.to_vec(), appealPanel: vec![] };
         let created = self.call(actors::relayer().address(), self.contracts.jury, &create);
         created.expect("created").output
     }
@@ -359,7 +396,7 @@ impl World {
 
     /// One vote per seat of the jury, all with the same masks.
     pub fn unanimous(&self, met: u16, failed: u16) -> Vec<Vote> {
-        (0..self.jurors.len()).map(|seat| Vote { seat, met, failed }).collect()
+        (0u8..).take(self.jurors.len()).map(|seat| Vote { seat, met, failed }).collect()
     }
 }
 

@@ -10,6 +10,7 @@ pragma solidity 0.8.37;
 /// ECDSA and keccak hold. Liveness: block timestamps advance; a token that refuses a payee only
 /// delays that payee (its money becomes credit).
 /// An ERC-1271 wallet is asked once per act, with capped gas, and only about its own owner's act.
+/// @custom:reverts CodeMissing when it is constructed with an address without code
 interface IDealEscrow {
     /// @notice One part of a deal with its own money, deadline and criteria.
     /// @param deliverBy Deliveries count until just before this moment

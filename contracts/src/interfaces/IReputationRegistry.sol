@@ -23,7 +23,9 @@ enum Ending {
 /// @notice Anybody may record; facts are kept per (recorder, wallet, role), so nobody writes into
 /// another recorder's column, and a reader names the recorder it trusts. The formula is version 1
 /// of docs/adr/0004-reputation-v1.md.
-/// @dev Invariant: `record` makes no call and cannot revert; counts and weights saturate.
+/// @dev Invariant: `record` makes no call and cannot revert; counts and weights saturate. It emits
+/// nothing: the recorder emits how each milestone ended, and from those events and their block
+/// times anybody recomputes every word.
 interface IReputationRegistry {
     /// @notice A wallet has one standing as buyer and one as seller.
     enum Role {
@@ -49,22 +51,11 @@ interface IReputationRegistry {
         uint24 appealsLost;
     }
 
-    /// @notice One milestone ended between `buyer` and `seller`, as `recorder` saw it.
-    /// @param flags 1: a rejection stood when it ended; 2: the buyer lost an appeal; 4: the seller
-    /// lost an appeal
-    event FactRecorded(
-        address indexed recorder,
-        address indexed buyer,
-        address indexed seller,
-        uint96 amount,
-        uint8 ending,
-        uint8 flags
-    );
-
     /// @notice Writes the fact of one ended milestone for both parties, in the caller's column.
     /// @param amount The milestone's money in the token's base units, six decimals
     /// @param ending An `Ending`; unknown values count as neutral
-    /// @param flags See `FactRecorded`
+    /// @param flags 1: a rejection stood when it ended; 2: the buyer lost an appeal; 4: the seller
+    /// lost an appeal
     function record(address buyer, address seller, uint96 amount, uint8 ending, uint8 flags)
         external;
 

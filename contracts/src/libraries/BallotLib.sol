@@ -68,53 +68,54 @@ library BallotLib {
         assembly ("memory-safe") {
             votes := mload(0x40)
             let next := add(votes, 0x20)
-            // Room for 15 votes; then the ballot's struct, and the digest's preimage behind it.
-            let b := add(next, 0x1e0)
-            let d := add(b, 0xc0)
+            // Behind room for 15 votes: the ballot's struct at 0x00, the digest's preimage at 0xc0,
+            // and ecrecover's input at 0x120.
+            let b := add(votes, 0x200)
             mstore(b, typehash)
             mstore(add(b, 0x20), id)
-            mstore(d, hex"1901")
-            mstore(add(d, 0x02), domainSeparator)
+            mstore(add(b, 0xc0), hex"1901")
+            mstore(add(b, 0xc2), domainSeparator)
             let offset := add(ballots.offset, 2)
             let key := add(add(code, 0x20), start)
 
-            for { let seat := 0 } shr(seat, mask) {
-                seat := add(seat, 1)
+            for { let seat := 1 } mask {
+                seat := shl(1, seat)
+                mask := shr(1, mask)
                 key := add(key, 20)
             } {
-                if and(shr(seat, mask), 1) {
-                    let word := calldataload(offset)
-                    let met := shr(240, word)
-                    let failed := and(shr(224, word), 0xffff)
-                    mstore(add(b, 0x40), met)
-                    mstore(add(b, 0x60), failed)
-                    mstore(add(b, 0x80), and(shr(216, word), 0xff))
+                if and(mask, 1) {
+                    // Low 16 bits met, next 16 failed: the vote, once the signature is good.
+                    let vote := shr(240, calldataload(offset))
+                    mstore(add(b, 0x40), vote)
+                    let word := shr(216, calldataload(offset))
+                    mstore(add(b, 0x80), and(word, 0xff))
+                    word := and(shr(8, word), 0xffff)
+                    mstore(add(b, 0x60), word)
+                    let overlap := and(vote, word)
+                    vote := or(vote, shl(16, word))
                     mstore(add(b, 0xa0), calldataload(add(offset, 5)))
-                    mstore(add(d, 0x22), keccak256(b, 0xc0))
-                    let vs := calldataload(add(offset, 69))
-                    let s := and(vs, shr(1, not(0)))
-                    // ecrecover(digest, v, r, s); the input overwrites what follows the digest's
-                    // preimage.
-                    let e := add(d, 0x60)
-                    mstore(e, keccak256(d, 0x42))
-                    mstore(add(e, 0x20), add(27, shr(255, vs)))
-                    mstore(add(e, 0x40), calldataload(add(offset, 37)))
-                    mstore(add(e, 0x60), s)
+                    mstore(add(b, 0xe2), keccak256(b, 0xc0))
+                    mstore(add(b, 0x120), keccak256(add(b, 0xc0), 0x42))
+                    word := calldataload(add(offset, 69))
+                    mstore(add(b, 0x140), add(27, shr(255, word)))
+                    mstore(add(b, 0x160), calldataload(add(offset, 37)))
+                    word := shr(1, shl(1, word))
+                    mstore(add(b, 0x180), word)
+                    // ecrecover answers nothing for a signature that is none; a key is never zero.
                     mstore(0x00, 0)
-                    let ok := staticcall(gas(), 1, e, 0x80, 0x00, 0x20)
-                    ok := and(ok, eq(mload(0x00), shr(96, mload(key))))
-                    ok := and(ok, eq(returndatasize(), 0x20))
-                    ok := and(ok, iszero(or(gt(s, HALF_ORDER), and(met, failed))))
-                    if ok {
-                        mstore(next, or(met, shl(16, failed)))
+                    pop(staticcall(gas(), 1, add(b, 0x120), 0x80, 0x00, 0x20))
+                    if iszero(
+                        or(xor(mload(0x00), shr(96, mload(key))), or(gt(word, HALF_ORDER), overlap))
+                    ) {
+                        mstore(next, vote)
                         next := add(next, 0x20)
-                        counted := or(counted, shl(seat, 1))
-                        if or(met, failed) { voted := or(voted, shl(seat, 1)) }
+                        counted := or(counted, seat)
+                        if vote { voted := or(voted, seat) }
                     }
                     offset := add(offset, 101)
                 }
             }
-            mstore(votes, shr(5, sub(next, add(votes, 0x20))))
+            mstore(votes, sub(shr(5, sub(next, votes)), 1))
             mstore(0x40, next)
         }
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {IJury} from "../interfaces/IJury.sol";
+
 /// @title Juries held as code
 /// @notice A jury is a contract whose code is data: a zero byte (so that it can never run), the two
 /// panels' sizes, then twenty bytes per seat, panel first. One cold account access reads it whole.
@@ -10,6 +12,8 @@ library PanelLib {
     /// @dev Zero byte and two sizes.
     uint256 internal constant HEADER = 3;
     uint256 internal constant KEY = 20;
+    /// @dev Two panels of fifteen.
+    uint256 internal constant CODE_MOST = 603;
 
     /// @notice The creation code of a jury.
     function creationCode(address[] calldata panel, address[] calldata appealPanel)
@@ -36,18 +40,55 @@ library PanelLib {
         );
     }
 
-    /// @notice Where the jury of that digest lives, whether or not it exists.
-    function addressOf(bytes32 jury) internal view returns (address) {
-        return address(
-            uint160(
-                uint256(keccak256(abi.encodePacked(bytes1(0xff), address(this), bytes32(0), jury)))
-            )
-        );
+    /// @notice Where the jury of that digest, created by the `Jury` contract `owner`, lives,
+    /// whether or not it exists.
+    function addressOf(address owner, bytes32 jury) internal pure returns (address where) {
+        assembly ("memory-safe") {
+            let m := mload(0x40)
+            mstore(m, or(shl(248, 0xff), shl(88, owner)))
+            mstore(add(m, 0x15), 0)
+            mstore(add(m, 0x35), jury)
+            where := and(keccak256(m, 0x55), sub(shl(160, 1), 1))
+        }
     }
 
-    /// @notice The jury's code; empty when it does not exist.
-    function load(bytes32 jury) internal view returns (bytes memory) {
-        return addressOf(jury).code;
+    /// @notice The jury's code, in one cold account access.
+    /// @dev Reads the longest possible jury; beyond the code there are zeros, so a missing jury has
+    /// no seats.
+    function load(address owner, bytes32 jury) internal view returns (bytes memory code) {
+        address where = addressOf(owner, jury);
+        assembly ("memory-safe") {
+            code := mload(0x40)
+            mstore(code, CODE_MOST)
+            extcodecopy(where, add(code, 0x20), 0, CODE_MOST)
+            mstore(0x40, add(code, 0x2a0))
+        }
+        if (code[1] == 0) revert IJury.JuryUnknown(jury);
+    }
+
+    /// @notice Refuses a jury in which a party sits, or that lacks a panel that the terms need.
+    function requireFor(
+        address owner,
+        bytes32 jury,
+        address buyer,
+        address seller,
+        bool needsAppealPanel
+    ) internal view {
+        bytes memory code = load(owner, jury);
+        uint256 first = uint8(code[1]);
+        uint256 second = uint8(code[2]);
+        if (needsAppealPanel && second == 0) revert IJury.PanelMissing(jury, 2);
+        address found;
+        assembly ("memory-safe") {
+            let at_ := add(code, 0x23)
+            for { let end := add(at_, mul(20, add(first, second))) } lt(at_, end) {
+                at_ := add(at_, 20)
+            } {
+                let k := shr(96, mload(at_))
+                if or(eq(k, buyer), eq(k, seller)) { found := k }
+            }
+        }
+        if (found != address(0)) revert IJury.PartyIsJuror(found);
     }
 
     /// @notice How many seats the panel of `round` has, and where its keys begin in `code`.

@@ -105,13 +105,23 @@ library TallyLib {
             uint256 p1 = LANES * ((bias >> 1) & 1);
             uint256 p2 = LANES * ((bias >> 2) & 1);
             uint256 p3 = LANES * (bias >> 3);
-            for (uint256 i; i < votes.length; ++i) {
-                uint256 carry = votes[i];
-                (p0, carry) = (p0 ^ carry, p0 & carry);
-                (p1, carry) = (p1 ^ carry, p1 & carry);
-                (p2, carry) = (p2 ^ carry, p2 & carry);
-                (p3, carry) = (p3 ^ carry, p3 & carry);
-                reached |= carry;
+            assembly ("memory-safe") {
+                // Four half adders per vote; a plain loop, since its bounds checks would cost as
+                // much again.
+                let vote := add(votes, 0x20)
+                for { let end := add(vote, shl(5, mload(votes))) } lt(vote, end) {
+                    vote := add(vote, 0x20)
+                } {
+                    let carry := mload(vote)
+                    let next := and(p0, carry)
+                    p0 := xor(p0, carry)
+                    carry := and(p1, next)
+                    p1 := xor(p1, next)
+                    next := and(p2, carry)
+                    p2 := xor(p2, carry)
+                    reached := or(reached, and(p3, next))
+                    p3 := xor(p3, next)
+                }
             }
             uint256 missing = seats - votes.length;
             uint256 c = p0 & (LANES * (missing & 1));

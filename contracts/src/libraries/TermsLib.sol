@@ -42,6 +42,25 @@ library TermsLib {
         }
     }
 
+    /// @notice The terms' ABI encoding, as an event's only argument.
+    /// @dev Copies calldata instead of decoding it: a third of the cost. Only for terms that passed
+    /// `requireSupported` and `requireValid`, which between them read every field that is shorter
+    /// than a word, and so refuse dirty bits.
+    function encode(IDealEscrow.Terms calldata terms) internal pure returns (bytes memory data) {
+        IDealEscrow.Milestone[] calldata milestones = terms.milestones;
+        assembly ("memory-safe") {
+            data := mload(0x40)
+            let size := add(0x340, shl(7, milestones.length))
+            mstore(data, size)
+            mstore(add(data, 0x20), 0x20)
+            calldatacopy(add(data, 0x40), terms, 0x2e0)
+            mstore(add(data, 0x320), 0x300)
+            mstore(add(data, 0x340), milestones.length)
+            calldatacopy(add(data, 0x360), milestones.offset, shl(7, milestones.length))
+            mstore(0x40, add(data, add(0x20, size)))
+        }
+    }
+
     /// @notice Refuses terms that these contracts could open but not end.
     function requireSupported(IDealEscrow.Terms calldata terms) internal pure {
         if (terms.juryFee != 0) revert IDealEscrow.NotSupported("juryFee");
@@ -52,6 +71,8 @@ library TermsLib {
         if (terms.appealWithin != 0) revert IDealEscrow.NotSupported("appealWithin");
         if (terms.appealBond != 0) revert IDealEscrow.NotSupported("appealBond");
         if (terms.sequential) revert IDealEscrow.NotSupported("sequential");
+        // Either value will do, but reading it is what refuses a third one.
+        if (terms.payAsCredit) return;
     }
 
     /// @notice Refuses terms that could not be kept. Returns the milestones' sum.

@@ -25,13 +25,6 @@ contract VerifyTest is Assert {
         assertEq(counted(bound(above, HALF_ORDER + 1, most)), 0, "as far as the layout goes");
     }
 
-    function test_aSeatWithoutAKeyCountsNothing() public view {
-        (, bytes32 r,) = vm.sign(1, CASE);
-        bytes memory packed = pack(r, bytes32(0));
-        (, uint16 seats,) = this.verify(packed, new bytes(600));
-        assertEq(seats, 0, "seats");
-    }
-
     function counted(uint256 s) internal view returns (uint16 seats) {
         (, bytes32 r,) = vm.sign(1, CASE);
         bytes32 ballot = keccak256(

@@ -12,8 +12,7 @@ import {vm} from "../utils/Vm.sol";
 // │   └── it pays the seller amount and bond, and both have a good fact
 // ├── when the consent's validUntil has passed
 // │   └── it reverts
-// ├── when the consent is another's, or for another deal, milestone, round or standing
-// verdict
+// ├── when the consent is another's, or for another deal, milestone, round or verdict
 // │   └── it reverts
 // ├── when the handed-in state is not the stored one
 // │   └── it reverts

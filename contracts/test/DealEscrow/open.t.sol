@@ -40,6 +40,33 @@ contract OpenTest is Fixture {
         assertEq(abi.encode(purses()), abi.encode(before), "purses");
     }
 
+    /// @dev The event must be canonical whatever encoder made the call.
+    function test_emitsTheWholeTerms_evenWhenTheCalldataHasAHole(uint256 hole) public {
+        IDealEscrow.Terms memory t = makeTerms(16);
+        (t.bond, t.payAsCredit, t.buyerAgent) = (usd(10), true, 7);
+        bytes32 id = escrow.dealIdOf(t);
+        bytes memory list = abi.encode(t.milestones);
+        bytes memory head = abi.encode(t);
+        // Without the outer offset; 23 words, then where the milestones begin: one word later.
+        bytes memory moved = bytes.concat(
+            cut(head, 0x20, 0x300), abi.encode(uint256(0x320), hole), cut(list, 0x20, list.length)
+        );
+        bytes memory b = abi.encode(buyerAuthorization(t));
+        bytes memory s = abi.encode(sellerAuthorization(t));
+        b = cut(b, 0x20, b.length);
+        bytes memory data = bytes.concat(
+            escrow.open.selector,
+            abi.encode(0x60, 0x60 + moved.length, 0x60 + moved.length + b.length),
+            moved,
+            b,
+            cut(s, 0x20, s.length)
+        );
+        vm.expectEmit(true, true, true, true, address(escrow));
+        emit IDealEscrow.DealOpened(id, buyer, seller, t);
+        (bool ok,) = address(escrow).call(data);
+        assertTrue(ok, "opened");
+    }
+
     function test_pullsTheBondToo() public {
         IDealEscrow.Terms memory t = makeTerms(1);
         t.bond = usd(10);
@@ -213,6 +240,17 @@ contract OpenTest is Fixture {
     }
 
     // ---- helpers
+
+    function cut(bytes memory data, uint256 from, uint256 to)
+        internal
+        pure
+        returns (bytes memory part)
+    {
+        part = new bytes(to - from);
+        for (uint256 i; i < part.length; ++i) {
+            part[i] = data[from + i];
+        }
+    }
 
     function invalidAuthorization() internal pure returns (bytes memory) {
         return text("FiatTokenV2: invalid signature");

@@ -9,7 +9,7 @@ import {vm} from "../utils/Vm.sol";
 
 // settle
 // ├── when the ballots accept, reject or do not agree
-// │   ├── it emits the count, then the ending, and records the fact
+// │   ├── it emits the count, then the ending, and records the facts
 // │   ├── it pays amount and bond to the unit, the remainder to the buyer
 // │   └── it does so whoever submits
 // ├── when several milestones end in any order
@@ -30,7 +30,6 @@ contract SettleTest is Fixture {
         Purses memory before = purses();
         expectSettled(id, WORK, IJury.Outcome.Accepted, ALL_SEATS, 1, 0);
         expectEnded(id, 0, Ending.Accepted, usd(110), 0);
-        expectFact(usd(100), Ending.Accepted);
         settleAs(t, 0, noState(), IJury.Outcome.Accepted);
         assertPaid(before, usd(110), 0);
         assertWord(id, Word(true, false, 1, 0, 0, 0));
@@ -42,7 +41,6 @@ contract SettleTest is Fixture {
         Purses memory before = purses();
         expectSettled(id, WORK, IJury.Outcome.Rejected, ALL_SEATS, 0, 1);
         expectEnded(id, 0, Ending.Rejected, 0, usd(110));
-        expectFact(usd(100), Ending.Rejected);
         settleAs(t, 0, noState(), IJury.Outcome.Rejected);
         assertPaid(before, 0, usd(110));
         assertWord(id, Word(true, false, 1, 0, 0, 0));
@@ -54,7 +52,6 @@ contract SettleTest is Fixture {
         Purses memory before = purses();
         expectSettled(id, WORK, IJury.Outcome.Undetermined, ALL_SEATS, 0, 0);
         expectEnded(id, 0, Ending.Undetermined, usd(60), usd(50));
-        expectFact(usd(100), Ending.Undetermined);
         settleAs(t, 0, noState(), IJury.Outcome.Undetermined);
         assertPaid(before, usd(60), usd(50));
     }
@@ -320,13 +317,6 @@ contract SettleTest is Fixture {
         vm.expectEmit(true, true, true, true, address(escrow));
         emit IDealEscrow.MilestoneSettled(
             id, 0, deliverable, 1, uint8(outcome), seats, met, failed, RELAYER
-        );
-    }
-
-    function expectFact(uint96 amount, Ending ending) internal {
-        vm.expectEmit(true, true, true, true, address(registry));
-        emit IReputationRegistry.FactRecorded(
-            address(escrow), buyer, seller, amount, uint8(ending), 0
         );
     }
 

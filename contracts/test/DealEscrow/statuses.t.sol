@@ -8,12 +8,10 @@ import {Fixture} from "../utils/Fixture.sol";
 import {Vm, vm} from "../utils/Vm.sol";
 
 // the table of statuses
-// ├── Pending: deliver, settle, accept, concede, agree before and after; reclaim from
-// judgeEnd
+// ├── Pending: deliver, settle, accept, concede, agree; reclaim from judgeEnd
 // ├── Delivered: settle, accept, concede, agree; expire from judgeEnd
 // ├── Ended: nothing, for every pair of endings
-// └── at no instant are a verdict and a timed ending both possible, and one of the two always
-// is
+// └── at every instant either a verdict or a timed ending is possible, never both
 contract StatusesTest is Fixture {
     enum Act {
         Deliver,

@@ -24,8 +24,8 @@ contract FormulaTest is Assert {
 
     function test_knownWeights() public pure {
         assertEq(FormulaLib.weight(0), 0, "nothing");
-        assertEq(FormulaLib.weight(15), 1, "the smallest that counts");
-        assertEq(FormulaLib.weight(14), 0, "less than that");
+        assertEq(FormulaLib.weight(11), 1, "the smallest that counts");
+        assertEq(FormulaLib.weight(10), 0, "less than that");
         assertEq(FormulaLib.weight(10_000), 940, "a cent");
         assertEq(FormulaLib.weight(999_999), ONE - 1, "just below a dollar");
         assertEq(FormulaLib.weight(1_000_000), ONE, "a dollar");

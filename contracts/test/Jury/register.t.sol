@@ -52,7 +52,7 @@ contract RegisterTest is Fixture {
 
     function test_registersAgainAfterLeaving() public {
         registerJuror(NEW);
-        leave(NEW);
+        quit(NEW);
         IJury.Registration memory r = registration(NEW);
         assertEq(r.nonce, 1, "nonce");
         r.url = "https://moved.example/v1";
@@ -102,7 +102,7 @@ contract RegisterTest is Fixture {
         r.validUntil = uint40(START + 365 days);
         bytes memory signature = sign(jurorKey(NEW), jury.registrationDigest(r));
         jury.register(r, signature);
-        leave(NEW);
+        quit(NEW);
         vm.expectRevert(abi.encodeWithSelector(IJury.NonceMismatch.selector, 0, 1));
         jury.register(r, signature);
     }
@@ -177,7 +177,7 @@ contract RegisterTest is Fixture {
 
     function test_reverts_whenFamilyOrOperatorChanged() public {
         registerJuror(NEW);
-        leave(NEW);
+        quit(NEW);
         IJury.Registration memory r = registration(NEW);
         string memory was = r.family;
         r.family = "another";
@@ -290,7 +290,7 @@ contract RegisterTest is Fixture {
         jury.unbond(IJury.Unbonding(key, nonce, 0), "");
     }
 
-    function leave(uint256 seat) internal {
+    function quit(uint256 seat) internal {
         unbond(seat);
         vm.warp(nowAt() + 30 days);
         jury.claim(juror(seat));

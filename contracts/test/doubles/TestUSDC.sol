@@ -12,6 +12,8 @@ contract TestUSDC {
     string public constant symbol = "USDC";
     string public constant version = "2";
     uint8 public constant decimals = 6;
+    bytes32 internal constant NAME_HASH = keccak256("USDC");
+    bytes32 internal constant VERSION_HASH = keccak256("2");
     uint256 internal constant FLAG = 1 << 255;
     uint256 internal constant HALF_ORDER =
         0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
@@ -106,14 +108,8 @@ contract TestUSDC {
         return _balanceAndFlag[account] & ~FLAG;
     }
 
-    function transfer(address to, uint256 value)
-        external
-        whenNotPaused
-        notBlacklisted(msg.sender)
-        notBlacklisted(to)
-        returns (bool)
-    {
-        _transfer(msg.sender, to, value);
+    function transfer(address to, uint256 value) external whenNotPaused returns (bool) {
+        _transfer(msg.sender, to, _clear(msg.sender), _clear(to), value);
         return true;
     }
 
@@ -121,13 +117,12 @@ contract TestUSDC {
         external
         whenNotPaused
         notBlacklisted(msg.sender)
-        notBlacklisted(from)
-        notBlacklisted(to)
         returns (bool)
     {
+        (uint256 fromBalance, uint256 toBalance) = (_clear(from), _clear(to));
         uint256 allowed = allowance[from][msg.sender];
         require(value <= allowed, "ERC20: transfer amount exceeds allowance");
-        _transfer(from, to, value);
+        _transfer(from, to, fromBalance, toBalance, value);
         if (allowed != type(uint256).max) allowance[from][msg.sender] = allowed - value;
         return true;
     }
@@ -199,7 +194,8 @@ contract TestUSDC {
         uint256 validBefore,
         bytes32 nonce,
         bytes memory signature
-    ) public whenNotPaused notBlacklisted(from) notBlacklisted(to) {
+    ) public whenNotPaused {
+        (uint256 fromBalance, uint256 toBalance) = (_clear(from), _clear(to));
         _requireAuthorization(from, nonce, validAfter, validBefore);
         _requireSigned(
             from,
@@ -217,7 +213,7 @@ contract TestUSDC {
             signature
         );
         _useAuthorization(from, nonce);
-        _transfer(from, to, value);
+        _transfer(from, to, fromBalance, toBalance, value);
     }
 
     function receiveWithAuthorization(
@@ -244,7 +240,8 @@ contract TestUSDC {
         uint256 validBefore,
         bytes32 nonce,
         bytes memory signature
-    ) public whenNotPaused notBlacklisted(from) notBlacklisted(to) {
+    ) public whenNotPaused {
+        (uint256 fromBalance, uint256 toBalance) = (_clear(from), _clear(to));
         require(to == msg.sender, "FiatTokenV2: caller must be the payee");
         _requireAuthorization(from, nonce, validAfter, validBefore);
         _requireSigned(
@@ -263,7 +260,7 @@ contract TestUSDC {
             signature
         );
         _useAuthorization(from, nonce);
-        _transfer(from, to, value);
+        _transfer(from, to, fromBalance, toBalance, value);
     }
 
     function cancelAuthorization(address authorizer, bytes32 nonce, uint8 v, bytes32 r, bytes32 s)
@@ -295,8 +292,8 @@ contract TestUSDC {
                 keccak256(
                     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
                 ),
-                keccak256(bytes(name)),
-                keccak256(bytes(version)),
+                NAME_HASH,
+                VERSION_HASH,
                 block.chainid,
                 address(this)
             )
@@ -367,13 +364,29 @@ contract TestUSDC {
         return recovered == signer;
     }
 
-    function _transfer(address from, address to, uint256 value) private {
+    /// @dev The account's balance, if it is not blacklisted: one load answers both.
+    function _clear(address account) private view returns (uint256 balance) {
+        balance = _balanceAndFlag[account];
+        require(balance < FLAG, "Blacklistable: account is blacklisted");
+    }
+
+    function _transfer(
+        address from,
+        address to,
+        uint256 fromBalance,
+        uint256 toBalance,
+        uint256 value
+    ) private {
         require(from != address(0), "ERC20: transfer from the zero address");
         require(to != address(0), "ERC20: transfer to the zero address");
-        uint256 balance = balanceOf(from);
-        require(value <= balance, "ERC20: transfer amount exceeds balance");
-        _setBalance(from, balance - value);
-        _setBalance(to, balanceOf(to) + value);
+        require(value <= fromBalance, "ERC20: transfer amount exceeds balance");
+        if (from != to) {
+            require(toBalance + value < FLAG, "FiatTokenV2_2: Balance exceeds (2^255 - 1)");
+            unchecked {
+                _balanceAndFlag[from] = fromBalance - value;
+            }
+            _balanceAndFlag[to] = toBalance + value;
+        }
         emit Transfer(from, to, value);
     }
 

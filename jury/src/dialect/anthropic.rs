@@ -84,10 +84,9 @@ pub(super) fn parse(body: &Body) -> Result<WireAnswer, ProviderFault> {
     let mut answers = Vec::new();
     for block in items(body.root(), "content")? {
         match required(block, "type")? {
-            "thinking" | "redacted_thinking" => {}
             "text" if stop == "end_turn" => answers.push(required(block, "text")?.to_owned()),
-            // Beside its call a model may think aloud; only the call is the answer.
-            "text" => {}
+            // Thoughts are no answer, and beside a call neither is what the model says aloud.
+            "thinking" | "redacted_thinking" | "text" => {}
             "tool_use" if stop == "tool_use" => answers.push(tool_input(block)?),
             _ => return Err(ProviderFault::WrongShape { field: "content" }),
         }

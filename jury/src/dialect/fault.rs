@@ -106,6 +106,26 @@ impl ProviderFault {
         matches!(self, Self::Refused)
     }
 
+    /// Whether what was asked can have brought this about: a refusal, a filter, an answer cut off
+    /// or empty, a question too long. All others speak of the provider or of the way to it.
+    pub const fn is_about_content(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused
+                | Self::Filtered
+                | Self::Truncated
+                | Self::UnexpectedStop
+                | Self::Empty
+                | Self::Ambiguous
+                | Self::BadRequest { .. }
+        )
+    }
+
+    /// The word for the transcript: "REFUSAL" or "ERR(name)".
+    pub fn outcome(&self) -> String {
+        if self.is_refusal() { "REFUSAL".to_owned() } else { format!("ERR({})", self.name()) }
+    }
+
     /// How many further attempts the fault allows, with the same bytes.
     pub const fn retries(&self) -> u8 {
         match self {

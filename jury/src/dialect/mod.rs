@@ -192,3 +192,6 @@ pub struct WireAnswer {
 fn bytes<T: Serialize>(request: &T) -> Vec<u8> {
     serde_json::to_vec(request).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Doing one act: each writes down what it must before anything leaves the process.
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::primitives::B256;
+use surety_terms::{Problem, wire::DeliveryRequest};
+
+use crate::{
+    Deal, Error, Role, Seller, Session, Stage,
+    acts::Act,
+    blobs::Blobs,
+    jurors::Jurors,
+    negotiate::Negotiator,
+    ops::{deliver, expire, open, reclaim, withdraw},
+    store::{Entry, Store, Work},
+    worker,
+};
+
+/// How often a juror that does not take the bytes is asked again. The relayer pushes them too, and
+/// the delivery names where they are.
+const PUSH_TRIES: u32 = 8;
+
+/// What every act needs.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) session: Session,
+    pub(crate) store: Store,
+    pub(crate) blobs: Blobs,
+    pub(crate) jurors: Jurors,
+    pub(crate) negotiator: Arc<Negotiator>,
+    pub(crate) seller: Option<Seller>,
+    /// Where others reach this agent, without a trailing slash.
+    pub(crate) public_url: String,
+    pub(crate) poll: Duration,
+}
+
+impl Context {
+    /// Does one act of a deal.
+    pub(crate) async fn perform(&self, entry: &Entry, act: Act) -> Result<(), Error> {
+        let (deal, session) = (&entry.deal, &self.session);
+        match act {
+            Act::Offer => self.offer(entry).await,
+            Act::Open => self.open(entry).await,
+            Act::Note => self.store.set_stage(deal.id, Stage::Open).await,
+            Act::Close => self.store.set_stage(deal.id, Stage::Ended).await,
+            Act::Lapse => self.lapse(entry).await,
+            Act::Work(milestone) => self.work(deal, milestone).await,
+            Act::HandIn(milestone) => self.hand_in(deal, milestone).await,
+            Act::Push(milestone) => self.push(deal, milestone).await,
+            Act::Pin(milestone) => {
+                let Some((delivery, signature)) = self.delivery(deal.id, milestone).await? else {
+                    return Ok(());
+                };
+                deliver::pin(session, deal, &delivery, signature).await
+            }
+            Act::Reclaim(milestone) => reclaim::submit(session, deal, milestone).await.map(drop),
+            Act::Expire(milestone) => expire::submit(session, deal, milestone).await.map(drop),
+            Act::Withdraw => self.withdraw().await,
+        }
+    }
+
+    /// Pays the owner's credit out.
+    pub(crate) async fn withdraw(&self) -> Result<(), Error> {
+        withdraw::submit(&self.session, self.session.owner()).await.map(drop)
+    }
+
+    /// Sends the offer. A seller that declines is not asked again.
+    async fn offer(&self, entry: &Entry) -> Result<(), Error> {
+        match self.negotiator.send_offer(entry).await {
+            Err(error @ (Error::Problem { .. } | Error::Refused { .. })) => {
+                self.store.set_refused(entry.deal.id, &Problem::from(&error)).await
+            }
+            other => other,
+        }
+    }
+
+    /// Has the deal opened, with both stored signatures.
+    async fn open(&self, entry: &Entry) -> Result<(), Error> {
+        let Some(seller) = entry.seller_authorization.clone() else { return Ok(()) };
+        let buyer = entry.buyer_authorization.clone();
+        open::submit(&self.session, &entry.deal, buyer, seller).await
+    }
+
+    /// Ends the wait for an opening. A stranger's unopened offer leaves nothing behind.
+    async fn lapse(&self, entry: &Entry) -> Result<(), Error> {
+        let deal_id = entry.deal.id;
+        if self.session.chain.word(deal_id).await?.opened {
+            return Ok(());
+        }
+        match entry.role {
+            Role::Buyer => self.store.set_stage(deal_id, Stage::Lapsed).await,
+            Role::Seller => self.store.forget(deal_id).await,
+        }
+    }
+
+    /// Has the worker program make the deliverable, keeps it, and signs the delivery.
+    async fn work(&self, deal: &Deal, milestone: u8) -> Result<(), Error> {
+        let Some(seller) = &self.seller else { return Ok(()) };
+        if self.store.work(deal.id, milestone).await?.is_some() {
+            return Ok(());
+        }
+        let work = match worker::run(seller, &deal.sheet, milestone).await? {
+            None => Work::Nothing,
+            Some(bytes) => {
+                let digest = self.blobs.put(bytes).await?;
+                let uri = format!("{}/v1/deliverables/{digest}", self.public_url);
+                let delivery = deliver::delivery(deal, milestone, digest, uri);
+                let signature = deliver::sign(&self.session, deal, &delivery)?;
+                Work::Delivery(delivery, signature)
+            }
+        };
+        self.store.keep_work(deal.id, milestone, &work).await.map(drop)
+    }
+
+    /// Hands the stored delivery and its bytes to the relayer.
+    async fn hand_in(&self, deal: &Deal, milestone: u8) -> Result<(), Error> {
+        let Some((delivery, signature)) = self.delivery(deal.id, milestone).await? else {
+            return Ok(());
+        };
+        let bytes = self.bytes(delivery.deliverable).await?;
+        let digest = delivery.deliverable;
+        let request = DeliveryRequest { term_sheet: deal.sheet.clone(), delivery, signature };
+        self.session.relayer.deliver(&request).await?;
+        self.session.relayer.put_deliverable(digest, bytes).await
+    }
+
+    /// Pushes the bytes to every juror of the panel, which takes them once it knows the case.
+    async fn push(&self, deal: &Deal, milestone: u8) -> Result<(), Error> {
+        let Some((delivery, _)) = self.delivery(deal.id, milestone).await? else { return Ok(()) };
+        let digest = delivery.deliverable;
+        let bytes = self.bytes(digest).await?;
+        let panel = self.session.chain.panel(deal.terms.jury).await?;
+        let mut waiting = self.jurors.usable(panel.into_iter().map(|seat| seat.url));
+        let mut pause = self.poll;
+        for _ in 0..PUSH_TRIES {
+            let ended = self.session.chain.word(deal.id).await?.has_ended(milestone);
+            if ended || waiting.is_empty() {
+                return Ok(());
+            }
+            waiting = self.jurors.push(waiting, digest, &bytes).await;
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2);
+        }
+        tracing::info!(deal = %deal.id, milestone, jurors = ?waiting, "did not take the bytes");
+        Ok(())
+    }
+
+    /// A milestone's signed delivery, if there is one.
+    async fn delivery(
+        &self,
+        deal_id: B256,
+        milestone: u8,
+    ) -> Result<Option<(surety_bindings::escrow::Delivery, alloy::primitives::Bytes)>, Error> {
+        Ok(match self.store.work(deal_id, milestone).await? {
+            Some(Work::Delivery(delivery, signature)) => Some((delivery, signature)),
+            Some(Work::Nothing) | None => None,
+        })
+    }
+
+    /// A stored deliverable's bytes.
+    async fn bytes(&self, digest: B256) -> Result<Vec<u8>, Error> {
+        self.blobs.get(digest).await?.ok_or(Error::Store("reading a deliverable"))
+    }
+}

@@ -1,0 +1,133 @@
+//! The relayer's HTTP interface, as an agent uses it. Its answers are hints: effects are read from
+//! the chain.
+
+use std::time::Duration;
+
+use alloy::primitives::{B256, Bytes, keccak256};
+use reqwest::{Response, StatusCode};
+use serde::{Serialize, de::DeserializeOwned};
+use surety_terms::{
+    Problem, json,
+    wire::{DeliveryRequest, TransactionRequest, TransactionStatus},
+};
+use url::Url;
+
+use crate::Error;
+
+/// The largest JSON answer that is read, in bytes.
+const ANSWER_MAX_BYTES: usize = 1 << 20;
+/// How long a short answer may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// A relayer, or any other service that speaks JSON and problem details.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    service: &'static str,
+}
+
+impl Client {
+    /// A client of the relayer at `base`.
+    pub fn new(base: &Url) -> Result<Self, Error> {
+        let service = "the relayer";
+        let http = reqwest::Client::builder()
+            .timeout(ANSWER_WITHIN)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|_| Error::Unreachable { service })?;
+        Ok(Self { http, base: base.as_str().trim_end_matches('/').to_owned(), service })
+    }
+
+    /// The same client for another service at `base`.
+    pub(crate) fn elsewhere(&self, service: &'static str, base: &str) -> Self {
+        Self { http: self.http.clone(), base: base.trim_end_matches('/').to_owned(), service }
+    }
+
+    /// Hands in calldata for the escrow. The relayer simulates it first.
+    pub async fn submit(&self, calldata: &Bytes) -> Result<TransactionStatus, Error> {
+        self.post("/v1/transactions", &TransactionRequest { calldata: calldata.clone() }).await
+    }
+
+    /// What the relayer says about calldata that was handed in, after at most `wait_secs`.
+    pub async fn status(
+        &self,
+        calldata: &Bytes,
+        wait_secs: u64,
+    ) -> Result<TransactionStatus, Error> {
+        let id = keccak256(calldata);
+        self.get(&format!("/v1/transactions/{id}?waitSecs={wait_secs}")).await
+    }
+
+    /// Hands in a signed delivery, which the relayer has judged.
+    pub async fn deliver(&self, request: &DeliveryRequest) -> Result<serde_json::Value, Error> {
+        self.post("/v1/deliveries", request).await
+    }
+
+    /// Pushes a deliverable's bytes.
+    pub async fn put_deliverable(&self, digest: B256, bytes: Vec<u8>) -> Result<(), Error> {
+        let url = format!("{}/v1/deliverables/{digest}", self.base);
+        let request = self.http.put(url).header("content-type", "application/octet-stream");
+        let answer = request.body(bytes).send().await.map_err(|_| self.unreachable())?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        Err(self.problem(answer).await)
+    }
+
+    /// Posts JSON and reads a JSON answer.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        let request = self.http.post(format!("{}{path}", self.base)).json(body);
+        self.answer(request).await
+    }
+
+    /// Reads JSON.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        self.answer(self.http.get(format!("{}{path}", self.base))).await
+    }
+
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, Error> {
+        let answer = request.send().await.map_err(|_| self.unreachable())?;
+        if !answer.status().is_success() {
+            return Err(self.problem(answer).await);
+        }
+        let bytes = self.body(answer).await?;
+        json::parse_strict(&bytes, ANSWER_MAX_BYTES).map_err(|_| self.unreachable())
+    }
+
+    /// A refusal as a problem; a server's fault, or one without a problem, as unreachable.
+    async fn problem(&self, answer: Response) -> Error {
+        let status = answer.status();
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            return self.unreachable();
+        }
+        let Ok(bytes) = self.body(answer).await else { return self.unreachable() };
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => Error::Problem { service: self.service, problem: Box::new(problem) },
+            Err(_) => self.unreachable(),
+        }
+    }
+
+    /// Reads a body, but never more than is allowed.
+    async fn body(&self, mut answer: Response) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|_| self.unreachable())? {
+            if bytes.len().saturating_add(chunk.len()) > ANSWER_MAX_BYTES {
+                return Err(self.unreachable());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    const fn unreachable(&self) -> Error {
+        Error::Unreachable { service: self.service }
+    }
+}

@@ -1,0 +1,26 @@
+-- An agent's own book. Each row is committed before what it announces leaves the process.
+CREATE TABLE IF NOT EXISTS deals (
+  number INTEGER PRIMARY KEY,
+  deal_id BLOB NOT NULL UNIQUE,
+  role TEXT NOT NULL CHECK (role IN ('buyer', 'seller')),
+  stage TEXT NOT NULL
+    CHECK (stage IN ('signed', 'refused', 'agreed', 'open', 'ended', 'lapsed')),
+  sheet BLOB NOT NULL,
+  buyer_authorization BLOB NOT NULL,
+  seller_authorization BLOB,
+  seller_url TEXT,
+  from_block INTEGER NOT NULL,
+  -- What the owner puts in, in base units.
+  promised TEXT NOT NULL,
+  problem TEXT
+);
+CREATE INDEX IF NOT EXISTS deals_live ON deals (number) WHERE stage NOT IN ('ended', 'lapsed');
+-- The first work of a milestone is the only one: no second delivery is ever signed.
+CREATE TABLE IF NOT EXISTS works (
+  deal_id BLOB NOT NULL REFERENCES deals (deal_id),
+  milestone INTEGER NOT NULL,
+  deliverable BLOB,
+  uri TEXT,
+  signature BLOB,
+  PRIMARY KEY (deal_id, milestone)
+);

@@ -1,0 +1,163 @@
+//! One function boots the agent, and it checks the world first.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use alloy::{primitives::Address, providers::DynProvider};
+use surety_chain::{Rpc, key};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::{
+    Chain, Config, Error, Session,
+    blobs::Blobs,
+    driver::Driver,
+    http::{self, Shared},
+    jurors::Jurors,
+    negotiate::Negotiator,
+    perform::Context,
+    relayer::Client,
+    store::Store,
+};
+
+/// How long one answer of the chain's endpoint may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// A running agent. Dropping it stops the agent without waiting.
+#[derive(Debug)]
+pub struct Handle {
+    url: String,
+    owner: Address,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Handle {
+    /// Where its HTTP interface answers, without a trailing slash.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its owner's address.
+    pub const fn owner(&self) -> Address {
+        self.owner
+    }
+
+    /// Stops the agent and waits until it has.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Starts an agent on the configured endpoint.
+pub async fn start(config: Config) -> Result<Handle, Error> {
+    let rpc = Rpc::connect(&config.chain_rpc, ANSWER_WITHIN)?;
+    boot(config, rpc).await
+}
+
+/// Starts an agent on a given view of the chain.
+pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, Error> {
+    boot(config, Rpc::new(provider)).await
+}
+
+/// Checks the world, then starts the loop and the HTTP interface.
+async fn boot(config: Config, rpc: Rpc) -> Result<Handle, Error> {
+    let session = session(&config, rpc).await?;
+    let token = config.principal_token_file.as_deref().map(read_token).transpose()?;
+    let store = Store::open(&config.store).await?;
+    let blobs = Blobs::open(config.store.join("deliverables"))?;
+    let listen = |e: std::io::Error| Error::Listen { listen: config.listen, why: e.to_string() };
+    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+    let url = format!("http://{}", listener.local_addr().map_err(listen)?);
+    let public_url = config.public_url.as_ref().map_or(&*url, |url| url.as_str());
+    let owner = session.owner();
+    let negotiator = Arc::new(Negotiator::new(session.clone(), store.clone(), &config));
+    let context = Arc::new(Context {
+        session,
+        store,
+        blobs,
+        jurors: Jurors::new(config.allow_private_hosts)?,
+        negotiator: Arc::clone(&negotiator),
+        seller: config.seller.clone(),
+        public_url: public_url.trim_end_matches('/').to_owned(),
+        poll: Duration::from_millis(config.poll_ms),
+    });
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(Driver::new(Arc::clone(&context)).run(stop.clone()));
+    let router = http::router(Arc::new(Shared { context, negotiator, token }));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server =
+        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    tasks.spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the HTTP interface broke off");
+        }
+    });
+    tracing::info!(%owner, %url, "the agent runs");
+    Ok(Handle { url, owner, stop, tasks })
+}
+
+/// Checks a configuration against the world, and starts nothing.
+pub async fn check(config: &Config) -> Result<Address, Error> {
+    let rpc = Rpc::connect(&config.chain_rpc, ANSWER_WITHIN)?;
+    Ok(session(config, rpc).await?.owner())
+}
+
+/// Runs an agent until the process is told to end.
+pub async fn run(config: Config) -> Result<(), Error> {
+    let handle = start(config).await?;
+    interrupted().await;
+    tracing::info!("the agent stops");
+    handle.shutdown().await;
+    Ok(())
+}
+
+/// Joins the configured key, chain and relayer.
+async fn session(config: &Config, rpc: Rpc) -> Result<Session, Error> {
+    let signer = key::read(&config.key_file)?;
+    let chain = Chain::connect(rpc, config.chain_id, config.escrow).await?;
+    let relayer = Client::new(&config.relayer_url)?;
+    let poll = Duration::from_millis(config.poll_ms);
+    Ok(Session::new(signer, chain, relayer)
+        .with_pace(poll, Duration::from_secs(config.patience_secs)))
+}
+
+/// Reads the principal's token.
+fn read_token(path: &std::path::Path) -> Result<Zeroizing<String>, Error> {
+    let fail = |why: &str| Error::Config { what: path.display().to_string(), why: why.to_owned() };
+    let text = Zeroizing::new(
+        std::fs::read_to_string(path).map_err(|_| fail("the principal's token cannot be read"))?,
+    );
+    let token = Zeroizing::new(text.trim().to_owned());
+    if token.len() < 16 {
+        return Err(fail("the principal's token needs at least 16 characters"));
+    }
+    Ok(token)
+}
+
+/// Waits for the signal to end.
+async fn interrupted() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = interrupt => {}
+        () = terminated() => {}
+    }
+}
+
+/// Waits for SIGTERM; for ever where there is none.
+async fn terminated() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
+        terminate.recv().await;
+        return;
+    }
+    std::future::pending::<()>().await;
+}

@@ -1,0 +1,131 @@
+//! Everything that can go wrong between us and the chain.
+
+use std::path::PathBuf;
+
+use alloy::primitives::Address;
+
+use crate::Refusal;
+
+/// What failed, in words that hold no foreign text: a node's message or an HTTP client's error may
+/// contain the endpoint, and endpoints carry keys.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// The node did not answer, or not in time.
+    #[error("{method}: the node cannot be reached")]
+    Unreachable {
+        /// The JSON-RPC method.
+        method: &'static str,
+    },
+    /// The node answered with an HTTP error.
+    #[error("{method}: the node answers HTTP {status}")]
+    Http {
+        /// The JSON-RPC method.
+        method: &'static str,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The node answered with a JSON-RPC error.
+    #[error("{method}: the node refuses ({code}, {refusal})")]
+    Refused {
+        /// The JSON-RPC method.
+        method: &'static str,
+        /// The JSON-RPC error code.
+        code: i64,
+        /// What the node meant, as far as we know its dialect.
+        refusal: Refusal,
+    },
+    /// The node's answer is not what the method returns.
+    #[error("{method}: the node's answer is malformed: {what}")]
+    Malformed {
+        /// The JSON-RPC method.
+        method: &'static str,
+        /// Which rule it breaks.
+        what: &'static str,
+    },
+    /// The node follows another chain.
+    #[error("the node's chain id is {got}, but the configuration says {needed}")]
+    ChainId {
+        /// What the node says.
+        got: u64,
+        /// What the configuration says.
+        needed: u64,
+    },
+    /// There is no contract at an address.
+    #[error("no code at {address}")]
+    NoCode {
+        /// The address that holds no code.
+        address: Address,
+    },
+    /// The URL of the node cannot be used.
+    #[error("must be an http or https URL")]
+    Url,
+    /// A key file cannot be used.
+    #[error("key file {}: {what}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Which rule it breaks.
+        what: &'static str,
+    },
+    /// Signing failed.
+    #[error("the signer failed")]
+    Signer,
+    /// Another process works on this store.
+    #[error("{}: another process uses this store", path.display())]
+    StoreInUse {
+        /// The store's folder.
+        path: PathBuf,
+    },
+    /// The store's folder cannot be used.
+    #[error("{}: {source}", path.display())]
+    Folder {
+        /// The store's folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The database failed.
+    #[error("the store failed: {0}")]
+    Store(#[from] sqlx::Error),
+    /// The database's schema cannot be brought up to date.
+    #[error("the store's schema cannot be migrated: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A row holds what this program never writes.
+    #[error("the store holds a broken row: {what}")]
+    Row {
+        /// Which column breaks which rule.
+        what: &'static str,
+    },
+}
+
+impl ChainError {
+    /// Whether the same call may succeed later without anybody changing anything here.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Http { .. } | Self::Malformed { .. } => true,
+            Self::Refused { refusal, .. } => refusal.retryable(),
+            Self::Store(error) => {
+                matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::Io(_))
+                    || error.as_database_error().is_some_and(|e| {
+                        // SQLITE_BUSY and its extended codes end in 5, SQLITE_LOCKED in 6.
+                        e.code().is_some_and(|c| matches!(c.as_ref(), "5" | "6" | "261" | "517"))
+                    })
+            }
+            Self::ChainId { .. }
+            | Self::NoCode { .. }
+            | Self::Url
+            | Self::Key { .. }
+            | Self::Signer
+            | Self::StoreInUse { .. }
+            | Self::Folder { .. }
+            | Self::Migrate(_)
+            | Self::Row { .. } => false,
+        }
+    }
+
+    /// Whether the node looked the request up and its own state forbids it.
+    pub fn refusal(&self) -> Option<Refusal> {
+        if let Self::Refused { refusal, .. } = self { Some(*refusal) } else { None }
+    }
+}

@@ -1,0 +1,317 @@
+//! One round of the sender's work: look, take up, hand out.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use alloy::primitives::B256;
+
+use super::fees::{self, Fees};
+use super::rows::{self, Attempt, Kind, Queued, Signed};
+use super::{Failure, SenderTask, sign};
+use crate::{BlockTag, CallOutcome, ChainError, Header, Refusal};
+
+/// What the task remembers between rounds. Losing it costs a few calls, never a transaction.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// When a request's bytes were last handed out.
+    handed_out: HashMap<B256, Instant>,
+    /// Requests whose bytes a node called too cheap.
+    cheap: HashSet<B256>,
+    /// Requests whose bytes no node will take.
+    unacceptable: HashSet<B256>,
+    /// Requests in a block above the tag.
+    pub(super) included: HashMap<B256, u64>,
+    /// How often a request's nonce was found used without a receipt of ours.
+    pub(super) unexplained: HashMap<B256, u32>,
+    /// The head whose blocks were last checked for orphans.
+    pub(super) checked: B256,
+    /// How often in a row the chain was found shorter than our receipts.
+    pub(super) short: u32,
+}
+
+impl Memory {
+    pub(super) fn forget(&mut self, id: B256) {
+        self.handed_out.remove(&id);
+        self.cheap.remove(&id);
+        self.unacceptable.remove(&id);
+        self.included.remove(&id);
+        self.unexplained.remove(&id);
+    }
+}
+
+impl SenderTask {
+    /// One round. Says whether something was handed out, so that its receipt may exist already.
+    pub(super) async fn tick(&mut self) -> Result<bool, ChainError> {
+        let latest = self.rpc.head(BlockTag::Latest).await?;
+        self.recheck(latest).await?;
+        let (queued, signed) = {
+            let mut conn = self.handle.store.read().await?;
+            let queued = rows::queued(&mut conn, self.handle.address, 1).await?;
+            (queued, rows::signed(&mut conn, self.handle.address).await?)
+        };
+        if queued.is_empty() && signed.is_empty() {
+            return Ok(false);
+        }
+        let top = match self.config.block_tag {
+            BlockTag::Latest => latest,
+            tag @ (BlockTag::Safe | BlockTag::Finalized) => self.rpc.head(tag).await?,
+        };
+        let count = self.rpc.nonce(self.handle.address, BlockTag::Latest).await?;
+        self.reconcile(count, top).await?;
+        self.take_up(count, latest).await?;
+        self.fill_gaps(count, latest).await?;
+        self.hand_out(count, latest).await
+    }
+
+    async fn quote(&self) -> Result<Option<Fees>, ChainError> {
+        let history = self.rpc.fee_history(fees::BLOCKS, fees::PERCENTILE).await?;
+        Ok(fees::quote(&history, &self.config.fees))
+    }
+
+    /// Signs what is queued, oldest first, as far as there is room.
+    async fn take_up(&mut self, count: u64, latest: Header) -> Result<(), ChainError> {
+        let (queued, waiting) = {
+            let mut conn = self.handle.store.read().await?;
+            let most = self.config.max_in_flight;
+            let queued = rows::queued(&mut conn, self.handle.address, most).await?;
+            let signed = rows::signed(&mut conn, self.handle.address).await?;
+            (queued, signed.iter().filter(|r| r.nonce >= count).count())
+        };
+        let most = usize::try_from(self.config.max_in_flight).unwrap_or(usize::MAX);
+        let room = most.saturating_sub(waiting);
+        if queued.is_empty() || room == 0 {
+            return Ok(());
+        }
+        let Some(fees) = self.quote().await? else {
+            tracing::warn!("blocks cost more than the fee cap; nothing new is sent");
+            return Ok(());
+        };
+        for request in queued.into_iter().take(room) {
+            if let Some(gas) = self.needed_gas(&request).await? {
+                self.sign_first(&request, Making { kind: Kind::Call, gas, fees }, (count, latest))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The gas for a queued request. None when the request is dealt with: it failed, or waits.
+    async fn needed_gas(&mut self, request: &Queued) -> Result<Option<u64>, ChainError> {
+        let from = self.handle.address;
+        let failure = match self.rpc.estimate(from, request.to, &request.calldata).await {
+            Ok(CallOutcome::Returned(gas)) => {
+                let margin = gas.saturating_mul(self.config.gas_margin_percent) / 100;
+                return Ok(Some(gas.saturating_add(margin)));
+            }
+            Ok(CallOutcome::Reverted(data)) => Some(Failure::Reverted(data)),
+            Err(e) if e.refusal() == Some(Refusal::Unacceptable) => Some(Failure::Withdrawn),
+            Err(e) if e.refusal().is_some_and(|r| r != Refusal::RateLimited) => {
+                tracing::warn!(id = %request.id, error = %e, "a request moves to the back");
+                None
+            }
+            Err(e) => return Err(e),
+        };
+        let mut tx = self.handle.store.begin().await?;
+        match &failure {
+            Some(failure) => rows::done(&mut tx, request.id, None, Some(failure)).await?,
+            None => rows::to_back(&mut tx, request.id).await?,
+        }
+        tx.commit().await?;
+        self.handle.changed();
+        Ok(None)
+    }
+
+    /// Picks the nonce, signs and stores, in that order. A crash before the commit leaves the
+    /// request queued and nobody has seen the bytes; a crash after it leaves bytes to hand out.
+    async fn sign_first(
+        &mut self,
+        request: &Queued,
+        Making { kind, gas, fees }: Making,
+        (count, latest): (u64, Header),
+    ) -> Result<(), ChainError> {
+        let sender = self.handle.address;
+        let mut tx = self.handle.store.begin().await?;
+        let nonce = rows::free_nonce(&mut tx, sender, count).await?;
+        let earlier = rows::attempts(&mut tx, sender, nonce, None).await?;
+        // Another request once held this nonce and its bytes may still be about: pay more.
+        let fees = match earlier.last() {
+            Some(old) => fees::replacement(old.fees, Some(fees), &self.config.fees).unwrap_or(fees),
+            None => fees,
+        };
+        let signed = Signed {
+            id: request.id,
+            to: request.to,
+            calldata: request.calldata.clone(),
+            nonce,
+            gas,
+            since: latest.timestamp,
+            suspect: false,
+        };
+        let attempt = sign::attempt(&self.signer, self.chain_id, &signed, kind, fees).await?;
+        rows::record(&mut tx, sender, &signed, &attempt).await?;
+        tx.commit().await?;
+        self.memory.forget(request.id);
+        self.handle.changed();
+        Ok(())
+    }
+
+    /// Uses up nonces below our highest waiting one that no request holds; without that everything
+    /// above them would wait for ever.
+    async fn fill_gaps(&mut self, count: u64, latest: Header) -> Result<(), ChainError> {
+        let sender = self.handle.address;
+        loop {
+            let (free, highest) = {
+                let mut conn = self.handle.store.read().await?;
+                let free = rows::free_nonce(&mut conn, sender, count).await?;
+                (free, rows::signed(&mut conn, sender).await?.last().map(|r| r.nonce))
+            };
+            if highest.is_none_or(|h| h < free) {
+                return Ok(());
+            }
+            let Some(fees) = self.quote().await? else { return Ok(()) };
+            tracing::warn!(nonce = free, "filling a gap in the nonces");
+            let mut tx = self.handle.store.begin().await?;
+            let id = rows::gap(&mut tx, sender, free).await?;
+            tx.commit().await?;
+            let blank = Queued { id, to: sender, calldata: alloy::primitives::Bytes::new() };
+            self.sign_first(&blank, Making { kind: Kind::Blank, gas: 0, fees }, (count, latest))
+                .await?;
+        }
+    }
+
+    /// Hands out the bytes of everything that waits for a block, lowest nonce first.
+    async fn hand_out(&mut self, count: u64, latest: Header) -> Result<bool, ChainError> {
+        let signed = {
+            let mut conn = self.handle.store.read().await?;
+            rows::signed(&mut conn, self.handle.address).await?
+        };
+        let mut handed_out = false;
+        for request in signed.into_iter().filter(|r| r.nonce >= count) {
+            let attempts = {
+                let mut conn = self.handle.store.read().await?;
+                let id = Some(request.id);
+                rows::attempts(&mut conn, self.handle.address, request.nonce, id).await?
+            };
+            let Some(newest) = attempts.into_iter().next_back() else {
+                return Err(ChainError::Row { what: "a signed request without an attempt" });
+            };
+            let attempt = match self.next_move(&request, &newest, (count, latest)).await? {
+                Move::Wait => continue,
+                Move::Again => newest,
+                Move::Replace(kind) => self.replace(&request, newest, kind, latest).await?,
+            };
+            self.broadcast(&request, &attempt).await?;
+            handed_out = true;
+        }
+        Ok(handed_out)
+    }
+
+    async fn next_move(
+        &mut self,
+        request: &Signed,
+        newest: &Attempt,
+        (count, latest): (u64, Header),
+    ) -> Result<Move, ChainError> {
+        let id = request.id;
+        let age = latest.timestamp.saturating_sub(request.since);
+        let is_old = age >= self.config.replace_after_secs;
+        if newest.kind == Kind::Call && (request.suspect || is_old) {
+            let estimate =
+                self.rpc.estimate(self.handle.address, request.to, &request.calldata).await;
+            match estimate? {
+                // What it needs may wait in a lower nonce; only at the head of the line is it sure.
+                CallOutcome::Reverted(_) if request.nonce > count => return Ok(Move::Wait),
+                CallOutcome::Reverted(_) => return Ok(Move::Replace(Kind::Blank)),
+                CallOutcome::Returned(_) => {}
+            }
+            if request.suspect {
+                let mut tx = self.handle.store.begin().await?;
+                rows::trust(&mut tx, id).await?;
+                tx.commit().await?;
+                self.memory.handed_out.remove(&id);
+            }
+        }
+        if self.memory.unacceptable.remove(&id) && newest.kind == Kind::Call {
+            return Ok(Move::Replace(Kind::Blank));
+        }
+        if self.memory.cheap.remove(&id) || is_old {
+            return Ok(Move::Replace(newest.kind));
+        }
+        let pause = Duration::from_millis(self.config.rebroadcast_ms);
+        let recent = self.memory.handed_out.get(&id).is_some_and(|at| at.elapsed() < pause);
+        Ok(if recent { Move::Wait } else { Move::Again })
+    }
+
+    /// Signs and stores a better paid attempt at the same nonce; the old one again if our cap
+    /// forbids to pay more.
+    async fn replace(
+        &mut self,
+        request: &Signed,
+        newest: Attempt,
+        kind: Kind,
+        latest: Header,
+    ) -> Result<Attempt, ChainError> {
+        let now = self.quote().await?;
+        let Some(fees) = fees::replacement(newest.fees, now, &self.config.fees) else {
+            capped(request);
+            return Ok(newest);
+        };
+        let next = Signed { since: latest.timestamp, ..request.clone() };
+        let attempt = sign::attempt(&self.signer, self.chain_id, &next, kind, fees).await?;
+        let mut tx = self.handle.store.begin().await?;
+        rows::record(&mut tx, self.handle.address, &next, &attempt).await?;
+        tx.commit().await?;
+        replaced(request, &attempt);
+        Ok(attempt)
+    }
+
+    /// Hands bytes to the node. Whatever it answers, they count as sent: an error may be about the
+    /// answer and not about the transaction.
+    async fn broadcast(&mut self, request: &Signed, attempt: &Attempt) -> Result<(), ChainError> {
+        self.memory.handed_out.insert(request.id, Instant::now());
+        let Err(error) = self.rpc.broadcast(&attempt.raw).await else {
+            self.handle.changed();
+            return Ok(());
+        };
+        match error.refusal() {
+            Some(Refusal::AlreadyKnown | Refusal::NonceTooLow) => {}
+            Some(Refusal::Underpriced | Refusal::FeeTooLow) => {
+                self.memory.cheap.insert(request.id);
+            }
+            Some(Refusal::Unacceptable) => {
+                self.memory.unacceptable.insert(request.id);
+            }
+            Some(_) | None => {
+                tracing::warn!(id = %request.id, %error, "handed out, with an unclear answer");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a first attempt is made of.
+#[derive(Debug, Clone, Copy)]
+struct Making {
+    kind: Kind,
+    gas: u64,
+    fees: Fees,
+}
+
+/// What to do about a request that waits for a block.
+enum Move {
+    /// Nothing now.
+    Wait,
+    /// The newest bytes once more.
+    Again,
+    /// Better paid bytes.
+    Replace(Kind),
+}
+
+fn capped(request: &Signed) {
+    tracing::warn!(id = %request.id, "the fee cap forbids a better paid replacement");
+}
+
+fn replaced(request: &Signed, attempt: &Attempt) {
+    let (kind, max_fee) = (attempt.kind, attempt.fees.max);
+    tracing::info!(id = %request.id, nonce = request.nonce, ?kind, max_fee, "replaced");
+}

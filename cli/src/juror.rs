@@ -1,0 +1,83 @@
+//! `surety juror ...`.
+
+use std::path::PathBuf;
+
+use alloy::primitives::{Address, B256};
+use anyhow::{Context as _, Result};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use surety_agent::{key, setup::Claim};
+use surety_juror::Config;
+use surety_terms::Usdc;
+
+use crate::{
+    agent::{Checked, ConfigArgs},
+    network::{self, SenderArgs},
+    output::{self, Output},
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JurorCommand {
+    /// Run the juror until it is told to end
+    Run(ConfigArgs),
+    /// Check the configuration, and start nothing
+    CheckConfig(ConfigArgs),
+    /// Register a juror's key, with its own signature and stake
+    Register(RegisterArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RegisterArgs {
+    /// The juror's TOML configuration: its key, chain and jury contract
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Who trained its model: lower-case letters, digits, hyphens
+    #[arg(long)]
+    family: String,
+    /// Who runs it: lower-case letters, digits, hyphens, dots
+    #[arg(long)]
+    operator: String,
+    /// Where it answers, without a trailing slash
+    #[arg(long)]
+    url: String,
+    /// What it stakes, in base units of USDC (1000000 is one dollar)
+    #[arg(long, default_value = "0")]
+    stake: Usdc,
+    #[command(flatten)]
+    sender: SenderArgs,
+}
+
+/// A registration that was mined.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Registered {
+    juror: Address,
+    family: String,
+    source: surety_jury::Source,
+    tx_hash: B256,
+}
+
+/// Runs the command.
+pub(crate) async fn run(command: JurorCommand, output: Output) -> Result<()> {
+    match command {
+        JurorCommand::Run(args) => Ok(surety_juror::run(Config::load(&args.config)?).await?),
+        JurorCommand::CheckConfig(args) => {
+            let config = Config::load(&args.config)?;
+            output.result(&Checked { good: true, chain_id: config.chain_id, address: None })
+        }
+        JurorCommand::Register(args) => register(args, output).await,
+    }
+}
+
+async fn register(args: RegisterArgs, output: Output) -> Result<()> {
+    let config = Config::load(&args.config)?;
+    let juror = key::read(&config.key_file)?;
+    let rpc = config.chain_rpc.parse().ok().context("chain_rpc: needs an http or https URL")?;
+    let setup = args.sender.connect(rpc, config.chain_id, config.jury).await?;
+    let RegisterArgs { family, operator, url, stake, .. } = args;
+    let claim = Claim { family, operator, url: network::without_slash(&url), stake };
+    output::say("registering; this waits until the transaction is mined");
+    let tx_hash = setup.register(&juror, &claim).await?;
+    let source = surety_jury::Source::of_family(&claim.family);
+    output.result(&Registered { juror: juror.address(), family: claim.family, source, tx_hash })
+}

@@ -1,0 +1,29 @@
+//! `surety relayer ...`.
+
+use anyhow::Result;
+use clap::Subcommand;
+use surety_relayer::Config;
+
+use crate::{
+    agent::{Checked, ConfigArgs},
+    output::Output,
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RelayerCommand {
+    /// Run the relayer until it is told to end
+    Run(ConfigArgs),
+    /// Check the configuration, and start nothing
+    CheckConfig(ConfigArgs),
+}
+
+/// Runs the command.
+pub(crate) async fn run(command: RelayerCommand, output: Output) -> Result<()> {
+    match command {
+        RelayerCommand::Run(args) => Ok(surety_relayer::run(Config::load(&args.config)?).await?),
+        RelayerCommand::CheckConfig(args) => {
+            let config = Config::load(&args.config)?;
+            output.result(&Checked { good: true, chain_id: config.chain_id, address: None })
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! A case from the request to the ballot.
+//!
+//! A case that was taken is a row in the store and a task. The task can die at any instruction: what
+//! it learnt stands in the store, and the next start takes it up from there. It ends with a signed
+//! ballot, or silently when no ballot could count any more.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use alloy::primitives::{B128, B256, FixedBytes};
+use surety_jury::{
+    Opinion,
+    wire::{BallotBody, CaseRequest, CaseState, CaseStatus},
+};
+use surety_terms::{Problem, json};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    JurorError,
+    chain::{Chain, Moment},
+    config::{FetchConfig, Limits},
+    fetch,
+    judge::{Judge, Judged, Session},
+    sign::BallotSigner,
+    store::{BallotRow, CaseRow, Store, Taken},
+    verify::{Asked, Fault, Standing, Window},
+};
+
+/// The largest body of a case.
+pub(crate) const CASE_BYTES: usize = surety_terms::limits::BODY_BYTES;
+/// The first wait before bytes are fetched again, or a provider is asked again; it doubles.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// The longest wait between two fetches.
+const FETCH_WAIT: Duration = Duration::from_mins(1);
+/// The longest wait between two rounds of questions.
+const ROUND_WAIT: Duration = Duration::from_mins(10);
+
+/// All of a juror's cases.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) chain: Chain,
+    pub(crate) store: Store,
+    pub(crate) signer: BallotSigner,
+    pub(crate) judge: Judge,
+    pub(crate) fetch: FetchConfig,
+    pub(crate) limits: Limits,
+    pub(crate) moments: watch::Receiver<Moment>,
+    /// How many cases may be judged at once.
+    pub(crate) judging: Semaphore,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) open: OpenCases,
+}
+
+/// The cases with a task, by their id.
+pub(crate) type OpenCases = Mutex<HashMap<B256, Arc<Open>>>;
+
+/// A case with a task.
+#[derive(Debug)]
+pub(crate) struct Open {
+    deliverable: B256,
+    /// The bytes have come in.
+    arrived: Notify,
+    status: watch::Sender<CaseStatus>,
+}
+
+impl Desk {
+    /// Takes a case, or says why not. The same case again is answered with how far it is.
+    pub(crate) async fn take(self: &Arc<Self>, request: CaseRequest) -> Result<CaseStatus, Fault> {
+        let body = json::canonical(&request).map_err(Problem::from)?;
+        let asked = Asked::of(request, &self.chain)?;
+        if let Some(status) = self.status(asked.case_id).await? {
+            return Ok(status);
+        }
+        if self.open_cases().len() >= self.limits.open_cases {
+            return Err(busy(self.limits.open_cases).into());
+        }
+        let verified = asked.verify(&self.chain, self.signer.juror()).await?;
+        let row = CaseRow {
+            case_id: asked.case_id,
+            deal_id: asked.place.deal_id,
+            milestone: asked.place.milestone,
+            round: asked.round,
+            deliverable: asked.delivery.deliverable,
+            seat: verified.seat,
+            nonce: B128::from(rand::random::<[u8; 16]>()),
+            request: body,
+            seen_at: verified.standing.now,
+            closed: None,
+        };
+        let pinned = verified.standing.pinned == Some(row.deliverable);
+        match self.store.take(&row, pinned).await? {
+            Taken::New => {
+                tracing::info!(case = %row.case_id, seat = row.seat, "case taken");
+                Ok(self.begin(row, asked, verified.standing))
+            }
+            Taken::Known => Ok(self
+                .status(asked.case_id)
+                .await?
+                .unwrap_or_else(|| status(asked.case_id, CaseState::Judging))),
+            Taken::Refused { first } => Err(other_deliverable(row.deliverable, first).into()),
+        }
+    }
+
+    /// Takes up what an earlier run left open: all of it, or nothing when the store is not ours.
+    pub(crate) async fn resume(self: &Arc<Self>) -> Result<(), JurorError> {
+        let mut cases = Vec::new();
+        for row in self.store.open_cases().await? {
+            let request = json::parse_strict(&row.request, CASE_BYTES).ok();
+            let asked = request
+                .and_then(|request| Asked::of(request, &self.chain).ok())
+                .filter(|asked| asked.case_id == row.case_id)
+                .ok_or(JurorError::StoreForeign { case_id: row.case_id })?;
+            cases.push((row, asked));
+        }
+        for (row, asked) in cases {
+            tracing::info!(case = %row.case_id, "case taken up again");
+            // Nothing is due before the chain has been looked at.
+            let window = Window { judge_end: u64::MAX, last_tenth: u64::MAX };
+            self.begin(row, asked, Standing { now: 0, window, pinned: None });
+        }
+        Ok(())
+    }
+
+    /// How far a case is; `None` when this juror does not know it.
+    pub(crate) async fn status(&self, case_id: B256) -> Result<Option<CaseStatus>, JurorError> {
+        if let Some(open) = self.open_cases().get(&case_id) {
+            return Ok(Some(open.status.borrow().clone()));
+        }
+        if let Some(row) = self.store.ballot(case_id).await? {
+            return Ok(Some(self.balloted(&row)));
+        }
+        let Some(row) = self.store.case(case_id).await? else { return Ok(None) };
+        let Some(why) = row.closed else {
+            // Stored a moment ago, its task about to begin.
+            return Ok(Some(status(case_id, CaseState::AwaitingDeliverable)));
+        };
+        let problem = serde_json::from_str(&why).ok();
+        Ok(Some(CaseStatus { problem, ..status(case_id, CaseState::Silent) }))
+    }
+
+    /// How far a case is, once nothing more will come or `wait` is over.
+    pub(crate) async fn wait(
+        &self,
+        case_id: B256,
+        wait: Duration,
+    ) -> Result<Option<CaseStatus>, JurorError> {
+        let open = self.open_cases().get(&case_id).cloned();
+        if let Some(open) = open {
+            let mut status = open.status.subscribe();
+            let done = status.wait_for(|status| status.state.is_final());
+            tokio::select! {
+                _ = tokio::time::timeout(wait, done) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+        self.status(case_id).await
+    }
+
+    /// Keeps a deliverable that an open case asks for; `false` when none does.
+    pub(crate) async fn deliverable(&self, digest: B256, bytes: &[u8]) -> Result<bool, JurorError> {
+        let asking: Vec<Arc<Open>> =
+            self.open_cases().values().filter(|open| open.deliverable == digest).cloned().collect();
+        if asking.is_empty() {
+            return Ok(self.store.deliverable(digest).await?.is_some());
+        }
+        self.store.keep_deliverable(digest, bytes).await?;
+        for open in asking {
+            open.arrived.notify_one();
+        }
+        Ok(true)
+    }
+
+    /// Whether bytes with this digest would be kept.
+    pub(crate) async fn asks_for(&self, digest: B256) -> Result<bool, JurorError> {
+        let open = self.open_cases().values().any(|open| open.deliverable == digest);
+        Ok(open || self.store.deliverable(digest).await?.is_some())
+    }
+
+    fn open_cases(&self) -> MutexGuard<'_, HashMap<B256, Arc<Open>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(self: &Arc<Self>, row: CaseRow, asked: Asked, standing: Standing) -> CaseStatus {
+        let first = status(row.case_id, CaseState::AwaitingDeliverable);
+        let open = Arc::new(Open {
+            deliverable: row.deliverable,
+            arrived: Notify::new(),
+            status: watch::Sender::new(first.clone()),
+        });
+        self.open_cases().insert(row.case_id, Arc::clone(&open));
+        let work = Work {
+            desk: Arc::clone(self),
+            open,
+            standing: watch::Sender::new(standing),
+            row,
+            asked,
+        };
+        self.tasks.spawn(work.run());
+        first
+    }
+
+    fn balloted(&self, row: &BallotRow) -> CaseStatus {
+        let case_id = row.ballot.caseId;
+        let Some(signature) = row.signature else { return status(case_id, CaseState::Judging) };
+        let body = BallotBody::new(
+            &row.ballot,
+            FixedBytes(signature),
+            self.signer.juror(),
+            self.judge.source,
+        );
+        CaseStatus { ballot: Some(body), ..status(case_id, CaseState::Ballot) }
+    }
+}
+
+/// One case's task.
+struct Work {
+    desk: Arc<Desk>,
+    open: Arc<Open>,
+    row: CaseRow,
+    asked: Asked,
+    /// How the milestone stands, followed block by block.
+    standing: watch::Sender<Standing>,
+}
+
+impl Work {
+    async fn run(self) {
+        let stop = self.desk.stop.clone();
+        tokio::select! {
+            // What is half done is left as it is: the store says where to go on.
+            () = stop.cancelled() => return,
+            () = self.until_done() => {}
+        }
+        self.desk.open_cases().remove(&self.row.case_id);
+    }
+
+    async fn until_done(&self) {
+        while let Err(err) = self.end().await {
+            tracing::error!(case = %self.row.case_id, %err, "the case waits");
+            tokio::time::sleep(FIRST_WAIT).await;
+        }
+    }
+
+    /// Ends the case one way or the other; fails when this juror cannot tell which.
+    async fn end(&self) -> Result<(), JurorError> {
+        let case = self.row.case_id;
+        let status = match self.ballot().await {
+            Ok(row) => self.desk.balloted(&row),
+            Err(Fault::Refused(problem)) => {
+                let text = serde_json::to_string(&*problem).unwrap_or_default();
+                self.desk.store.close_case(case, &text).await?;
+                CaseStatus { problem: Some(*problem), ..status(case, CaseState::Silent) }
+            }
+            Err(Fault::Unable(err)) => return Err(err),
+        };
+        let reason = status.ballot.as_ref().map(|ballot| ballot.reason);
+        let why = status.problem.as_ref().map(Problem::slug);
+        tracing::info!(%case, reason, why, "case ended");
+        self.open.status.send_replace(status);
+        Ok(())
+    }
+
+    /// Everything from here to the signed ballot.
+    async fn ballot(&self) -> Result<BallotRow, Fault> {
+        let desk = &self.desk;
+        if let Some(row) = desk.store.ballot(self.row.case_id).await? {
+            return Ok(desk.signer.finish(&desk.store, row).await?);
+        }
+        self.look().await?;
+        tokio::select! {
+            fault = self.follow() => Err(fault),
+            row = self.work() => row,
+        }
+    }
+
+    async fn work(&self) -> Result<BallotRow, Fault> {
+        let desk = &self.desk;
+        let mut session = desk.judge.session(&desk.store, &self.row, &self.asked.milestone).await?;
+        let opinion = if let Some(opinion) = session.concluded().await {
+            opinion
+        } else if let Some(bytes) = self.deliverable().await? {
+            self.say(CaseState::Judging);
+            session.read(bytes).await?;
+            self.judge(&session).await?
+        } else {
+            session.missing()?
+        };
+        let root = session.conclude(opinion).await?;
+        let ballot = opinion.ballot(self.row.case_id, root);
+        Ok(desk.signer.cast(&desk.store, &ballot).await?)
+    }
+
+    /// The bytes, from whoever pushes them, else from the delivery's URI. `None` when they are
+    /// missing, which nobody says before the last tenth of the window.
+    async fn deliverable(&self) -> Result<Option<Vec<u8>>, JurorError> {
+        let (store, digest) = (&self.desk.store, self.row.deliverable);
+        let grace = Duration::from_secs(self.desk.fetch.grace_secs);
+        let begun = Instant::now();
+        let mut wait = grace;
+        loop {
+            if let Some(bytes) = store.deliverable(digest).await? {
+                return Ok(Some(bytes));
+            }
+            self.say(CaseState::AwaitingDeliverable);
+            let over = begun.elapsed() >= grace;
+            let due = over && self.is_last_tenth();
+            let tried = tokio::select! {
+                () = self.open.arrived.notified() => continue,
+                tried = self.fetch_after(if due { Duration::ZERO } else { wait }, over) => tried,
+            };
+            if let Some(bytes) = tried {
+                store.keep_deliverable(digest, &bytes).await?;
+                return Ok(Some(bytes));
+            }
+            if due {
+                return Ok(None);
+            }
+            wait = wait.saturating_mul(2).clamp(FIRST_WAIT, FETCH_WAIT);
+        }
+    }
+
+    /// Fetches from the URI after a wait, which the last tenth of the window cuts short once those
+    /// who push are `over` their time.
+    async fn fetch_after(&self, wait: Duration, over: bool) -> Option<Vec<u8>> {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.last_tenth(), if over => {}
+        }
+        let uri = &self.asked.delivery.uri;
+        fetch::deliverable(uri, self.row.deliverable, &self.desk.fetch)
+            .await
+            .inspect_err(|fault| tracing::debug!(case = %self.row.case_id, %fault, "not fetched"))
+            .ok()
+    }
+
+    /// Asks until everything is answered. A provider that is out makes the seat void, but not
+    /// before the last tenth of the window.
+    async fn judge(&self, session: &Session<'_>) -> Result<Opinion, JurorError> {
+        let mut wait = FIRST_WAIT;
+        loop {
+            let due = self.is_last_tenth();
+            let permit = self.desk.judging.acquire().await.map_err(|_| JurorError::Stopped)?;
+            let judged = session.round().await?;
+            drop(permit);
+            match judged {
+                Judged::Opinion(opinion) => return Ok(opinion),
+                Judged::Outage if due => return Ok(Opinion::void()),
+                Judged::Outage => {}
+            }
+            tracing::warn!(case = %self.row.case_id, "the provider is out");
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.last_tenth() => {}
+            }
+            wait = wait.saturating_mul(2).min(ROUND_WAIT);
+        }
+    }
+
+    /// Reads how the milestone stands at the moment.
+    async fn look(&self) -> Result<(), Fault> {
+        let moment = *self.desk.moments.borrow();
+        let standing = self.asked.standing(&self.desk.chain, moment).await?;
+        self.standing.send_replace(standing);
+        Ok(())
+    }
+
+    /// Follows the milestone, block by block, until no ballot could count any more.
+    async fn follow(&self) -> Fault {
+        let mut moments = self.desk.moments.clone();
+        loop {
+            if moments.changed().await.is_err() {
+                return Fault::Unable(JurorError::Stopped);
+            }
+            match self.look().await {
+                Ok(()) => {}
+                Err(Fault::Unable(err)) => tracing::debug!(%err, "no view of the milestone"),
+                Err(fault @ Fault::Refused(_)) => return fault,
+            }
+        }
+    }
+
+    fn is_last_tenth(&self) -> bool {
+        self.standing.borrow().is_last_tenth()
+    }
+
+    async fn last_tenth(&self) {
+        let mut standing = self.standing.subscribe();
+        if standing.wait_for(Standing::is_last_tenth).await.is_err() {
+            // The sender is this value, so it cannot be gone; if it were, nothing would be due.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn say(&self, state: CaseState) {
+        self.open.status.send_if_modified(|status| {
+            let changed = status.state != state;
+            status.state = state;
+            changed
+        });
+    }
+}
+
+fn status(case_id: B256, state: CaseState) -> CaseStatus {
+    CaseStatus { case_id, state, ballot: None, problem: None }
+}
+
+fn busy(most: usize) -> Problem {
+    Problem::new(
+        "busy",
+        503,
+        "The juror is busy",
+        format!("{most} cases are open, the most it takes"),
+    )
+}
+
+fn other_deliverable(got: B256, first: B256) -> Problem {
+    Problem::new(
+        "other-deliverable",
+        409,
+        "Another deliverable came first",
+        format!("this juror saw {first} for the milestone before {got}"),
+    )
+    .with_field(
+        "delivery.deliverable",
+        "must be the first that this juror saw, or the first one pinned on the chain",
+    )
+}

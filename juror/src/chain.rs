@@ -1,0 +1,342 @@
+//! This juror's own view of the chain: what it reads, at which block, and what time it is there.
+//!
+//! Facts (is the deal open, who sits in the panel) are read at the configured tag. The time is that
+//! of the newest block: a tag that lags would take late deliveries for timely ones.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use alloy::{
+    eips::{BlockId, BlockNumberOrTag},
+    primitives::{Address, B256, Bytes, U256, keccak256},
+    providers::{DynProvider, Provider},
+    rpc::{
+        json_rpc::ErrorPayload,
+        types::{Filter, TransactionRequest},
+    },
+    sol_types::{SolCall, SolEvent, SolValue},
+};
+use surety_bindings::{
+    escrow::{DealEscrow, DealEscrow::MilestoneDelivered, SlowState},
+    jury::{Juror, Jury},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{JurorError, config::Config};
+
+/// How many blocks one search for an event spans; halved when an endpoint refuses.
+const LOG_SPAN: u64 = 5_000;
+/// The smallest span worth trying.
+const LOG_SPAN_LEAST: u64 = 50;
+/// How many states are remembered.
+const STATES: usize = 1_024;
+/// Gas that a contract wallet gets to check a signature: the escrow's own allowance and the call.
+const WALLET_GAS: u64 = 600_000;
+
+/// The chain as one juror sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Chain {
+    provider: DynProvider,
+    id: u64,
+    pub(crate) jury: Address,
+    pub(crate) consumers: Arc<[Address]>,
+    tag: BlockNumberOrTag,
+    /// States by their digest, which fixes them for ever: a search is made once.
+    states: Arc<Mutex<HashMap<B256, SlowState>>>,
+}
+
+/// A block: what is read together is read there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) number: u64,
+    pub(crate) timestamp: u64,
+}
+
+/// What time it is, and what counts as settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// The newest block: the time.
+    pub(crate) head: Block,
+    /// The newest block whose facts count.
+    pub(crate) settled: Block,
+}
+
+/// One milestone of one deal in one escrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) consumer: Address,
+    pub(crate) deal_id: B256,
+    pub(crate) milestone: u8,
+}
+
+/// What the escrow says of one milestone at one block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MilestoneView {
+    pub(crate) opened: bool,
+    pub(crate) revoked: bool,
+    pub(crate) ended: bool,
+    /// The digest of the slow-path state; zero when nothing happened on-chain.
+    pub(crate) state_digest: B256,
+}
+
+impl Chain {
+    pub(crate) fn new(provider: DynProvider, config: &Config) -> Self {
+        Self {
+            provider,
+            id: config.chain_id,
+            jury: config.jury,
+            consumers: config.consumers.clone().into(),
+            tag: config.block_tag.into(),
+            states: Arc::default(),
+        }
+    }
+
+    /// The chain's id.
+    pub(crate) const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Checks that the endpoint serves the configured chain and contracts, and reads how this key
+    /// is registered.
+    pub(crate) async fn preflight(&self, juror: Address) -> Result<Juror, JurorError> {
+        let got = self.provider.get_chain_id().await.map_err(|_| asked("for its chain id"))?;
+        if got != self.id {
+            return Err(JurorError::ChainMismatch { got, needed: self.id });
+        }
+        self.need_code("jury", self.jury).await?;
+        let at = self.block(self.tag).await?;
+        for consumer in self.consumers.iter().copied() {
+            self.need_code("consumer", consumer).await?;
+            let got = self
+                .call(at, consumer, &DealEscrow::juryCall {})
+                .await?
+                .ok_or(JurorError::NotConsumer { consumer })?;
+            if got != self.jury {
+                return Err(JurorError::ForeignConsumer { consumer, got, needed: self.jury });
+            }
+        }
+        let registered = self
+            .call(at, self.jury, &Jury::jurorCall { key: juror })
+            .await?
+            .filter(|juror| juror.registered);
+        registered.ok_or(JurorError::NotRegistered { juror, jury: self.jury })
+    }
+
+    async fn need_code(&self, field: &'static str, address: Address) -> Result<(), JurorError> {
+        let code = self
+            .provider
+            .get_code_at(address)
+            .block_id(self.tag.into())
+            .await
+            .map_err(|_| asked("for a contract's code"))?;
+        if code.is_empty() { Err(JurorError::NoCode { field, address }) } else { Ok(()) }
+    }
+
+    /// The newest block and the newest settled one.
+    pub(crate) async fn moment(&self) -> Result<Moment, JurorError> {
+        let head = self.block(BlockNumberOrTag::Latest).await?;
+        let latest = self.tag == BlockNumberOrTag::Latest;
+        let settled = if latest { head } else { self.block(self.tag).await? };
+        Ok(Moment { head, settled })
+    }
+
+    async fn block(&self, tag: BlockNumberOrTag) -> Result<Block, JurorError> {
+        let block = self
+            .provider
+            .get_block_by_number(tag)
+            .await
+            .ok()
+            .flatten()
+            .ok_or(asked("for a block"))?;
+        Ok(Block { number: block.header.number, timestamp: block.header.timestamp })
+    }
+
+    /// Calls a view; `None` when it reverts or answers something else.
+    async fn call<C: SolCall>(
+        &self,
+        at: Block,
+        to: Address,
+        call: &C,
+    ) -> Result<Option<C::Return>, JurorError> {
+        let request = TransactionRequest::default().to(to).input(call.abi_encode().into());
+        let answer = self.eth_call(at, request).await?;
+        Ok(answer.and_then(|bytes| C::abi_decode_returns(&bytes).ok()))
+    }
+
+    /// `None` when the call reverts; an error when the endpoint does not answer.
+    async fn eth_call(
+        &self,
+        at: Block,
+        request: TransactionRequest,
+    ) -> Result<Option<Bytes>, JurorError> {
+        match self.provider.call(request).block(BlockId::number(at.number)).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(err) if err.as_error_resp().is_some_and(is_execution_fault) => Ok(None),
+            Err(_) => Err(asked("a call")),
+        }
+    }
+
+    /// The deal's word and the milestone's state.
+    pub(crate) async fn milestone(
+        &self,
+        at: Block,
+        place: Place,
+    ) -> Result<MilestoneView, JurorError> {
+        let Place { consumer, deal_id, milestone } = place;
+        let deal = self
+            .call(at, consumer, &DealEscrow::dealCall { dealId: deal_id })
+            .await?
+            .ok_or(asked("for a deal"))?;
+        let state_digest = self
+            .call(at, consumer, &DealEscrow::stateDigestCall { dealId: deal_id, milestone })
+            .await?
+            .ok_or(asked("for a milestone's state"))?;
+        let bit = 1_u16.checked_shl(milestone.into()).unwrap_or_default();
+        Ok(MilestoneView {
+            opened: deal.opened,
+            revoked: deal.revoked,
+            ended: deal.ended & bit != 0,
+            state_digest,
+        })
+    }
+
+    /// The keys of a jury's panel, in seat order; `None` when there is no such panel.
+    pub(crate) async fn panel(
+        &self,
+        at: Block,
+        jury: B256,
+        round: u8,
+    ) -> Result<Option<Vec<Address>>, JurorError> {
+        self.call(at, self.jury, &Jury::panelCall { jury, round }).await
+    }
+
+    /// Whether the wallet at `owner` calls this signature its own (ERC-1271).
+    pub(crate) async fn wallet_accepts(
+        &self,
+        at: Block,
+        owner: Address,
+        digest: B256,
+        signature: &Bytes,
+    ) -> Result<bool, JurorError> {
+        alloy::sol!(
+            function isValidSignature(bytes32 hash, bytes signature) external view returns (bytes4);
+        );
+        let call = isValidSignatureCall { hash: digest, signature: signature.clone() };
+        let request = TransactionRequest::default()
+            .to(owner)
+            .gas_limit(WALLET_GAS)
+            .input(call.abi_encode().into());
+        let answer = self.eth_call(at, request).await?;
+        let magic = B256::right_padding_from(&isValidSignatureCall::SELECTOR);
+        Ok(answer.is_some_and(|bytes| bytes.get(..32) == Some(magic.as_slice())))
+    }
+
+    /// The slow-path state whose digest the escrow holds, from the event that announced it.
+    ///
+    /// Searches from the newest block back to `since`: an older state's window is over.
+    pub(crate) async fn slow_state(
+        &self,
+        at: Block,
+        place: Place,
+        state_digest: B256,
+        since: u64,
+    ) -> Result<Option<SlowState>, JurorError> {
+        let states = || self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = states().get(&state_digest).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let found = self.search_state(at, place, state_digest, since).await?;
+        if let Some(state) = &found {
+            let mut states = states();
+            if states.len() >= STATES {
+                states.clear();
+            }
+            states.insert(state_digest, state.clone());
+        }
+        Ok(found)
+    }
+
+    async fn search_state(
+        &self,
+        at: Block,
+        place: Place,
+        state_digest: B256,
+        since: u64,
+    ) -> Result<Option<SlowState>, JurorError> {
+        let mut to = at.number;
+        let mut span = LOG_SPAN;
+        loop {
+            let from = to.saturating_sub(span);
+            let filter = Filter::new()
+                .address(place.consumer)
+                .event_signature(MilestoneDelivered::SIGNATURE_HASH)
+                .topic1(place.deal_id)
+                .topic2(U256::from(place.milestone))
+                .from_block(from)
+                .to_block(to);
+            let Ok(logs) = self.provider.get_logs(&filter).await else {
+                span /= 2;
+                if span < LOG_SPAN_LEAST {
+                    return Err(asked("for a milestone's events"));
+                }
+                continue;
+            };
+            let found = logs
+                .iter()
+                .filter_map(|log| MilestoneDelivered::decode_log(&log.inner).ok())
+                .map(|event| event.data.state)
+                .find(|state| keccak256(state.abi_encode()) == state_digest);
+            if found.is_some() || from == 0 {
+                return Ok(found);
+            }
+            if self.block(from.into()).await?.timestamp < since {
+                return Ok(None);
+            }
+            to = from;
+        }
+    }
+}
+
+/// Whether the called code failed, and not the endpoint: the code of a revert, or what nodes say of
+/// code that did not end well.
+fn is_execution_fault(resp: &ErrorPayload) -> bool {
+    const SAID: [&str; 7] =
+        ["revert", "out of gas", "outofgas", "opcode", "invalid jump", "stack", "evm error"];
+    let message = resp.message.to_lowercase();
+    resp.code == 3 || SAID.iter().any(|said| message.contains(said))
+}
+
+fn asked(asked: &'static str) -> JurorError {
+    JurorError::Chain { asked }
+}
+
+/// Follows the chain's head and tells everybody the time.
+///
+/// While the endpoint is silent the time stands still. That is safe: a ballot signed after its
+/// window is worthless, never harmful.
+pub(crate) async fn follow(
+    chain: Chain,
+    every: Duration,
+    moments: watch::Sender<Moment>,
+    stop: CancellationToken,
+) {
+    let mut answers = true;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+        let moment = chain.moment().await;
+        if moment.is_ok() != answers {
+            answers = !answers;
+            tracing::warn!(answers, "the chain's endpoint");
+        }
+        let Ok(moment) = moment else { continue };
+        moments.send_if_modified(|last| std::mem::replace(last, moment) != moment);
+    }
+}

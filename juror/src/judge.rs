@@ -1,0 +1,384 @@
+//! Judging one case: checks first, then one question per criterion, all of it written down.
+//!
+//! Every line of the transcript is stored as it happens. So a restart resumes: what was answered is
+//! never asked again, and nobody, the juror's own operator included, re-rolls an answer.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use alloy::primitives::B256;
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use surety_jury::{
+    Entry, Finding, Nonce, Opinion, Prompt, ProviderFault, Source, Transcript, View, Vote,
+    VoteFault, check, prompt, transcript::Call,
+};
+use surety_terms::{Criterion, Kind, MilestoneSheet};
+use tokio::sync::Mutex;
+
+use crate::{
+    JurorError,
+    provider::{Provider, Reply},
+    store::{CaseRow, Store},
+};
+
+/// The first wait between two attempts; it doubles.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
+/// Further attempts, with identical bytes, after an answer that is no vote.
+const MALFORMED_RETRIES: u8 = 1;
+
+/// Judges cases through one provider.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    pub(crate) provider: Provider,
+    pub(crate) family: String,
+    pub(crate) source: Source,
+    /// Criteria asked at the same time.
+    pub(crate) questions: usize,
+}
+
+/// What one round of questions led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// There is nothing more to ask.
+    Opinion(Opinion),
+    /// The provider is out: ask again later.
+    Outage,
+}
+
+/// One case on the desk, with its transcript so far.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    judge: &'a Judge,
+    store: &'a Store,
+    case: &'a CaseRow,
+    milestone: &'a MilestoneSheet,
+    nonce: Nonce,
+    view: Option<View>,
+    log: Mutex<Log>,
+}
+
+/// The transcript, and what it says of each criterion.
+#[derive(Debug, Default)]
+struct Log {
+    transcript: Transcript,
+    findings: HashMap<String, Finding>,
+    attempts: HashMap<String, u8>,
+    opinion: Option<Opinion>,
+}
+
+/// What asking one criterion led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Found(Finding),
+    Outage,
+}
+
+impl Judge {
+    /// Takes up a case where its transcript ends.
+    pub(crate) async fn session<'a>(
+        &'a self,
+        store: &'a Store,
+        case: &'a CaseRow,
+        milestone: &'a MilestoneSheet,
+    ) -> Result<Session<'a>, JurorError> {
+        let mut log = Log::default();
+        for line in store.lines(case.case_id).await? {
+            let entry = serde_json::from_slice(&line)
+                .map_err(|_| JurorError::StoreDamaged { column: "line" })?;
+            log.add(&entry);
+        }
+        Ok(Session {
+            judge: self,
+            store,
+            case,
+            milestone,
+            nonce: Nonce::new(case.nonce.0),
+            view: None,
+            log: Mutex::new(log),
+        })
+    }
+}
+
+impl Session<'_> {
+    /// The opinion that the transcript ends with, if an earlier run got that far.
+    pub(crate) async fn concluded(&self) -> Option<Opinion> {
+        self.log.lock().await.opinion
+    }
+
+    /// Reads the deliverable and runs the checks.
+    pub(crate) async fn read(&mut self, deliverable: Vec<u8>) -> Result<(), JurorError> {
+        self.view = View::of(&deliverable).ok();
+        if self.log.lock().await.transcript.is_empty() {
+            self.record(&[self.heading()]).await?;
+        }
+        let deliverable: Arc<[u8]> = deliverable.into();
+        for criterion in self.unanswered().await {
+            let result = match &criterion.kind {
+                Kind::Check(program) => {
+                    let (program, bytes) = (program.clone(), Arc::clone(&deliverable));
+                    tokio::task::spawn_blocking(move || check::run(&program, &bytes))
+                        .await
+                        .map_err(|_| JurorError::Check)?
+                }
+                Kind::Llm => continue,
+            };
+            self.record(&[Entry::Check {
+                criterion_id: criterion.id.clone(),
+                outcome: result.outcome().to_owned(),
+                detail: result.detail().to_owned(),
+            }])
+            .await?;
+        }
+        if self.view.as_ref().is_some_and(View::is_blank) {
+            // No model is asked; the heading's view digest shows why.
+            let mut log = self.log.lock().await;
+            for criterion in &self.milestone.criteria {
+                log.findings.entry(criterion.id.clone()).or_insert(Finding::Blank);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks every question that has no answer yet.
+    ///
+    /// After an outage only one question is asked first, so that a provider that is down all night
+    /// does not fill the transcript.
+    pub(crate) async fn round(&self) -> Result<Judged, JurorError> {
+        let open = self.unanswered().await;
+        let Some(view) = &self.view else {
+            // The bytes match their digest and are no text: programs may have read them, a model
+            // cannot.
+            return if open.is_empty() {
+                self.opinion().await.map(Judged::Opinion)
+            } else {
+                Ok(Judged::Opinion(opined(Opinion::unreadable(self.milestone.criteria.len()))?))
+            };
+        };
+        let mut open = open.as_slice();
+        if self.had_outage().await
+            && let Some((first, rest)) = open.split_first()
+        {
+            if self.ask(first, view).await? == Asked::Outage {
+                return Ok(Judged::Outage);
+            }
+            open = rest;
+        }
+        let asks: Vec<BoxFuture<'_, _>> =
+            open.iter().map(|criterion| self.ask(criterion, view).boxed()).collect();
+        let mut asks = stream::iter(asks).buffer_unordered(self.judge.questions);
+        let (mut outage, mut decided) = (false, false);
+        while let Some(asked) = asks.next().await {
+            match asked? {
+                Asked::Outage => outage = true,
+                // Decides the whole ballot, whatever the other questions would say.
+                Asked::Found(Finding::Injection) => decided = true,
+                Asked::Found(_) => {}
+            }
+        }
+        if outage && !decided {
+            Ok(Judged::Outage)
+        } else {
+            self.opinion().await.map(Judged::Opinion)
+        }
+    }
+
+    /// Writes that the bytes could not be had, and says what follows.
+    pub(crate) fn missing(&self) -> Result<Opinion, JurorError> {
+        opined(Opinion::missing(self.milestone.criteria.len()))
+    }
+
+    /// Ends the transcript with the opinion, writes it to disk, and returns its root.
+    pub(crate) async fn conclude(&self, opinion: Opinion) -> Result<B256, JurorError> {
+        let (begun, concluded) = {
+            let log = self.log.lock().await;
+            (!log.transcript.is_empty(), log.opinion.is_some())
+        };
+        if !begun {
+            self.record(&[self.heading(), opinion.into()]).await?;
+        } else if !concluded {
+            self.record(&[opinion.into()]).await?;
+        }
+        let (root, text) = {
+            let log = self.log.lock().await;
+            (log.transcript.root(), log.transcript.to_jsonl())
+        };
+        self.store.keep_transcript(root, &text).await?;
+        Ok(root)
+    }
+
+    /// Asks one criterion until there is an answer, or none is to be had now.
+    async fn ask(&self, criterion: &Criterion, view: &View) -> Result<Asked, JurorError> {
+        let prose = format!("{}\n{}", self.milestone.title, self.milestone.description);
+        let prompt = Prompt::new(criterion, &prose, view, &self.nonce);
+        let request = self.judge.provider.request(&prompt);
+        let request_digest = self.store.keep_blob(&request.body).await?;
+        let (mut tries, mut malformed, mut wait) = (0_u8, 0_u8, RETRY_WAIT);
+        loop {
+            tries = tries.saturating_add(1);
+            let reply = self.judge.provider.send(&request).await;
+            let vote = read_vote(&reply, &prompt, view);
+            self.record_call(criterion, request_digest, &reply, &vote).await?;
+            let found = match &vote {
+                Ok(vote) => Finding::from(vote),
+                Err(Fault::Vote(fault)) if fault.retryable() && malformed < MALFORMED_RETRIES => {
+                    malformed = malformed.saturating_add(1);
+                    continue;
+                }
+                Err(Fault::Vote(fault)) => Finding::from(fault),
+                Err(Fault::Provider(fault)) if tries <= fault.retries() => {
+                    tokio::time::sleep(fault.retry_after().unwrap_or(wait)).await;
+                    wait = wait.saturating_mul(2);
+                    continue;
+                }
+                Err(Fault::Provider(fault)) => match Finding::from(fault) {
+                    Finding::Unanswered => return Ok(Asked::Outage),
+                    found => found,
+                },
+            };
+            self.log.lock().await.findings.entry(criterion.id.clone()).or_insert(found);
+            return Ok(Asked::Found(found));
+        }
+    }
+
+    async fn record_call(
+        &self,
+        criterion: &Criterion,
+        request_digest: B256,
+        reply: &Reply,
+        vote: &Result<Vote, Fault>,
+    ) -> Result<(), JurorError> {
+        let response_digest = match &reply.body {
+            Some(body) => Some(self.store.keep_blob(body).await?),
+            None => None,
+        };
+        let last = self.log.lock().await.attempts.get(&criterion.id).copied().unwrap_or(0);
+        let answer = reply.answer.as_ref().ok();
+        let call = Call {
+            criterion_id: criterion.id.clone(),
+            attempt: last.saturating_add(1),
+            host: self.judge.provider.host.clone(),
+            model_requested: self.judge.provider.model.name().to_owned(),
+            model_reported: answer.and_then(|answer| answer.model_reported.clone()),
+            request_digest,
+            response_digest,
+            status: reply.status,
+            elapsed_ms: u32::try_from(reply.elapsed.as_millis()).unwrap_or(u32::MAX),
+            input_tokens: answer.and_then(|answer| answer.input_tokens),
+            output_tokens: answer.and_then(|answer| answer.output_tokens),
+            outcome: outcome(vote),
+        };
+        tracing::debug!(
+            case = %self.case.case_id,
+            criterion = call.criterion_id,
+            outcome = call.outcome,
+            "asked"
+        );
+        self.record(&[Entry::Call(Box::new(call))]).await
+    }
+
+    /// Stores lines, then counts them as written.
+    async fn record(&self, entries: &[Entry]) -> Result<(), JurorError> {
+        let mut log = self.log.lock().await;
+        let lines = entries
+            .iter()
+            .map(|entry| serde_json::to_vec(entry).map_err(|_| JurorError::Transcript))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.store.add_lines(self.case.case_id, log.transcript.len(), &lines).await?;
+        for entry in entries {
+            log.add(entry);
+        }
+        Ok(())
+    }
+
+    fn heading(&self) -> Entry {
+        Entry::Case {
+            case_id: self.case.case_id,
+            deliverable: self.case.deliverable,
+            family: self.judge.family.clone(),
+            source: self.judge.source,
+            template: prompt::VERSION.to_owned(),
+            template_digest: prompt::template_digest(),
+            nonce: self.nonce.as_str().to_owned(),
+            view_digest: self.view.as_ref().map(View::digest),
+            signals: self.view.as_ref().map(View::signals),
+        }
+    }
+
+    async fn unanswered(&self) -> Vec<Criterion> {
+        let log = self.log.lock().await;
+        let open = |criterion: &&Criterion| !log.findings.contains_key(&criterion.id);
+        self.milestone.criteria.iter().filter(open).cloned().collect()
+    }
+
+    /// Whether a question was asked that still has no answer.
+    async fn had_outage(&self) -> bool {
+        let log = self.log.lock().await;
+        log.attempts.keys().any(|criterion| !log.findings.contains_key(criterion))
+    }
+
+    /// What the findings add up to; a question that could not be asked has none.
+    async fn opinion(&self) -> Result<Opinion, JurorError> {
+        let log = self.log.lock().await;
+        let finding = |criterion: &Criterion| {
+            log.findings.get(&criterion.id).copied().unwrap_or(Finding::Unanswered)
+        };
+        let findings: Vec<Finding> = self.milestone.criteria.iter().map(finding).collect();
+        opined(Opinion::of(&findings))
+    }
+}
+
+impl Log {
+    fn add(&mut self, entry: &Entry) {
+        self.transcript.push(entry);
+        match entry {
+            Entry::Case { .. } => {}
+            Entry::Check { criterion_id, outcome, .. } => {
+                let passed = match outcome.as_str() {
+                    "met" => Some(true),
+                    "failed" => Some(false),
+                    _ => None,
+                };
+                let finding = Finding::Checked(passed);
+                self.findings.entry(criterion_id.clone()).or_insert(finding);
+            }
+            Entry::Call(call) => {
+                self.attempts.insert(call.criterion_id.clone(), call.attempt);
+                // The first valid answer counts.
+                if let Some(finding) = Finding::from_outcome(&call.outcome) {
+                    self.findings.entry(call.criterion_id.clone()).or_insert(finding);
+                }
+            }
+            Entry::Opinion { met, failed, reason } => {
+                self.opinion = Some(Opinion { met: *met, failed: *failed, reason: *reason });
+            }
+        }
+    }
+}
+
+/// Why a reply is no vote.
+#[derive(Debug)]
+enum Fault {
+    Provider(ProviderFault),
+    Vote(VoteFault),
+}
+
+fn read_vote(reply: &Reply, prompt: &Prompt, view: &View) -> Result<Vote, Fault> {
+    let answer = reply.answer.as_ref().map_err(|fault| Fault::Provider(fault.clone()))?;
+    Vote::read(&answer.text, prompt, view).map_err(Fault::Vote)
+}
+
+/// The word for the transcript.
+fn outcome(vote: &Result<Vote, Fault>) -> String {
+    match vote {
+        Ok(vote) => vote.outcome().to_owned(),
+        Err(Fault::Provider(fault)) => fault.outcome(),
+        Err(Fault::Vote(fault)) => fault.outcome(),
+    }
+}
+
+/// A term sheet holds 1 to 16 criteria, so this fails for no case that was taken.
+fn opined(opinion: Result<Opinion, surety_jury::JuryError>) -> Result<Opinion, JurorError> {
+    opinion.map_err(|_| JurorError::StoreDamaged { column: "request" })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,316 @@
+//! Judging against a real HTTP provider and a real store.
+
+use std::path::Path;
+
+use alloy::primitives::{B128, keccak256};
+use surety_jury::{Dialect, Reason, Transcript};
+use surety_terms::{Check, Criterion, Expect, Kind, MilestoneSheet};
+
+use super::*;
+use crate::{
+    config::ProviderConfig,
+    double::{Act, Double},
+};
+
+const TEXT: &str = "The quarterly report covers three markets.\nRevenue grew by nine percent.\n";
+const SECRET: &str = "sk-planted-secret-0123456789";
+
+fn judge(double: &Double) -> Judge {
+    let config = ProviderConfig {
+        dialect: Dialect::OpenAiChat,
+        base_url: double.url.parse().unwrap(),
+        model: "double-1".to_owned(),
+        api_key_env: None,
+        timeout_secs: 1,
+        max_output_tokens: 500,
+    };
+    Judge {
+        provider: Provider::new(&config, Some(SECRET.to_owned().into())).unwrap(),
+        family: "rehearsal-double".to_owned(),
+        source: Source::Rehearsal,
+        questions: 4,
+    }
+}
+
+fn llm(id: &str) -> Criterion {
+    Criterion {
+        id: id.to_owned(),
+        text: format!("The deliverable is {id}."),
+        weight_bps: surety_terms::Bps::new(5_000),
+        mandatory: false,
+        evidence_required: true,
+        kind: Kind::Llm,
+    }
+}
+
+fn checked(id: &str, check: Check) -> Criterion {
+    Criterion { kind: Kind::Check(check), ..llm(id) }
+}
+
+fn milestone(criteria: Vec<Criterion>) -> MilestoneSheet {
+    MilestoneSheet {
+        title: "Report".to_owned(),
+        description: "A quarterly report.".to_owned(),
+        amount: surety_terms::Usdc::ZERO,
+        deliver_by: 1_800_000_000,
+        pass_bps: surety_terms::Bps::new(10_000),
+        pro_rata: false,
+        criteria,
+    }
+}
+
+fn case(deliverable: &[u8]) -> CaseRow {
+    CaseRow {
+        case_id: B256::repeat_byte(1),
+        deal_id: B256::repeat_byte(2),
+        milestone: 0,
+        round: 1,
+        deliverable: keccak256(deliverable),
+        seat: 0,
+        nonce: B128::repeat_byte(7),
+        request: vec![],
+        seen_at: 1,
+        closed: None,
+    }
+}
+
+async fn open(folder: &Path, case: &CaseRow) -> Store {
+    let store = Store::open(folder).await.unwrap();
+    store.take(case, false).await.unwrap();
+    store
+}
+
+/// One round of questions about `deliverable`.
+async fn round(double: &Double, milestone: &MilestoneSheet, deliverable: &[u8]) -> Judged {
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(deliverable);
+    let store = open(folder.path(), &case).await;
+    let judge = judge(double);
+    let mut session = judge.session(&store, &case, milestone).await.unwrap();
+    session.read(deliverable.to_vec()).await.unwrap();
+    session.round().await.unwrap()
+}
+
+fn opinion(met: u16, failed: u16, reason: Reason) -> Judged {
+    Judged::Opinion(Opinion { met, failed, reason })
+}
+
+#[tokio::test]
+async fn each_criterion_is_one_question_and_one_bit() {
+    let double = Double::start(|_, question| match question.criterion.id.as_str() {
+        "a" => Act::Vote("MET"),
+        "b" => Act::Vote("NOT_MET"),
+        "c" => Act::Vote("CANNOT_VERIFY"),
+        _ => Act::Refusal,
+    })
+    .await;
+    let milestone = milestone(vec![llm("a"), llm("b"), llm("c"), llm("d")]);
+    let judged = round(&double, &milestone, TEXT.as_bytes()).await;
+    assert_eq!(judged, opinion(0b0001, 0b0010, Reason::Judged));
+    assert_eq!(double.seen().len(), 4, "a refusal is not asked again");
+}
+
+#[tokio::test]
+async fn checks_ask_no_provider() {
+    let double = Double::start(|_, _| Act::Vote("MET")).await;
+    let found = Check::Regex { pattern: "nine percent".to_owned(), expect: Expect::Match };
+    let absent = Check::Regex { pattern: "ten percent".to_owned(), expect: Expect::Match };
+    let milestone = milestone(vec![checked("found", found), checked("absent", absent)]);
+    let judged = round(&double, &milestone, TEXT.as_bytes()).await;
+    assert_eq!(judged, opinion(0b01, 0b10, Reason::Judged));
+    assert!(double.seen().is_empty());
+}
+
+#[tokio::test]
+async fn one_proven_injection_fails_everything() {
+    let double = Double::start(|_, question| match question.criterion.id.as_str() {
+        "a" => Act::Injection,
+        _ => Act::Vote("MET"),
+    })
+    .await;
+    let milestone = milestone(vec![llm("a"), llm("b")]);
+    let judged = round(&double, &milestone, TEXT.as_bytes()).await;
+    assert_eq!(judged, opinion(0, 0b11, Reason::Injection));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_unreadable_unless_only_programs_read_them() {
+    let double = Double::start(|_, _| Act::Vote("MET")).await;
+    let bytes = [0xff, 0xfe, 0x00];
+    let digest = Check::Digest { keccak256: keccak256(bytes) };
+    let programs = milestone(vec![checked("digest", digest.clone())]);
+    assert_eq!(round(&double, &programs, &bytes).await, opinion(1, 0, Reason::Judged));
+    let both = milestone(vec![checked("digest", digest), llm("a")]);
+    assert_eq!(round(&double, &both, &bytes).await, opinion(0, 0b11, Reason::Unreadable));
+    assert!(double.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_blank_deliverable_fails_without_being_shown() {
+    let double = Double::start(|_, _| Act::Vote("MET")).await;
+    let milestone = milestone(vec![llm("a"), llm("b")]);
+    assert_eq!(round(&double, &milestone, b" :\n").await, opinion(0, 0b11, Reason::Judged));
+    assert!(double.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_fault_that_may_pass_is_retried_twice_and_then_an_outage() {
+    for act in [Act::Raw(500, "oops"), Act::Raw(408, ""), Act::Limit("0"), Act::Hang] {
+        let again = act.clone();
+        let double = Double::start(move |_, _| again.clone()).await;
+        let milestone = milestone(vec![llm("a")]);
+        let judged = round(&double, &milestone, TEXT.as_bytes()).await;
+        assert_eq!((judged, double.seen().len()), (Judged::Outage, 3), "{act:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_retry_sends_identical_bytes_and_the_first_valid_answer_counts() {
+    let double = Double::start(|number, _| match number {
+        0 => Act::Limit("0"),
+        1 => Act::Raw(503, ""),
+        2 => Act::Vote("NOT_MET"),
+        _ => Act::Vote("MET"),
+    })
+    .await;
+    let milestone = milestone(vec![llm("a")]);
+    let judged = round(&double, &milestone, TEXT.as_bytes()).await;
+    assert_eq!(judged, opinion(0, 1, Reason::Judged));
+    let seen = double.seen();
+    assert_eq!(seen.len(), 3);
+    assert!(seen.windows(2).all(|pair| pair[0].1 == pair[1].1));
+}
+
+#[tokio::test]
+async fn garbage_is_asked_once_more_and_abstains_on_its_criterion() {
+    for text in
+        ["PASS", "", "{\"verdict\":\"MET\"}", "{\"verdict\":\"NOT_MET\",\"verdict\":\"MET\"}"]
+    {
+        let double = Double::start(move |_, question| match question.criterion.id.as_str() {
+            "a" => Act::Text(text),
+            _ => Act::Vote("NOT_MET"),
+        })
+        .await;
+        let milestone = milestone(vec![llm("a"), llm("b")]);
+        let judged = round(&double, &milestone, TEXT.as_bytes()).await;
+        assert_eq!(judged, opinion(0, 0b10, Reason::Judged), "{text:?}");
+        assert_eq!(double.seen().len(), 3, "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_and_carries_no_key_away() {
+    let thief = Double::start(|_, _| Act::Vote("MET")).await;
+    let to = format!("{}/chat/completions", thief.url);
+    let double = Double::start(move |_, _| Act::Redirect(to.clone())).await;
+    let milestone = milestone(vec![llm("a")]);
+    let judged = round(&double, &milestone, TEXT.as_bytes()).await;
+    assert_eq!(judged, Judged::Outage);
+    assert!(thief.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_provider_nobody_listens_behind_is_an_outage() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    drop(listener);
+    let mut double = Double::start(|_, _| Act::Vote("MET")).await;
+    double.url = url;
+    let milestone = milestone(vec![llm("a")]);
+    assert_eq!(round(&double, &milestone, TEXT.as_bytes()).await, Judged::Outage);
+}
+
+#[tokio::test]
+async fn after_a_restart_no_answer_is_asked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(TEXT.as_bytes());
+    let milestone = milestone(vec![llm("a"), llm("b")]);
+    let down = Double::start(|_, question| match question.criterion.id.as_str() {
+        "a" => Act::Vote("NOT_MET"),
+        _ => Act::Raw(500, ""),
+    })
+    .await;
+    let store = open(folder.path(), &case).await;
+    let before = judge(&down);
+    let mut session = before.session(&store, &case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    assert_eq!(session.round().await.unwrap(), Judged::Outage);
+    drop(session);
+    store.close().await;
+
+    let up = Double::start(|_, _| Act::Vote("MET")).await;
+    let store = Store::open(folder.path()).await.unwrap();
+    let after = judge(&up);
+    let mut session = after.session(&store, &case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    assert_eq!(session.round().await.unwrap(), opinion(0b10, 0b01, Reason::Judged));
+    assert_eq!(up.seen().len(), 1, "only the open question");
+}
+
+#[tokio::test]
+async fn a_long_outage_costs_one_question_per_round() {
+    let double = Double::start(|_, _| Act::Raw(500, "")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(TEXT.as_bytes());
+    let milestone = milestone(vec![llm("a"), llm("b"), llm("c")]);
+    let store = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&store, &case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    assert_eq!(session.round().await.unwrap(), Judged::Outage);
+    assert_eq!(double.seen().len(), 9);
+    assert_eq!(session.round().await.unwrap(), Judged::Outage);
+    assert_eq!(double.seen().len(), 12);
+}
+
+#[tokio::test]
+async fn the_transcript_and_every_exact_byte_are_on_disk_and_no_key_is() {
+    let double = Double::start(|number, _| match number {
+        0 => Act::Raw(500, "oops"),
+        _ => Act::Vote("MET"),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(TEXT.as_bytes());
+    let milestone = milestone(vec![llm("a")]);
+    let store = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&store, &case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    let Judged::Opinion(opinion) = session.round().await.unwrap() else { panic!("an outage") };
+    let root = session.conclude(opinion).await.unwrap();
+    assert_eq!(session.conclude(opinion).await.unwrap(), root, "concluding again changes nothing");
+    drop(session);
+    store.close().await;
+
+    let transcripts = folder.path().join("transcripts");
+    let text = std::fs::read(transcripts.join(format!("{root:x}.jsonl"))).unwrap();
+    let entries = Transcript::verify(&text, root).unwrap().entries().unwrap();
+    assert_eq!(entries.len(), 4);
+    let calls: Vec<&Call> = entries
+        .iter()
+        .filter_map(|entry| if let Entry::Call(call) = entry { Some(&**call) } else { None })
+        .collect();
+    assert_eq!(calls.iter().map(|call| call.attempt).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(calls[0].outcome, "ERR(unavailable)");
+    for (call, (headers, body)) in calls.iter().zip(double.seen()) {
+        assert_eq!(headers["authorization"], format!("Bearer {SECRET}"));
+        let blob = |digest: B256| transcripts.join("blobs").join(format!("{digest:x}"));
+        assert_eq!(std::fs::read(blob(call.request_digest)).unwrap(), body);
+        assert!(blob(call.response_digest.unwrap()).exists());
+    }
+    for file in files(folder.path()) {
+        let bytes = std::fs::read(&file).unwrap();
+        let planted = bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
+        assert!(!planted, "{}", file.display());
+    }
+}
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}

@@ -1,0 +1,516 @@
+//! What a juror remembers: cases, transcripts and, above all, its ballots.
+//!
+//! Invariant: a ballot's row is on disk before the key signs it, and no row of a case ever changes
+//! its answer. That is the slashing protection; `SQLite` syncs every commit (`synchronous = FULL`)
+//! and triggers refuse an update of the answer. One process owns a store: a second one is refused
+//! at start by a lock on a file in the folder.
+
+use std::{
+    fs::{File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+use alloy::primitives::{B128, B256, hex, keccak256};
+use sqlx::{
+    Row, SqlitePool,
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
+};
+use surety_bindings::jury::Ballot;
+use tokio::io::AsyncWriteExt;
+
+use crate::JurorError;
+
+/// The folder of one juror.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pool: SqlitePool,
+    deliverables: PathBuf,
+    transcripts: PathBuf,
+    blobs: PathBuf,
+    /// Held as long as the store is open.
+    lock: File,
+}
+
+/// A case as it was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CaseRow {
+    pub(crate) case_id: B256,
+    pub(crate) deal_id: B256,
+    pub(crate) milestone: u8,
+    pub(crate) round: u8,
+    pub(crate) deliverable: B256,
+    pub(crate) seat: u8,
+    /// Marks the deliverable's lines in prompts.
+    pub(crate) nonce: B128,
+    /// The request as canonical JSON.
+    pub(crate) request: Vec<u8>,
+    /// The chain's time when the case came in.
+    pub(crate) seen_at: u64,
+    /// Why the case ended without a ballot.
+    pub(crate) closed: Option<String>,
+}
+
+/// What became of a case that was offered to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It is new.
+    New,
+    /// It was there.
+    Known,
+    /// The milestone's deliverables have been seen: this one is too many.
+    Refused {
+        /// The first digest this juror saw for the milestone.
+        first: B256,
+    },
+}
+
+/// A ballot as it was committed, with its signature once it has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BallotRow {
+    pub(crate) ballot: Ballot,
+    /// What the key signs.
+    pub(crate) digest: B256,
+    pub(crate) signature: Option<[u8; 64]>,
+}
+
+impl Store {
+    /// Opens a folder, or makes one; refuses a folder that another process holds.
+    pub(crate) async fn open(folder: &Path) -> Result<Self, JurorError> {
+        let deliverables = folder.join("deliverables");
+        let transcripts = folder.join("transcripts");
+        let blobs = transcripts.join("blobs");
+        for dir in [folder, &deliverables, &transcripts, &blobs] {
+            make_private_dir(dir).map_err(|err| JurorError::file(dir, &err))?;
+        }
+        let lock_path = folder.join("lock");
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(|err| JurorError::file(&lock_path, &err))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(JurorError::StoreHeld { folder: folder.to_owned() });
+            }
+            Err(TryLockError::Error(err)) => return Err(JurorError::file(&lock_path, &err)),
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(folder.join("juror.sqlite"))
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        // One connection: writes are rare and small, and a transaction then needs no retry.
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        sqlx::migrate!().run(&pool).await?;
+        Ok(Self { pool, deliverables, transcripts, blobs, lock })
+    }
+
+    /// Fails when the database does.
+    pub(crate) async fn is_up(&self) -> Result<(), JurorError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes the database and lets go of the folder.
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+        if self.lock.unlock().is_err() {
+            tracing::warn!("the store's lock goes with the process");
+        }
+    }
+
+    /// Takes a case, unless its milestone's deliverables have been seen: the first one counts, then
+    /// only the one that is `pinned` on the chain, never a third.
+    pub(crate) async fn take(&self, row: &CaseRow, pinned: bool) -> Result<Taken, JurorError> {
+        let mut tx = self.pool.begin().await?;
+        let seen = sqlx::query(
+            "SELECT case_id, deliverable FROM cases
+             WHERE deal_id = ? AND milestone = ? AND round = ? ORDER BY seen_at, case_id",
+        )
+        .bind(row.deal_id.as_slice())
+        .bind(i64::from(row.milestone))
+        .bind(i64::from(row.round))
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut first = None;
+        for earlier in &seen {
+            if digest(earlier, "case_id")? == row.case_id {
+                return Ok(Taken::Known);
+            }
+            first.get_or_insert(digest(earlier, "deliverable")?);
+        }
+        if let Some(first) = first
+            && (!pinned || seen.len() > 1)
+        {
+            return Ok(Taken::Refused { first });
+        }
+        sqlx::query(
+            "INSERT INTO cases (case_id, deal_id, milestone, round, deliverable, seat, nonce,
+             request, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(row.case_id.as_slice())
+        .bind(row.deal_id.as_slice())
+        .bind(i64::from(row.milestone))
+        .bind(i64::from(row.round))
+        .bind(row.deliverable.as_slice())
+        .bind(i64::from(row.seat))
+        .bind(row.nonce.as_slice())
+        .bind(&row.request)
+        .bind(integer(row.seen_at)?)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Taken::New)
+    }
+
+    /// A case, if this juror took it.
+    pub(crate) async fn case(&self, case_id: B256) -> Result<Option<CaseRow>, JurorError> {
+        let row = sqlx::query("SELECT * FROM cases WHERE case_id = ?")
+            .bind(case_id.as_slice())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(case_row).transpose()
+    }
+
+    /// The cases that have neither a signed ballot nor an end.
+    pub(crate) async fn open_cases(&self) -> Result<Vec<CaseRow>, JurorError> {
+        let rows = sqlx::query(
+            "SELECT cases.* FROM cases LEFT JOIN ballots USING (case_id)
+             WHERE closed IS NULL AND ballots.signature IS NULL ORDER BY seen_at",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(case_row).collect()
+    }
+
+    /// Ends a case without a ballot; `why` is a problem as JSON.
+    pub(crate) async fn close_case(&self, case_id: B256, why: &str) -> Result<(), JurorError> {
+        sqlx::query("UPDATE cases SET closed = ? WHERE case_id = ? AND closed IS NULL")
+            .bind(why)
+            .bind(case_id.as_slice())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Keeps a deliverable's bytes, which the caller has hashed.
+    pub(crate) async fn keep_deliverable(
+        &self,
+        deliverable: B256,
+        bytes: &[u8],
+    ) -> Result<(), JurorError> {
+        write_whole(&self.deliverables.join(hex::encode(deliverable)), bytes).await
+    }
+
+    /// A deliverable's bytes, if they are here.
+    pub(crate) async fn deliverable(&self, digest: B256) -> Result<Option<Vec<u8>>, JurorError> {
+        let path = self.deliverables.join(hex::encode(digest));
+        match tokio::fs::read(&path).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(err) => Err(JurorError::file(&path, &err)),
+        }
+    }
+
+    /// Appends lines to a case's transcript, all or none; `seq` is the number of the first.
+    pub(crate) async fn add_lines(
+        &self,
+        case_id: B256,
+        seq: usize,
+        lines: &[Vec<u8>],
+    ) -> Result<(), JurorError> {
+        let mut tx = self.pool.begin().await?;
+        for (line, seq) in lines.iter().zip(seq..) {
+            sqlx::query("INSERT INTO lines (case_id, seq, line) VALUES (?, ?, ?)")
+                .bind(case_id.as_slice())
+                .bind(integer(seq)?)
+                .bind(line)
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// A case's transcript so far, in order.
+    pub(crate) async fn lines(&self, case_id: B256) -> Result<Vec<Vec<u8>>, JurorError> {
+        let rows = sqlx::query("SELECT line FROM lines WHERE case_id = ? ORDER BY seq")
+            .bind(case_id.as_slice())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("line")?)).collect()
+    }
+
+    /// Keeps the exact bytes of a request or a response beside the transcripts, and returns the
+    /// digest by which the transcripts name them.
+    pub(crate) async fn keep_blob(&self, bytes: &[u8]) -> Result<B256, JurorError> {
+        let digest = keccak256(bytes);
+        let path = self.blobs.join(hex::encode(digest));
+        if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
+            write_whole(&path, bytes).await?;
+        }
+        Ok(digest)
+    }
+
+    /// Writes a finished transcript to its file, named by its root.
+    pub(crate) async fn keep_transcript(&self, root: B256, text: &[u8]) -> Result<(), JurorError> {
+        write_whole(&self.transcripts.join(format!("{}.jsonl", hex::encode(root))), text).await
+    }
+
+    /// Commits a case's answer. When there is one already, that one stands and is returned: a
+    /// second answer is never written.
+    pub(crate) async fn commit_ballot(
+        &self,
+        ballot: &Ballot,
+        digest: B256,
+    ) -> Result<BallotRow, JurorError> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query(
+            "INSERT INTO ballots (case_id, met, failed, reason, transcript, digest)
+             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (case_id) DO NOTHING",
+        )
+        .bind(ballot.caseId.as_slice())
+        .bind(i64::from(ballot.met))
+        .bind(i64::from(ballot.failed))
+        .bind(i64::from(ballot.reason))
+        .bind(ballot.transcript.as_slice())
+        .bind(digest.as_slice())
+        .execute(&mut *tx)
+        .await?;
+        let row = sqlx::query("SELECT * FROM ballots WHERE case_id = ?")
+            .bind(ballot.caseId.as_slice())
+            .fetch_one(&mut *tx)
+            .await?;
+        let row = ballot_row(&row)?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Puts the signature beside its ballot.
+    pub(crate) async fn keep_signature(
+        &self,
+        case_id: B256,
+        signature: &[u8; 64],
+    ) -> Result<(), JurorError> {
+        sqlx::query("UPDATE ballots SET signature = ? WHERE case_id = ?")
+            .bind(signature.as_slice())
+            .bind(case_id.as_slice())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// A case's ballot, if it was committed.
+    pub(crate) async fn ballot(&self, case_id: B256) -> Result<Option<BallotRow>, JurorError> {
+        let row = sqlx::query("SELECT * FROM ballots WHERE case_id = ?")
+            .bind(case_id.as_slice())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(ballot_row).transpose()
+    }
+}
+
+fn case_row(row: &SqliteRow) -> Result<CaseRow, JurorError> {
+    Ok(CaseRow {
+        case_id: digest(row, "case_id")?,
+        deal_id: digest(row, "deal_id")?,
+        milestone: number(row, "milestone")?,
+        round: number(row, "round")?,
+        deliverable: digest(row, "deliverable")?,
+        seat: number(row, "seat")?,
+        nonce: B128::try_from(row.try_get::<&[u8], _>("nonce")?)
+            .map_err(|_| JurorError::StoreDamaged { column: "nonce" })?,
+        request: row.try_get("request")?,
+        seen_at: number(row, "seen_at")?,
+        closed: row.try_get("closed")?,
+    })
+}
+
+fn ballot_row(row: &SqliteRow) -> Result<BallotRow, JurorError> {
+    let signature: Option<&[u8]> = row.try_get("signature")?;
+    Ok(BallotRow {
+        ballot: Ballot {
+            caseId: digest(row, "case_id")?,
+            met: number(row, "met")?,
+            failed: number(row, "failed")?,
+            reason: number(row, "reason")?,
+            transcript: digest(row, "transcript")?,
+        },
+        digest: digest(row, "digest")?,
+        signature: signature
+            .map(<[u8; 64]>::try_from)
+            .transpose()
+            .map_err(|_| JurorError::StoreDamaged { column: "signature" })?,
+    })
+}
+
+fn digest(row: &SqliteRow, column: &'static str) -> Result<B256, JurorError> {
+    B256::try_from(row.try_get::<&[u8], _>(column)?)
+        .map_err(|_| JurorError::StoreDamaged { column })
+}
+
+fn number<T: TryFrom<i64>>(row: &SqliteRow, column: &'static str) -> Result<T, JurorError> {
+    T::try_from(row.try_get::<i64, _>(column)?).map_err(|_| JurorError::StoreDamaged { column })
+}
+
+fn integer<T>(value: T) -> Result<i64, JurorError>
+where
+    i64: TryFrom<T>,
+{
+    i64::try_from(value).map_err(|_| JurorError::StoreDamaged { column: "integer" })
+}
+
+/// Makes a folder that only its owner can read: deliverables and transcripts are private.
+fn make_private_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(dir)
+}
+
+/// Writes a file so that a crash leaves the whole file or none: a temporary name, a sync, a rename
+/// and a sync of the folder.
+async fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), JurorError> {
+    let wrong = |err: io::Error| JurorError::file(path, &err);
+    // Two writers of the same content may race; a name of its own keeps each whole.
+    let part = path.with_extension(format!("{}.part", B128::from(rand::random::<[u8; 16]>())));
+    let mut file = tokio::fs::File::create(&part).await.map_err(wrong)?;
+    file.write_all(bytes).await.map_err(wrong)?;
+    file.sync_all().await.map_err(wrong)?;
+    tokio::fs::rename(&part, path).await.map_err(wrong)?;
+    if let Some(folder) = path.parent() {
+        let folder = tokio::fs::File::open(folder).await.map_err(wrong)?;
+        folder.sync_all().await.map_err(wrong)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(case: u8, deliverable: u8) -> CaseRow {
+        CaseRow {
+            case_id: B256::repeat_byte(case),
+            deal_id: B256::repeat_byte(0xd1),
+            milestone: 0,
+            round: 1,
+            deliverable: B256::repeat_byte(deliverable),
+            seat: 3,
+            nonce: B128::repeat_byte(7),
+            request: b"{}".to_vec(),
+            seen_at: 1_800_000_000 + u64::from(case),
+            closed: None,
+        }
+    }
+
+    fn ballot(case: u8, met: u16) -> Ballot {
+        Ballot {
+            caseId: B256::repeat_byte(case),
+            met,
+            failed: 0,
+            reason: 0,
+            transcript: B256::repeat_byte(9),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_second_process_on_the_same_store_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Store::open(folder.path()).await.unwrap();
+        let second = Store::open(folder.path()).await.unwrap_err();
+        assert!(matches!(second, JurorError::StoreHeld { .. }), "{second}");
+        first.close().await;
+        Store::open(folder.path()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_case_comes_back_as_it_was_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        assert_eq!(store.take(&row(1, 1), false).await.unwrap(), Taken::New);
+        assert_eq!(store.take(&row(1, 1), false).await.unwrap(), Taken::Known);
+        assert_eq!(store.case(row(1, 1).case_id).await.unwrap(), Some(row(1, 1)));
+        assert_eq!(store.open_cases().await.unwrap(), vec![row(1, 1)]);
+        store.close_case(row(1, 1).case_id, "late").await.unwrap();
+        assert_eq!(store.open_cases().await.unwrap(), vec![]);
+    }
+
+    #[tokio::test]
+    async fn the_first_deliverable_counts_then_only_a_pinned_one_and_never_a_third() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let refused = Taken::Refused { first: B256::repeat_byte(0xa) };
+        assert_eq!(store.take(&row(1, 0xa), false).await.unwrap(), Taken::New);
+        assert_eq!(store.take(&row(2, 0xb), false).await.unwrap(), refused);
+        assert_eq!(store.take(&row(3, 0xc), true).await.unwrap(), Taken::New);
+        assert_eq!(store.take(&row(4, 0xd), true).await.unwrap(), refused);
+        let other = CaseRow { milestone: 1, ..row(5, 0xe) };
+        assert_eq!(store.take(&other, false).await.unwrap(), Taken::New);
+    }
+
+    #[tokio::test]
+    async fn a_case_has_one_ballot_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        store.take(&row(1, 1), false).await.unwrap();
+        let first = store.commit_ballot(&ballot(1, 1), B256::repeat_byte(1)).await.unwrap();
+        let second = store.commit_ballot(&ballot(1, 2), B256::repeat_byte(2)).await.unwrap();
+        assert_eq!(second, first);
+        store.keep_signature(first.ballot.caseId, &[1; 64]).await.unwrap();
+        store.keep_signature(first.ballot.caseId, &[1; 64]).await.unwrap();
+        for sql in [
+            "UPDATE ballots SET met = 2",
+            "UPDATE ballots SET digest = zeroblob(32)",
+            "UPDATE ballots SET signature = zeroblob(64)",
+            "UPDATE ballots SET signature = NULL",
+            "DELETE FROM ballots",
+        ] {
+            assert!(sqlx::query(sql).execute(&store.pool).await.is_err(), "{sql}");
+        }
+        let kept = store.ballot(first.ballot.caseId).await.unwrap().unwrap();
+        assert_eq!(kept, BallotRow { signature: Some([1; 64]), ..first });
+    }
+
+    #[tokio::test]
+    async fn a_ballot_needs_a_case() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        assert!(store.commit_ballot(&ballot(1, 1), B256::ZERO).await.is_err());
+        assert!(store.add_lines(B256::ZERO, 0, &[b"{}".to_vec()]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn lines_keep_their_order_and_none_is_written_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let case = row(1, 1);
+        store.take(&case, false).await.unwrap();
+        let lines: Vec<Vec<u8>> = (0..12).map(|i: u8| vec![b'a' + i]).collect();
+        store.add_lines(case.case_id, 0, &lines[..5]).await.unwrap();
+        store.add_lines(case.case_id, 5, &lines[5..]).await.unwrap();
+        assert!(store.add_lines(case.case_id, 11, &[b"x".to_vec(), b"y".to_vec()]).await.is_err());
+        assert_eq!(store.lines(case.case_id).await.unwrap(), lines);
+    }
+
+    #[tokio::test]
+    async fn bytes_are_kept_under_their_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let digest = keccak256(b"work");
+        assert_eq!(store.deliverable(digest).await.unwrap(), None);
+        store.keep_deliverable(digest, b"work").await.unwrap();
+        assert_eq!(store.deliverable(digest).await.unwrap(), Some(b"work".to_vec()));
+        assert_eq!(store.keep_blob(b"question").await.unwrap(), keccak256(b"question"));
+        assert_eq!(store.keep_blob(b"question").await.unwrap(), keccak256(b"question"));
+    }
+}

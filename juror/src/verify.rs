@@ -1,0 +1,281 @@
+//! What a juror makes sure of before it takes a case: all of it recomputed or read from the chain.
+//!
+//! The relayer's word counts for nothing here. A refusal names the field and the rule.
+
+use alloy::{
+    primitives::{Address, B256, Bytes, Signature, U256},
+    sol_types::Eip712Domain,
+};
+use surety_bindings::{
+    escrow::{Delivery, SlowState, Terms},
+    jury::Case,
+};
+use surety_jury::wire::CaseRequest;
+use surety_terms::{MilestoneSheet, Problem, digest};
+
+use crate::{
+    JurorError,
+    chain::{Block, Chain, Moment, Place},
+};
+
+/// `IDealEscrow.Status.Delivered`: the ABI knows an enum only as a number.
+const DELIVERED: u8 = 1;
+
+/// A request, recomputed.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) case_id: B256,
+    pub(crate) place: Place,
+    pub(crate) round: u8,
+    pub(crate) delivery: Delivery,
+    /// What is judged: title, description, criteria.
+    pub(crate) milestone: MilestoneSheet,
+    signature: Bytes,
+    terms: Terms,
+    domain: Eip712Domain,
+    /// When the milestone has to be delivered.
+    deliver_by: u64,
+}
+
+/// When a case can be balloted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// No verdict counts from here on.
+    pub(crate) judge_end: u64,
+    /// From here on the juror says what it has: `missing`, `void`.
+    pub(crate) last_tenth: u64,
+}
+
+/// How a milestone stands on the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Now: the newest block's timestamp.
+    pub(crate) now: u64,
+    pub(crate) window: Window,
+    /// The digest that the seller put on the chain, if it did.
+    pub(crate) pinned: Option<B256>,
+}
+
+/// A case this juror may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verified {
+    pub(crate) seat: u8,
+    pub(crate) standing: Standing,
+}
+
+/// Why a case is not taken.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// It breaks a rule.
+    Refused(Box<Problem>),
+    /// This juror cannot tell: its endpoint or its store failed.
+    Unable(JurorError),
+}
+
+impl Standing {
+    /// Whether the juror has to say what it has.
+    pub(crate) const fn is_last_tenth(&self) -> bool {
+        self.now >= self.window.last_tenth
+    }
+}
+
+impl From<JurorError> for Fault {
+    fn from(err: JurorError) -> Self {
+        Self::Unable(err)
+    }
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(Box::new(problem))
+    }
+}
+
+impl Asked {
+    /// Recomputes what a request is about, without asking the chain.
+    pub(crate) fn of(request: CaseRequest, chain: &Chain) -> Result<Self, Fault> {
+        let CaseRequest { term_sheet: sheet, delivery, signature, round } = request;
+        sheet.validate().map_err(|err| Problem::from(err.under("termSheet")))?;
+        need(&sheet.chain_id, &chain.id(), "termSheet.chainId", "must be this juror's chain")?;
+        if !chain.consumers.contains(&sheet.escrow) {
+            return Err(refusal(
+                "foreign-consumer",
+                format!("escrow {} is none that this juror serves", sheet.escrow),
+                ("termSheet.escrow", "must be one of this juror's consumers"),
+            )
+            .into());
+        }
+        let deal_id = sheet.deal_id();
+        need(&delivery.dealId, &deal_id, "delivery.dealId", "must be the term sheet's deal id")?;
+        let count = sheet.milestones.len();
+        let Some(milestone) = sheet.milestones.get(usize::from(delivery.milestone)) else {
+            return Err(refusal(
+                "unknown-milestone",
+                format!("milestone {} of a deal with {count}", delivery.milestone),
+                ("delivery.milestone", "must be one of the term sheet's milestones"),
+            )
+            .into());
+        };
+        need(&round, &1, "round", "must be 1: no deal can reach an appeal yet")?;
+        let case = Case {
+            chainId: U256::from(chain.id()),
+            jury: chain.jury,
+            consumer: sheet.escrow,
+            dealId: deal_id,
+            milestone: delivery.milestone,
+            round,
+            deliverable: delivery.deliverable,
+        };
+        Ok(Self {
+            place: Place { consumer: sheet.escrow, deal_id, milestone: delivery.milestone },
+            case_id: digest::case_id(&case),
+            round,
+            deliver_by: milestone.deliver_by,
+            milestone: milestone.clone(),
+            terms: sheet.terms(),
+            domain: sheet.domain(),
+            delivery,
+            signature,
+        })
+    }
+
+    /// Asks the chain for everything that has to hold before `juror` takes the case.
+    pub(crate) async fn verify(&self, chain: &Chain, juror: Address) -> Result<Verified, Fault> {
+        let moment = chain.moment().await?;
+        let at = moment.settled;
+        let panel = chain.panel(at, self.terms.jury, self.round).await?.unwrap_or_default();
+        let seat = panel.iter().position(|key| *key == juror).and_then(|i| u8::try_from(i).ok());
+        let Some(seat) = seat else {
+            return Err(refusal(
+                "not-in-panel",
+                format!("juror {juror} holds no seat in jury {}", self.terms.jury),
+                ("termSheet.jury", "must name a jury whose panel holds this juror's key"),
+            )
+            .into());
+        };
+        let standing = self.standing(chain, moment).await?;
+        let pinned = standing.pinned == Some(self.delivery.deliverable);
+        if !pinned && standing.now >= self.deliver_by {
+            return Err(conflict(
+                "late-delivery",
+                format!(
+                    "the chain is at {}, the delivery was due by {}",
+                    standing.now, self.deliver_by
+                ),
+                ("delivery.deliverable", "must arrive before deliverBy, or stand on the chain"),
+            )
+            .into());
+        }
+        if !self.signed_by_seller(chain, at).await? {
+            return Err(refusal(
+                "signature-invalid",
+                format!("seller {} did not sign this delivery", self.terms.seller),
+                ("signature", "must be the seller's over the delivery"),
+            )
+            .into());
+        }
+        Ok(Verified { seat, standing })
+    }
+
+    /// How the milestone stands now; a fault when no ballot could count any more.
+    pub(crate) async fn standing(&self, chain: &Chain, moment: Moment) -> Result<Standing, Fault> {
+        let (now, at) = (moment.head.timestamp, moment.settled);
+        let view = chain.milestone(at, self.place).await?;
+        let deal = self.place.deal_id;
+        if !view.opened || view.revoked {
+            let what = if view.revoked { "was revoked" } else { "is not open" };
+            return Err(conflict(
+                "deal-not-open",
+                format!("deal {deal} {what} at block {}", at.number),
+                ("delivery.dealId", "must be a deal that is open and not revoked"),
+            )
+            .into());
+        }
+        if view.ended {
+            return Err(conflict(
+                "milestone-ended",
+                format!("milestone {} of deal {deal} has ended", self.place.milestone),
+                ("delivery.milestone", "must not have ended"),
+            )
+            .into());
+        }
+        let state = if view.state_digest.is_zero() {
+            None
+        } else {
+            // A delivery that was pinned longer ago than this can no longer be judged.
+            let since = now.saturating_sub(self.terms.judgeWithin.to::<u64>());
+            let state = chain.slow_state(at, self.place, view.state_digest, since).await?;
+            Some(state.filter(|state| state.status == DELIVERED).ok_or_else(|| {
+                conflict(
+                    "window-over",
+                    format!("milestone {} is past round 1", self.place.milestone),
+                    ("delivery.milestone", "must still be in the window of this round"),
+                )
+            })?)
+        };
+        let window = self.window(state.as_ref());
+        if now >= window.judge_end {
+            return Err(conflict(
+                "window-over",
+                format!("the chain is at {}, judging ended at {}", now, window.judge_end),
+                ("delivery.milestone", "must still be in the window of this round"),
+            )
+            .into());
+        }
+        Ok(Standing { now, window, pinned: state.map(|state| state.deliverable) })
+    }
+
+    fn window(&self, state: Option<&SlowState>) -> Window {
+        let within: u64 = self.terms.judgeWithin.to();
+        let judge_end = state.map_or_else(
+            || self.deliver_by.saturating_add(within),
+            |state| state.until.to::<u64>(),
+        );
+        Window { judge_end, last_tenth: judge_end.saturating_sub(within / 10) }
+    }
+
+    /// The seller's key, or its contract wallet, signed exactly this delivery.
+    async fn signed_by_seller(&self, chain: &Chain, at: Block) -> Result<bool, JurorError> {
+        let digest = digest::delivery_digest(&self.delivery, &self.domain);
+        let seller = self.terms.seller;
+        if recovers_to(&self.signature, digest, seller) {
+            return Ok(true);
+        }
+        chain.wallet_accepts(at, seller, digest, &self.signature).await
+    }
+}
+
+/// Whether an ordinary key signed: 65 bytes, or 64 as ERC-2098 packs them, as the escrow reads them.
+fn recovers_to(signature: &Bytes, digest: B256, signer: Address) -> bool {
+    let parsed = match signature.len() {
+        64 => Some(Signature::from_erc2098(signature)),
+        65 => Signature::from_raw(signature).ok(),
+        _ => None,
+    };
+    parsed
+        .and_then(|parsed| parsed.recover_address_from_prehash(&digest).ok())
+        .is_some_and(|got| got == signer)
+}
+
+fn need<T: PartialEq + std::fmt::Display>(
+    got: &T,
+    needed: &T,
+    field: &str,
+    rule: &str,
+) -> Result<(), Fault> {
+    if got == needed {
+        return Ok(());
+    }
+    let detail = format!("{field} is {got}, not {needed}");
+    Err(refusal("case-mismatch", detail, (field, rule)).into())
+}
+
+/// A request that can never be right.
+fn refusal(slug: &str, detail: String, (field, rule): (&str, &str)) -> Problem {
+    Problem::new(slug, 422, "The case is refused", detail).with_field(field, rule)
+}
+
+/// A request that the chain's state speaks against.
+fn conflict(slug: &str, detail: String, (field, rule): (&str, &str)) -> Problem {
+    Problem::new(slug, 409, "The chain speaks against the case", detail).with_field(field, rule)
+}

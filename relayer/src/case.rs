@@ -1,0 +1,217 @@
+//! A case's life: one task takes it from state to state, and any task can take it over.
+//!
+//! Every state is in the store before the action that it announces. So the process may be killed
+//! at any point: on the next start each open case has its stage run again, and every stage finds
+//! out what of its action happened already.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::B256;
+use surety_bindings::escrow::Terms;
+use surety_chain::BlockTag;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::relayer::Relayer;
+use crate::store::cases::{self, CaseRow, CaseState};
+use crate::store::deals::{self, Place};
+use crate::{RelayerError, collect, submit};
+
+/// What a stage wants next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Read the row again and go on.
+    Again,
+    /// Nothing can be done before the chain moves.
+    Later,
+    /// The case is over, or the process ends.
+    Stop,
+}
+
+/// Sees to it that every open case has exactly one task.
+pub(crate) async fn run_all(relayer: Arc<Relayer>, stop: CancellationToken) {
+    let mut tasks = Tasks::default();
+    loop {
+        match open_cases(&relayer).await {
+            Ok(open) => tasks.start(&relayer, &stop, open),
+            Err(error) => report(&error),
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = relayer.cases.notified() => {}
+            () = tokio::time::sleep(relayer.poll() * 10) => {}
+            Some(done) = tasks.set.join_next(), if !tasks.set.is_empty() => tasks.ended(&done),
+        }
+    }
+    while tasks.set.join_next().await.is_some() {}
+}
+
+/// The cases that have a task.
+#[derive(Default)]
+struct Tasks {
+    set: JoinSet<B256>,
+    running: HashSet<B256>,
+}
+
+impl Tasks {
+    fn start(&mut self, relayer: &Arc<Relayer>, stop: &CancellationToken, open: Vec<B256>) {
+        for id in open {
+            if self.running.insert(id) {
+                self.set.spawn(run_one(Arc::clone(relayer), id, stop.clone()));
+            }
+        }
+    }
+
+    fn ended(&mut self, done: &Result<B256, JoinError>) {
+        if let Ok(id) = done {
+            self.running.remove(id);
+        } else {
+            // A task that panicked is a bug. Its case must not be stuck with it, and which case it
+            // was is not known: all of them get new tasks.
+            tracing::error!("a case's task ended badly");
+            self.set = JoinSet::new();
+            self.running.clear();
+        }
+    }
+}
+
+fn report(error: &RelayerError) {
+    tracing::warn!(%error, "open cases cannot be read");
+}
+
+async fn open_cases(relayer: &Relayer) -> Result<Vec<B256>, RelayerError> {
+    cases::open(&mut *relayer.store.read().await?).await
+}
+
+/// Takes one case to its end. Returns the case.
+async fn run_one(relayer: Arc<Relayer>, id: B256, stop: CancellationToken) -> B256 {
+    stop.run_until_cancelled(async {
+        let mut trouble: u32 = 0;
+        loop {
+            match stage(&relayer, id).await {
+                Ok(Next::Stop) => return,
+                Ok(Next::Again) => trouble = 0,
+                Ok(Next::Later) => tokio::time::sleep(relayer.poll()).await,
+                Err(error) => {
+                    trouble = trouble.saturating_add(1).min(6);
+                    tokio::time::sleep(setback(&relayer, id, &error, trouble)).await;
+                }
+            }
+        }
+    })
+    .await;
+    id
+}
+
+/// How long to wait before a stage that failed is run again.
+fn setback(relayer: &Relayer, id: B256, error: &RelayerError, trouble: u32) -> Duration {
+    tracing::warn!(case = %id, %error, "a stage failed and will be run again");
+    if error.retryable() { relayer.poll() * 2_u32.pow(trouble) } else { Duration::from_mins(1) }
+}
+
+async fn stage(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
+    let Some(row) = cases::get(&mut *relayer.store.read().await?, id).await? else {
+        return Ok(Next::Stop);
+    };
+    if row.state.is_over() {
+        return Ok(Next::Stop);
+    }
+    if has_ended(relayer, &row).await? {
+        return end(relayer, &row).await;
+    }
+    match row.state {
+        CaseState::Seen => ask(relayer, id).await,
+        CaseState::Asked => collect::collect(relayer, &row).await,
+        CaseState::Decided => submit::submit(relayer, &row).await,
+        CaseState::Sent => submit::confirm(relayer, &row).await,
+        CaseState::Final | CaseState::GivenUp => Ok(Next::Stop),
+    }
+}
+
+/// Writes that the panel is asked; asking is the next stage.
+async fn ask(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
+    let mut tx = relayer.store.begin().await?;
+    cases::asked(&mut tx, id).await?;
+    tx.commit().await?;
+    relayer.changed();
+    Ok(Next::Again)
+}
+
+/// Whether the case's milestone has ended in the newest block, whoever ended it.
+pub(crate) async fn has_ended(relayer: &Relayer, row: &CaseRow) -> Result<bool, RelayerError> {
+    let (deal, milestone) = row.place();
+    let word = relayer.escrow.deal(deal, BlockTag::Latest).await?;
+    Ok(word.revoked || word.has_ended(milestone))
+}
+
+/// Where the watcher saw the case's milestone end. Costs no call.
+pub(crate) async fn known_end(
+    relayer: &Relayer,
+    row: &CaseRow,
+) -> Result<Option<Place>, RelayerError> {
+    let row = deals::milestone(&mut *relayer.store.read().await?, row.place()).await?;
+    Ok(row.end.map(|end| end.place))
+}
+
+/// Makes a case Final once the milestone's end stands at the configured depth; waits until then.
+///
+/// The escrow's word decides. The watcher must have seen it as well: then the end's block is in
+/// its trail, and if that block is ever orphaned the case is opened again.
+async fn end(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
+    let (deal, milestone) = row.place();
+    let word = relayer.escrow.deal(deal, relayer.config.block_tag).await?;
+    if !(word.revoked || word.has_ended(milestone)) {
+        return Ok(Next::Later);
+    }
+    let measured = relayer.paid_after(row.id);
+    let Some(place) = known_end(relayer, row).await? else { return Ok(Next::Later) };
+    let paid_ms = row.decided_at.and_then(|at| match measured {
+        Some(elapsed) => u64::try_from(elapsed.as_millis()).ok(),
+        // Another process found the verdict: the chain's clock is all that is left.
+        None => Some(place.at.saturating_sub(at).saturating_mul(1_000)),
+    });
+    let mut tx = relayer.store.begin().await?;
+    cases::ended(&mut tx, row.id, place.block, paid_ms).await?;
+    tx.commit().await?;
+    relayer.forget_verdict(row.id);
+    relayer.changed();
+    tracing::info!(case = %row.id, block = place.block, ?paid_ms, "the milestone has ended");
+    Ok(Next::Stop)
+}
+
+/// Ends the work on a case without an end of its milestone.
+pub(crate) async fn give_up(
+    relayer: &Relayer,
+    id: B256,
+    reason: &str,
+) -> Result<Next, RelayerError> {
+    let mut tx = relayer.store.begin().await?;
+    cases::given_up(&mut tx, id, reason).await?;
+    tx.commit().await?;
+    relayer.forget_verdict(id);
+    relayer.changed();
+    tracing::warn!(case = %id, reason, "a case is given up");
+    Ok(Next::Stop)
+}
+
+/// Whether the panel's time for the case is over.
+pub(crate) async fn judging_is_over(
+    relayer: &Relayer,
+    row: &CaseRow,
+    terms: &Terms,
+) -> Result<bool, RelayerError> {
+    let pin = deals::milestone(&mut *relayer.store.read().await?, row.place()).await?.pin;
+    let until = match pin {
+        Some(pin) => pin.state.until.to::<u64>(),
+        None => judge_end(terms, row.delivery.milestone),
+    };
+    Ok(relayer.now() >= until)
+}
+
+/// When the panel's time ends for a milestone that nobody delivered on the chain.
+fn judge_end(terms: &Terms, milestone: u8) -> u64 {
+    let deliver_by = terms.milestones.get(usize::from(milestone)).map(|m| m.deliverBy.to::<u64>());
+    deliver_by.unwrap_or_default().saturating_add(terms.judgeWithin.to::<u64>())
+}

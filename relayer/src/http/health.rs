@@ -1,0 +1,35 @@
+//! Whether the process lives, and whether it can work.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::relayer::Relayer;
+use crate::store::cases;
+use crate::wire::Readiness;
+
+/// The chain counts as unread after this many polls without an answer.
+const MISSED_POLLS: u32 = 40;
+/// And not before this many milliseconds.
+const LEAST_MS: u64 = 15_000;
+
+pub(super) async fn live() -> &'static str {
+    "alive\n"
+}
+
+pub(super) async fn ready(State(relayer): State<Arc<Relayer>>) -> (StatusCode, Json<Readiness>) {
+    let store = match relayer.store.read().await {
+        Ok(mut conn) => cases::open(&mut conn).await.is_ok(),
+        Err(_) => false,
+    };
+    let clock = *relayer.clock.borrow();
+    let age = clock.read.elapsed();
+    let patience = relayer.poll() * MISSED_POLLS;
+    let chain_read_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    let is_ready = store && (age < patience || chain_read_ms < LEAST_MS);
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let head = clock.head.number;
+    (status, Json(Readiness { is_ready, store, chain_read_ms, head }))
+}

@@ -1,0 +1,145 @@
+//! Sending other people's calls to the escrow: agents own no ether.
+
+use std::sync::Arc;
+
+use alloy::primitives::{B256, Bytes, keccak256};
+use alloy::sol_types::SolCall as _;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use surety_bindings::escrow::DealEscrow as E;
+use surety_chain::CallOutcome;
+use surety_chain::send::{Failure, Request, SendState, SendStatus};
+use surety_terms::Problem;
+use surety_terms::wire::{TransactionRequest, TransactionState, TransactionStatus};
+
+use super::body::{self, Body, Id, Waiting};
+use super::problem::{self, Refusal};
+use crate::relayer::Relayer;
+
+/// What may be called. All of it pays fixed payees or moves nothing, whoever submits it.
+const ALLOWED: [[u8; 4]; 9] = [
+    E::openCall::SELECTOR,
+    E::settleCall::SELECTOR,
+    E::deliverCall::SELECTOR,
+    E::acceptCall::SELECTOR,
+    E::concedeCall::SELECTOR,
+    E::agreeCall::SELECTOR,
+    E::reclaimCall::SELECTOR,
+    E::expireCall::SELECTOR,
+    E::withdrawCall::SELECTOR,
+];
+
+/// `POST /v1/transactions`. The calldata is the idempotency key; what failed may be asked again, and
+/// so may a `withdraw` that the escrow would execute once more.
+pub(super) async fn post(
+    State(relayer): State<Arc<Relayer>>,
+    body: Body,
+) -> Result<(StatusCode, Json<TransactionStatus>), Refusal> {
+    let request = TransactionRequest::parse(&body::bytes(body)?)?;
+    let id = request.id();
+    allowed(&request.calldata)?;
+    let (current, known) = newest(&relayer, id).await?;
+    let repeats = request.calldata.starts_with(&E::withdrawCall::SELECTOR);
+    match known.as_ref().map(|status| status.state) {
+        None | Some(SendState::Failed) => {}
+        Some(SendState::Mined) if repeats => {}
+        Some(_) => return Ok(accepted(id, known)),
+    }
+    let from = relayer.sender.address();
+    match relayer.escrow.simulate(from, &request.calldata).await? {
+        CallOutcome::Returned(_) => {}
+        CallOutcome::Reverted(_) if known.as_ref().is_some_and(is_mined) => {
+            return Ok(accepted(id, known));
+        }
+        CallOutcome::Reverted(data) => return Err(problem::reverted(&data).into()),
+    }
+    let next = known.filter(is_mined).map_or(current, |mined| successor(&mined));
+    let request = Request { id: next, to: relayer.escrow.address, calldata: request.calldata };
+    let mut tx = relayer.store.begin().await?;
+    let status = relayer.sender.queue(&mut tx, &request).await?;
+    tx.commit().await.map_err(crate::RelayerError::from)?;
+    relayer.sender.wake();
+    Ok(accepted(id, Some(status)))
+}
+
+fn accepted(id: B256, status: Option<SendStatus>) -> (StatusCode, Json<TransactionStatus>) {
+    let state = TransactionState::Queued;
+    let shown = status.map_or(TransactionStatus { id, state, tx_hash: None, error: None }, |s| {
+        show_status(id, &s)
+    });
+    (StatusCode::ACCEPTED, Json(shown))
+}
+
+fn is_mined(status: &SendStatus) -> bool {
+    status.state == SendState::Mined
+}
+
+/// The sender's id for calldata that has taken effect and may do so again: only `withdraw`, when
+/// its owner was credited once more.
+fn successor(mined: &SendStatus) -> B256 {
+    keccak256([mined.id, mined.tx_hash.unwrap_or_default()].concat())
+}
+
+/// The last of the requests that were made for the same calldata, and where it stands.
+async fn newest(
+    relayer: &Relayer,
+    id: B256,
+) -> Result<(B256, Option<SendStatus>), surety_chain::ChainError> {
+    let (mut current, mut known) = (id, relayer.sender.status(id).await?);
+    while let Some(mined) = known.as_ref().filter(|s| is_mined(s)) {
+        let next = successor(mined);
+        let Some(status) = relayer.sender.status(next).await? else { break };
+        (current, known) = (next, Some(status));
+    }
+    Ok((current, known))
+}
+
+/// `GET /v1/transactions/{id}?waitSecs=N`.
+pub(super) async fn show(
+    State(relayer): State<Arc<Relayer>>,
+    id: Id,
+    wait: Waiting,
+) -> Result<Json<TransactionStatus>, Refusal> {
+    let id: B256 = body::digest(id)?;
+    let patience = body::wait(wait)?.within(&relayer);
+    let (current, _) = newest(&relayer, id).await?;
+    let status = tokio::select! {
+        status = relayer.sender.wait(current, patience) => status?,
+        () = relayer.stop.cancelled() => relayer.sender.status(current).await?,
+    };
+    let detail = "No transaction with this id was handed in here.";
+    let missing = || Problem::new("not-found", 404, "No such transaction", detail);
+    status.map(|status| Json(show_status(id, &status))).ok_or_else(|| missing().into())
+}
+
+fn allowed(calldata: &Bytes) -> Result<(), Refusal> {
+    if ALLOWED.iter().any(|selector| calldata.starts_with(selector)) {
+        return Ok(());
+    }
+    let detail = "The calldata does not begin with a function that this relayer submits.";
+    let rule = "one of open, settle, deliver, accept, concede, agree, reclaim, expire, withdraw";
+    Err(Problem::new("not-allowed", 422, "Not a call for this relayer", detail)
+        .with_field("calldata", rule)
+        .into())
+}
+
+fn show_status(id: B256, status: &SendStatus) -> TransactionStatus {
+    TransactionStatus {
+        id,
+        state: match status.state {
+            SendState::Queued => TransactionState::Queued,
+            SendState::Sent => TransactionState::Sent,
+            SendState::Mined => TransactionState::Mined,
+            SendState::Failed => TransactionState::Failed,
+        },
+        tx_hash: status.tx_hash,
+        error: status.failure.as_ref().map(|failure| match failure {
+            Failure::Reverted(data) => problem::reverted(data),
+            Failure::Withdrawn => {
+                let detail = "The call had become pointless before a block took it; ask again.";
+                Problem::new("withdrawn", 409, "Withdrawn", detail)
+            }
+        }),
+    }
+}

@@ -1,0 +1,262 @@
+//! Talking to jurors. They are strangers: an answer may be anything, of any size, at any time, and
+//! a registered URL may point anywhere.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::{B256, Bytes};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::Serialize;
+use surety_jury::wire::{CaseRequest, CaseStatus};
+use surety_terms::json;
+use url::{Host, Url};
+
+use crate::RelayerError;
+use crate::config;
+
+/// The largest answer that is read.
+const ANSWER_BYTES: usize = 64 * 1024;
+
+/// The client for all jurors. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub(crate) struct Jurors {
+    client: Client,
+    config: config::Jurors,
+}
+
+/// Why a juror gave no usable answer. It concerns that juror alone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum JurorFault {
+    #[error("its URL cannot be used")]
+    Url,
+    #[error("it cannot be reached in time")]
+    Unreachable,
+    #[error("it answers HTTP {0}")]
+    Status(u16),
+    #[error("its answer is larger than {ANSWER_BYTES} bytes")]
+    TooLarge,
+    #[error("its answer is malformed at {0}")]
+    Malformed(String),
+    #[error("it answers about another case")]
+    OtherCase,
+    #[error("its ballot does not hold: {0}")]
+    Ballot(String),
+    #[error("it gives no ballot yet: {0}")]
+    NoBallot(&'static str),
+}
+
+impl Jurors {
+    pub(crate) fn new(config: config::Jurors) -> Result<Self, RelayerError> {
+        let mut client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(config.timeout_secs))
+            .no_proxy();
+        if !config.allow_private_hosts {
+            client = client.dns_resolver(Arc::new(PublicOnly));
+        }
+        let client = client.build().map_err(|_| RelayerError::Client)?;
+        Ok(Self { client, config })
+    }
+
+    pub(crate) const fn config(&self) -> config::Jurors {
+        self.config
+    }
+
+    /// Tells a juror about a case, again and again if need be: it is one case to it.
+    pub(crate) async fn open(
+        &self,
+        juror: &str,
+        request: &CaseRequest,
+    ) -> Result<CaseStatus, JurorFault> {
+        self.status(self.post(juror, "v1/cases", request)?, Duration::ZERO).await
+    }
+
+    /// Asks how far a juror is; it may hold the question open until something changes.
+    pub(crate) async fn wait(&self, juror: &str, case: B256) -> Result<CaseStatus, JurorFault> {
+        let wait = self.config.wait_secs;
+        let url = self.url(juror, &format!("v1/cases/{case}?waitSecs={wait}"))?;
+        self.status(self.client.get(url), Duration::from_secs(wait)).await
+    }
+
+    /// Hands a juror the deliverable's bytes.
+    pub(crate) async fn push(
+        &self,
+        juror: &str,
+        digest: B256,
+        bytes: Bytes,
+    ) -> Result<(), JurorFault> {
+        let url = self.url(juror, &format!("v1/deliverables/{digest}"))?;
+        let request =
+            self.client.put(url).header("content-type", "application/octet-stream").body(bytes.0);
+        self.body(request, Duration::from_secs(self.config.timeout_secs)).await.map(drop)
+    }
+
+    fn post(
+        &self,
+        juror: &str,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<RequestBuilder, JurorFault> {
+        let body = serde_json::to_vec(body)
+            .map_err(|_| JurorFault::Malformed("our own request".to_owned()))?;
+        let request = self.client.post(self.url(juror, path)?);
+        Ok(request.header("content-type", "application/json").body(body))
+    }
+
+    async fn status(
+        &self,
+        request: RequestBuilder,
+        held: Duration,
+    ) -> Result<CaseStatus, JurorFault> {
+        let bytes = self.body(request, held).await?;
+        json::parse_strict(&bytes, ANSWER_BYTES).map_err(|e| JurorFault::Malformed(e.field))
+    }
+
+    async fn body(&self, request: RequestBuilder, held: Duration) -> Result<Vec<u8>, JurorFault> {
+        let patience = Duration::from_secs(self.config.timeout_secs).saturating_add(held);
+        let mut answer =
+            request.timeout(patience).send().await.map_err(|_| JurorFault::Unreachable)?;
+        let status = answer.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|_| JurorFault::Unreachable)? {
+            if body.len().saturating_add(chunk.len()) > ANSWER_BYTES {
+                return Err(JurorFault::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if matches!(status, StatusCode::OK | StatusCode::ACCEPTED | StatusCode::CREATED)
+            || status == StatusCode::NO_CONTENT
+        {
+            Ok(body)
+        } else {
+            Err(JurorFault::Status(status.as_u16()))
+        }
+    }
+
+    /// A URL below a juror's own. The juror's text decides scheme, host and prefix, never more.
+    fn url(&self, juror: &str, path: &str) -> Result<Url, JurorFault> {
+        let url = Url::parse(&format!("{}/{path}", juror.trim_end_matches('/')))
+            .map_err(|_| JurorFault::Url)?;
+        let plain = matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.fragment().is_none();
+        let host = match url.host() {
+            Some(Host::Ipv4(ip)) => self.config.allow_private_hosts || is_public(ip.into()),
+            Some(Host::Ipv6(ip)) => self.config.allow_private_hosts || is_public(ip.into()),
+            Some(Host::Domain(_)) => true,
+            None => false,
+        };
+        if plain && host { Ok(url) } else { Err(JurorFault::Url) }
+    }
+}
+
+/// Resolves names and keeps only public addresses, so that the address that was checked is the one
+/// that is connected to.
+#[derive(Debug)]
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = found.filter(|a| is_public(a.ip())).collect();
+            if public.is_empty() {
+                return Err("no public address".into());
+            }
+            let addresses: Addrs = Box::new(public.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+/// Whether an address belongs to the public internet.
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => is_public_v4(ip),
+        IpAddr::V6(ip) => is_public_v6(ip),
+    }
+}
+
+fn is_public_v4(ip: Ipv4Addr) -> bool {
+    let [a, b, c, _] = ip.octets();
+    let reserved = a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 198 && (b == 18 || b == 19));
+    !(reserved
+        || ip.is_private()
+        || ip.is_loopback()
+        || ip.is_link_local()
+        || ip.is_multicast()
+        || ip.is_documentation()
+        || ip.is_broadcast())
+}
+
+fn is_public_v6(ip: Ipv6Addr) -> bool {
+    // Addresses that carry an IPv4 address are as public as that one.
+    if let Some(v4) = ip.to_ipv4() {
+        return is_public_v4(v4);
+    }
+    let [first, second, .., seventh, eighth] = ip.segments();
+    if first == 0x64 && second == 0xff9b {
+        let [a, b] = seventh.to_be_bytes();
+        let [c, d] = eighth.to_be_bytes();
+        return is_public_v4(Ipv4Addr::new(a, b, c, d));
+    }
+    // Global unicast, without 6to4, Teredo and documentation.
+    (0x2000..0x4000).contains(&first)
+        && first != 0x2002
+        && !(first == 0x2001 && (second < 0x0200 || second == 0x0db8))
+        && first != 0x3fff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jurors(allow_private_hosts: bool) -> Jurors {
+        Jurors::new(config::Jurors { allow_private_hosts, ..config::Jurors::default() }).unwrap()
+    }
+
+    #[test]
+    fn a_jurors_url_cannot_point_into_our_network() {
+        for inside in [
+            "http://127.0.0.1:7301",
+            "http://2130706433",
+            "http://0x7f.1",
+            "http://10.0.0.1",
+            "http://169.254.169.254",
+            "http://100.64.0.1",
+            "http://192.168.1.1",
+            "http://0.0.0.0",
+            "http://[::1]",
+            "http://[::ffff:127.0.0.1]",
+            "http://[fe80::1]",
+            "http://[fd00::1]",
+            "http://[64:ff9b::7f00:1]",
+            "http://[2002:7f00:1::]",
+        ] {
+            assert_eq!(jurors(false).url(inside, "v1/cases"), Err(JurorFault::Url), "{inside}");
+            jurors(true).url(inside, "v1/cases").unwrap();
+        }
+        for bad in ["ftp://example.com", "file:///etc", "http://me:you@example.com", "juror"] {
+            assert_eq!(jurors(true).url(bad, "v1/cases"), Err(JurorFault::Url), "{bad}");
+        }
+        for good in ["https://juror.example", "http://8.8.8.8", "http://[2606:4700::1111]"] {
+            let url = jurors(false).url(good, "v1/cases").unwrap();
+            assert_eq!(url.path(), "/v1/cases");
+        }
+        let below = jurors(false).url("https://juror.example/a/", "v1/cases").unwrap();
+        assert_eq!(below.as_str(), "https://juror.example/a/v1/cases");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_resolves_inward_is_not_connected_to() {
+        let fault = jurors(false).wait("http://localhost:9", B256::ZERO).await.unwrap_err();
+        assert_eq!(fault, JurorFault::Unreachable);
+    }
+}

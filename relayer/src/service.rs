@@ -1,0 +1,153 @@
+//! Booting a relayer: the world is checked first, then everything starts, and everything stops.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use alloy::providers::DynProvider;
+use surety_chain::send::Sender;
+use surety_chain::store::Store;
+use surety_chain::{BlockTag, Rpc, follow};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::escrow::Escrow;
+use crate::jurors::Jurors;
+use crate::relayer::{Parts, Relayer};
+use crate::shelf::Shelf;
+use crate::{RelayerError, case, http, store, watch};
+
+/// A running relayer. Dropping it stops it at once, as a crash would.
+#[derive(Debug)]
+pub struct Handle {
+    url: String,
+    stop: CancellationToken,
+    /// Cuts requests off in the middle.
+    cut: CancellationToken,
+    tasks: JoinSet<()>,
+    http: JoinSet<()>,
+    relayer: Weak<Relayer>,
+}
+
+impl Handle {
+    /// Where it answers, such as `http://127.0.0.1:7300`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops it in order: no new requests, stages end where they are, then everything is closed.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        while self.http.join_next().await.is_some() {}
+        while self.tasks.join_next().await.is_some() {}
+        self.gone().await;
+    }
+
+    /// Stops it wherever it is, like a crash, and returns when nothing of it is left.
+    pub async fn abort(mut self) {
+        self.tasks.shutdown().await;
+        self.cut.cancel();
+        self.stop.cancel();
+        while self.http.join_next().await.is_some() {}
+        self.gone().await;
+    }
+
+    /// Waits until the store is let go of, so that another relayer may open it.
+    async fn gone(&self) {
+        while self.relayer.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Connections have tasks of their own, which end by themselves once these ring.
+        self.cut.cancel();
+        self.stop.cancel();
+    }
+}
+
+/// Starts a relayer on the configured endpoint.
+pub async fn start(config: Config) -> Result<Handle, RelayerError> {
+    let timeout = Duration::from_secs(config.rpc_timeout_secs);
+    let rpc = Rpc::connect(&config.chain_rpc, timeout)?;
+    boot(config, rpc).await
+}
+
+/// Starts a relayer on a given view of the chain.
+pub async fn start_on(config: Config, chain: DynProvider) -> Result<Handle, RelayerError> {
+    boot(config, Rpc::new(chain)).await
+}
+
+/// Runs a relayer until the process is told to end (SIGTERM or ctrl-c).
+pub async fn run(config: Config) -> Result<(), RelayerError> {
+    let handle = start(config).await?;
+    tracing::info!(url = handle.url(), "the relayer is up");
+    told_to_end().await;
+    handle.shutdown().await;
+    Ok(())
+}
+
+/// Checks the world, then starts everything. Nothing is left behind when a check fails.
+async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
+    let key = config.key()?;
+    let escrow =
+        Escrow::connect(rpc.clone(), config.chain_id, config.escrow, config.block_tag).await?;
+    let head = rpc.head(BlockTag::Latest).await?;
+    let store = open_store(&config.store).await?;
+    let (sender, sender_task) =
+        Sender::new(store.clone(), rpc, Arc::new(key), config.sending()).await?;
+    let shelf = Shelf::open(config.store.join("deliverables"), store.clone(), config.limits)?;
+    let jurors = Jurors::new(config.jurors)?;
+    let (listener, local) = listen(config.listen).await?;
+    let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
+    let parts = Parts { config, escrow, store, sender, shelf, jurors, head, stop: stop.clone() };
+    let relayer = Arc::new(Relayer::new(parts));
+    let weak = Arc::downgrade(&relayer);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(sender_task.run(stop.clone()));
+    tasks.spawn(watch::run(Arc::clone(&relayer), stop.clone()));
+    tasks.spawn(case::run_all(Arc::clone(&relayer), stop.clone()));
+    let mut http = JoinSet::new();
+    http.spawn(http::serve(listener, relayer, cut.clone()));
+    Ok(Handle { url: format!("http://{local}"), stop, cut, tasks, http, relayer: weak })
+}
+
+async fn open_store(folder: &Path) -> Result<Store, RelayerError> {
+    let store = Store::open(folder, "relayer").await?;
+    store.migrate("follow", follow::migrations()).await?;
+    store.migrate("relayer", store::migrations()).await?;
+    Ok(store)
+}
+
+async fn listen(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), RelayerError> {
+    let failed = |source| RelayerError::Listen { listen, source };
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let local = listener.local_addr().map_err(failed)?;
+    Ok((listener, local))
+}
+
+async fn told_to_end() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

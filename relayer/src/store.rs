@@ -1,0 +1,14 @@
+//! The relayer's tables.
+
+pub(crate) mod ballots;
+pub(crate) mod cases;
+pub(crate) mod columns;
+pub(crate) mod deals;
+pub(crate) mod deliverables;
+
+use sqlx::migrate::Migrator;
+
+/// The tables. Run them as owner `relayer`.
+pub(crate) fn migrations() -> Migrator {
+    sqlx::migrate!("./migrations")
+}

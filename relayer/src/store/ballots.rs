@@ -1,0 +1,132 @@
+//! Ballots that verified, and the proof of those that contradict each other.
+
+use alloy::primitives::{Address, B256};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use surety_bindings::jury::Ballot;
+use surety_jury::{SignedBallot, Source};
+
+use super::columns::{address, fixed, number, text, word};
+use crate::RelayerError;
+
+type Conn = SqliteConnection;
+type Result<T> = std::result::Result<T, RelayerError>;
+
+/// A ballot and who gave it.
+#[derive(Debug, Clone)]
+pub(crate) struct BallotRow {
+    pub(crate) juror: Address,
+    pub(crate) family: String,
+    pub(crate) operator: String,
+    pub(crate) signed: SignedBallot,
+    /// Whether it is the juror's first in its case; only that one is counted.
+    pub(crate) counted: bool,
+}
+
+impl BallotRow {
+    /// Where the opinion comes from. The family on the chain says it, never the juror's answer.
+    pub(crate) fn source(&self) -> Source {
+        Source::of_family(&self.family)
+    }
+}
+
+/// What storing a ballot found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// The juror's first.
+    First,
+    /// The same masks again.
+    Again,
+    /// Other masks than its first: an equivocation, now on record.
+    Equivocation,
+}
+
+/// Stores a verified ballot.
+pub(crate) async fn keep(conn: &mut Conn, row: &BallotRow) -> Result<Kept> {
+    let ballot = &row.signed.ballot;
+    let case = ballot.caseId;
+    let known = of_juror(conn, case, row.juror).await?;
+    let kept = match known.first() {
+        None => Kept::First,
+        Some(_) if known.iter().any(|k| same_masks(k, row)) => return Ok(Kept::Again),
+        Some(_) => Kept::Equivocation,
+    };
+    sqlx::query(
+        "INSERT INTO ballot (case_id, juror, seat, met, failed, reason, transcript, signature,
+           family, operator, counted)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(case.as_slice())
+    .bind(row.juror.as_slice())
+    .bind(i64::from(row.signed.seat))
+    .bind(i64::from(ballot.met))
+    .bind(i64::from(ballot.failed))
+    .bind(i64::from(ballot.reason))
+    .bind(ballot.transcript.as_slice())
+    .bind(row.signed.signature.as_slice())
+    .bind(&row.family)
+    .bind(&row.operator)
+    .bind(i64::from(kept == Kept::First))
+    .execute(&mut *conn)
+    .await?;
+    if kept == Kept::Equivocation {
+        sqlx::query(
+            "INSERT INTO equivocation (case_id, juror, met, failed) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(case.as_slice())
+        .bind(row.juror.as_slice())
+        .bind(i64::from(ballot.met))
+        .bind(i64::from(ballot.failed))
+        .execute(conn)
+        .await?;
+    }
+    Ok(kept)
+}
+
+fn same_masks(a: &BallotRow, b: &BallotRow) -> bool {
+    a.signed.ballot.met == b.signed.ballot.met && a.signed.ballot.failed == b.signed.ballot.failed
+}
+
+async fn of_juror(conn: &mut Conn, case: B256, juror: Address) -> Result<Vec<BallotRow>> {
+    let rows = sqlx::query("SELECT * FROM ballot WHERE case_id = $1 AND juror = $2")
+        .bind(case.as_slice())
+        .bind(juror.as_slice())
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Everything that was stored for a case, by seat.
+pub(crate) async fn of_case(conn: &mut Conn, case: B256) -> Result<Vec<BallotRow>> {
+    let rows = sqlx::query("SELECT * FROM ballot WHERE case_id = $1 ORDER BY seat, counted DESC")
+        .bind(case.as_slice())
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// The ballots of a case that count, by seat.
+pub(crate) async fn counted(conn: &mut Conn, case: B256) -> Result<Vec<SignedBallot>> {
+    let rows = of_case(conn, case).await?;
+    Ok(rows.into_iter().filter(|r| r.counted).map(|r| r.signed).collect())
+}
+
+fn read(row: &SqliteRow) -> Result<BallotRow> {
+    Ok(BallotRow {
+        juror: address(row, "juror")?,
+        family: text(row, "family")?,
+        operator: text(row, "operator")?,
+        signed: SignedBallot {
+            seat: number(row, "seat")?,
+            ballot: Ballot {
+                caseId: word(row, "case_id")?,
+                met: number(row, "met")?,
+                failed: number(row, "failed")?,
+                reason: number(row, "reason")?,
+                transcript: word(row, "transcript")?,
+            },
+            signature: fixed(row, "signature")?,
+        },
+        counted: number::<i64>(row, "counted")? == 1,
+    })
+}

@@ -1,0 +1,291 @@
+//! The relayer's row per case: its state machine.
+
+use alloy::primitives::{B256, Bytes};
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use surety_bindings::escrow::Delivery;
+use surety_jury::Tally;
+
+use super::columns::{
+    broken, bytes, kept, maybe_bytes, maybe_number, maybe_text, maybe_word, number, text, word,
+};
+use crate::RelayerError;
+
+type Conn = SqliteConnection;
+type Result<T> = std::result::Result<T, RelayerError>;
+
+/// How far a case is.
+/// - Seen: a delivery that holds; leaves to Asked, or to Final when the milestone ends otherwise.
+/// - Asked: its panel is being asked; leaves to Decided, Final or `GivenUp`.
+/// - Decided: the ballots that decide are stored; leaves to Sent, Final or `GivenUp`.
+/// - Sent: the settlement is with the sender; leaves to Final, and back to Decided when it failed.
+/// - Final: the milestone has ended at the configured depth; leaves to Sent, Decided or Asked only
+///   when that block is orphaned.
+/// - `GivenUp`: no verdict can take effect any more; nothing leaves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaseState {
+    /// A delivery arrived and holds.
+    Seen,
+    /// The panel is being asked.
+    Asked,
+    /// Enough ballots are stored.
+    Decided,
+    /// The settlement is being sent.
+    Sent,
+    /// The milestone has ended.
+    Final,
+    /// No verdict came, or it came too late.
+    GivenUp,
+}
+
+impl CaseState {
+    /// The word that JSON and the store hold.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Asked => "asked",
+            Self::Decided => "decided",
+            Self::Sent => "sent",
+            Self::Final => "final",
+            Self::GivenUp => "given-up",
+        }
+    }
+
+    /// Whether there is nothing left to do.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Final | Self::GivenUp)
+    }
+
+    fn read(row: &SqliteRow) -> Result<Self> {
+        Ok(match text(row, "state")?.as_str() {
+            "seen" => Self::Seen,
+            "asked" => Self::Asked,
+            "decided" => Self::Decided,
+            "sent" => Self::Sent,
+            "final" => Self::Final,
+            "given-up" => Self::GivenUp,
+            _ => return Err(broken("state")),
+        })
+    }
+}
+
+/// A case.
+#[derive(Debug, Clone)]
+pub(crate) struct CaseRow {
+    pub(crate) id: B256,
+    pub(crate) delivery: Delivery,
+    pub(crate) signature: Bytes,
+    pub(crate) round: u8,
+    pub(crate) state: CaseState,
+    pub(crate) reason: Option<String>,
+    /// The ballots that decided, packed, and what they say.
+    pub(crate) verdict: Option<(Bytes, Tally)>,
+    /// The sender's request that settles it.
+    pub(crate) sending: Option<B256>,
+    /// Chain time of the verdict.
+    pub(crate) decided_at: Option<u64>,
+    /// From the verdict to the end of the milestone.
+    pub(crate) paid_ms: Option<u64>,
+}
+
+impl CaseRow {
+    /// Deal and milestone.
+    pub(crate) const fn place(&self) -> (B256, u8) {
+        (self.delivery.dealId, self.delivery.milestone)
+    }
+}
+
+/// Stores a new case as Seen; one that exists stays as it is.
+pub(crate) async fn seen(
+    conn: &mut Conn,
+    id: B256,
+    delivery: &Delivery,
+    signature: &Bytes,
+    round: u8,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO case_file
+           (id, deal, milestone, round, deliverable, uri, signature, state, position)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'seen',
+           (SELECT COALESCE(MAX(position), 0) + 1 FROM case_file))
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(id.as_slice())
+    .bind(delivery.dealId.as_slice())
+    .bind(i64::from(delivery.milestone))
+    .bind(i64::from(round))
+    .bind(delivery.deliverable.as_slice())
+    .bind(&delivery.uri)
+    .bind(&signature[..])
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn get(conn: &mut Conn, id: B256) -> Result<Option<CaseRow>> {
+    let row = sqlx::query("SELECT * FROM case_file WHERE id = $1")
+        .bind(id.as_slice())
+        .fetch_optional(conn)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The cases of a milestone, oldest first.
+pub(crate) async fn of_milestone(
+    conn: &mut Conn,
+    (deal, milestone): (B256, u8),
+) -> Result<Vec<CaseRow>> {
+    let rows =
+        sqlx::query("SELECT * FROM case_file WHERE deal = $1 AND milestone = $2 ORDER BY position")
+            .bind(deal.as_slice())
+            .bind(i64::from(milestone))
+            .fetch_all(conn)
+            .await?;
+    rows.iter().map(read).collect()
+}
+
+/// The cases of a deal, oldest first.
+pub(crate) async fn of_deal(conn: &mut Conn, deal: B256) -> Result<Vec<CaseRow>> {
+    let rows = sqlx::query("SELECT * FROM case_file WHERE deal = $1 ORDER BY position")
+        .bind(deal.as_slice())
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// The cases that are not over, oldest first.
+pub(crate) async fn open(conn: &mut Conn) -> Result<Vec<B256>> {
+    let rows = sqlx::query(
+        "SELECT id FROM case_file WHERE state IN ('seen', 'asked', 'decided', 'sent')
+         ORDER BY position",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|row| word(row, "id")).collect()
+}
+
+/// The panel is about to be asked.
+pub(crate) async fn asked(conn: &mut Conn, id: B256) -> Result<()> {
+    sqlx::query(
+        "UPDATE case_file SET state = 'asked' WHERE id = $1 AND state IN ('seen', 'decided')",
+    )
+    .bind(id.as_slice())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// These ballots decide.
+pub(crate) async fn decided(
+    conn: &mut Conn,
+    id: B256,
+    (ballots, tally): (&Bytes, &Tally),
+    now: u64,
+) -> Result<()> {
+    let tally = serde_json::to_string(tally).map_err(|_| broken("verdict"))?;
+    sqlx::query(
+        "UPDATE case_file SET state = 'decided', ballots = $2, verdict = $3, decided_at = $4
+         WHERE id = $1 AND state = 'asked'",
+    )
+    .bind(id.as_slice())
+    .bind(&ballots[..])
+    .bind(tally)
+    .bind(kept(now))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The settlement is with the sender; written in the transaction that queues it.
+pub(crate) async fn sent(conn: &mut Conn, id: B256, sending: B256) -> Result<()> {
+    sqlx::query(
+        "UPDATE case_file SET state = 'sent', sending = $2 WHERE id = $1 AND state = 'decided'",
+    )
+    .bind(id.as_slice())
+    .bind(sending.as_slice())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The settlement failed; the ballots are still good.
+pub(crate) async fn unsent(conn: &mut Conn, id: B256) -> Result<()> {
+    sqlx::query("UPDATE case_file SET state = 'decided' WHERE id = $1 AND state = 'sent'")
+        .bind(id.as_slice())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The milestone has ended at the configured depth.
+pub(crate) async fn ended(
+    conn: &mut Conn,
+    id: B256,
+    block: u64,
+    paid_ms: Option<u64>,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE case_file SET state = 'final', final_block = $2, paid_ms = COALESCE(paid_ms, $3)
+         WHERE id = $1 AND state NOT IN ('final')",
+    )
+    .bind(id.as_slice())
+    .bind(kept(block))
+    .bind(paid_ms.map(kept))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn given_up(conn: &mut Conn, id: B256, reason: &str) -> Result<()> {
+    sqlx::query(
+        "UPDATE case_file SET state = 'given-up', reason = $2
+         WHERE id = $1 AND state NOT IN ('final', 'given-up')",
+    )
+    .bind(id.as_slice())
+    .bind(reason)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Opens cases again whose end stands in an orphaned block, at the stage that they had reached.
+pub(crate) async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
+    sqlx::query(
+        "UPDATE case_file SET final_block = NULL, paid_ms = NULL,
+           state = CASE WHEN sending IS NOT NULL THEN 'sent'
+                        WHEN ballots IS NOT NULL THEN 'decided' ELSE 'asked' END
+         WHERE state = 'final' AND final_block >= $1",
+    )
+    .bind(kept(from_block))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn read(row: &SqliteRow) -> Result<CaseRow> {
+    let verdict = match (maybe_bytes(row, "ballots")?, maybe_text(row, "verdict")?) {
+        (Some(ballots), Some(tally)) => {
+            Some((ballots, serde_json::from_str(&tally).map_err(|_| broken("verdict"))?))
+        }
+        _ => None,
+    };
+    Ok(CaseRow {
+        id: word(row, "id")?,
+        delivery: Delivery {
+            dealId: word(row, "deal")?,
+            milestone: number(row, "milestone")?,
+            deliverable: word(row, "deliverable")?,
+            uri: text(row, "uri")?,
+        },
+        signature: bytes(row, "signature")?,
+        round: number(row, "round")?,
+        state: CaseState::read(row)?,
+        reason: maybe_text(row, "reason")?,
+        verdict,
+        sending: maybe_word(row, "sending")?,
+        decided_at: maybe_number(row, "decided_at")?,
+        paid_ms: maybe_number(row, "paid_ms")?,
+    })
+}

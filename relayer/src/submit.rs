@@ -1,0 +1,134 @@
+//! Handing a verdict to the escrow, and seeing it through.
+//!
+//! The escrow ends a milestone once, so nothing here can pay twice; what is avoided is paying gas
+//! for nothing. So every submission is simulated first, and the escrow's own word is read before
+//! anything is sent again.
+
+use alloy::primitives::{B256, Bytes, keccak256};
+use alloy::sol_types::SolError;
+use surety_bindings::escrow::DealEscrow::{
+    DeadlinePassed, DeliverableMismatch, MilestoneAlreadyEnded, NoVerdict, StateMismatch,
+};
+use surety_chain::send::{Failure, Request, SendState};
+use surety_chain::{BlockTag, CallOutcome};
+
+use crate::RelayerError;
+use crate::case::{self, Next};
+use crate::escrow::Escrow;
+use crate::relayer::Relayer;
+use crate::store::cases::{self, CaseRow};
+use crate::store::deals;
+
+/// Sends the settlement of a case in the state Decided.
+pub(crate) async fn submit(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
+    let Some(calldata) = settlement(relayer, row).await? else { return Ok(Next::Later) };
+    match relayer.escrow.simulate(relayer.sender.address(), &calldata).await? {
+        CallOutcome::Returned(_) => queue(relayer, row, calldata).await,
+        CallOutcome::Reverted(data) => refused(relayer, row, &data).await,
+    }
+}
+
+/// The calldata, or none while the chain knows a state of the milestone that we do not know yet.
+async fn settlement(relayer: &Relayer, row: &CaseRow) -> Result<Option<Bytes>, RelayerError> {
+    let Some((ballots, _)) = row.verdict.clone() else {
+        return Err(RelayerError::Row { what: "a decided case without ballots" });
+    };
+    let (deal, milestone) = row.place();
+    let (sheet, pin) = {
+        let mut conn = relayer.store.read().await?;
+        let sheet = deals::sheet(&mut conn, deal).await?;
+        (sheet, deals::milestone(&mut conn, row.place()).await?.pin)
+    };
+    let Some(sheet) = sheet else {
+        return Err(RelayerError::Row { what: "a case without a term sheet" });
+    };
+    let word = relayer.escrow.deal(deal, BlockTag::Latest).await?;
+    if word.is_slow(milestone) && pin.is_none() {
+        return Ok(None);
+    }
+    let state = pin.filter(|_| word.is_slow(milestone)).map(|pin| pin.state);
+    let what = (row.delivery.deliverable, ballots);
+    Ok(Some(Escrow::settle(sheet.terms(), milestone, state, what)))
+}
+
+/// Writes the state and queues the transaction as one act.
+async fn queue(relayer: &Relayer, row: &CaseRow, calldata: Bytes) -> Result<Next, RelayerError> {
+    let id = keccak256(&calldata);
+    let request = Request { id, to: relayer.escrow.address, calldata };
+    let mut tx = relayer.store.begin().await?;
+    cases::sent(&mut tx, row.id, id).await?;
+    relayer.sender.queue(&mut tx, &request).await?;
+    tx.commit().await?;
+    relayer.sender.wake();
+    relayer.changed();
+    Ok(Next::Again)
+}
+
+/// What to do when the escrow would refuse the settlement.
+async fn refused(relayer: &Relayer, row: &CaseRow, data: &[u8]) -> Result<Next, RelayerError> {
+    let is = |selector: [u8; 4]| data.starts_with(&selector);
+    if is(MilestoneAlreadyEnded::SELECTOR) || is(StateMismatch::SELECTOR) {
+        // The chain moved on; the next look finds where to.
+        Ok(Next::Later)
+    } else if is(DeadlinePassed::SELECTOR) {
+        case::give_up(relayer, row.id, "the verdict came too late").await
+    } else if is(DeliverableMismatch::SELECTOR) {
+        let reason = "the seller pinned another deliverable, and only a rejection could stand";
+        case::give_up(relayer, row.id, reason).await
+    } else if is(NoVerdict::SELECTOR) {
+        ask_on(relayer, row.id).await
+    } else {
+        let named = surety_bindings::revert::decode(data).map(|r| r.name);
+        retry(relayer, row, &named.unwrap_or_else(|| "an unnamed revert".to_owned())).await
+    }
+}
+
+/// The contract counts fewer ballots than we do: ask on, and say so, since this is a bug.
+async fn ask_on(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
+    tracing::error!(case = %id, "the contract does not see the verdict that we see");
+    let mut tx = relayer.store.begin().await?;
+    cases::asked(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(Next::Later)
+}
+
+/// The settlement would revert for a reason that may pass, such as a deal whose opening was
+/// orphaned: try again until the panel's time is over.
+async fn retry(relayer: &Relayer, row: &CaseRow, revert: &str) -> Result<Next, RelayerError> {
+    tracing::warn!(case = %row.id, revert, "the settlement would revert now");
+    let sheet = deals::sheet(&mut *relayer.store.read().await?, row.delivery.dealId).await?;
+    let Some(sheet) = sheet else { return Ok(Next::Later) };
+    if case::judging_is_over(relayer, row, &sheet.terms()).await? {
+        return case::give_up(relayer, row.id, &format!("the escrow refuses: {revert}")).await;
+    }
+    Ok(Next::Later)
+}
+
+/// Waits for the settlement of a case in the state Sent. What ends it is the escrow's word, which
+/// is read before every look: see [`crate::case`].
+pub(crate) async fn confirm(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
+    let Some(sending) = row.sending else {
+        return Err(RelayerError::Row { what: "a sent case without a transaction" });
+    };
+    let status = relayer.sender.wait(sending, relayer.poll() * 4).await?;
+    let state = status.as_ref().map(|s| s.state);
+    match state {
+        Some(SendState::Queued | SendState::Sent) => Ok(Next::Again),
+        // Mined, and yet not ended: the node that answered lags, or the block was orphaned.
+        Some(SendState::Mined) if case::has_ended(relayer, row).await? => Ok(Next::Again),
+        Some(SendState::Mined) => Ok(Next::Later),
+        Some(SendState::Failed) | None => {
+            let failure = status.and_then(|s| s.failure);
+            back(relayer, row.id, failure).await
+        }
+    }
+}
+
+async fn back(relayer: &Relayer, id: B256, failure: Option<Failure>) -> Result<Next, RelayerError> {
+    tracing::warn!(case = %id, ?failure, "a settlement failed; the case is looked at again");
+    let mut tx = relayer.store.begin().await?;
+    cases::unsent(&mut tx, id).await?;
+    tx.commit().await?;
+    relayer.changed();
+    Ok(Next::Later)
+}

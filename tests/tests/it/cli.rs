@@ -1,0 +1,184 @@
+//! The built `surety` binary against a chain: what it prints, where, and with which exit code.
+//!
+//! What needs no chain is tested in `cli/tests`, whose presence has cargo build the binary.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failure here is a test's failure")]
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use alloy::primitives::B256;
+use serde_json::{Value, json};
+use surety_tests::{World, actors};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use crate::agent::{Market, key_file};
+
+/// The binary that `--workspace` built beside the tests.
+pub(crate) fn surety() -> Command {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(std::path::Path::parent).unwrap();
+    let mut command = Command::new(folder.join("surety"));
+    command.kill_on_drop(true).stdin(Stdio::null()).env_remove("SURETY_RPC");
+    command
+}
+
+async fn run(arguments: &[&str]) -> Output {
+    surety()
+        .args(arguments)
+        .output()
+        .await
+        .expect("the binary is built beside the tests: run with --workspace")
+}
+
+/// The one JSON document of a command that did its work.
+async fn result(arguments: &[&str]) -> Value {
+    let output = run(&[&["--json"], arguments].concat()).await;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {complaint}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The one line of a command that failed.
+async fn failure(arguments: &[&str]) -> String {
+    let output = run(arguments).await;
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+    line
+}
+
+fn write(folder: &TempDir, name: &str, text: &str) -> String {
+    let path: PathBuf = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[tokio::test]
+async fn a_term_sheet_is_checked_and_digested() {
+    let market = Market::open().await;
+    let sheet = market.sheet(2, 10);
+    let good = write(&market.folder, "sheet.json", &serde_json::to_string_pretty(&sheet).unwrap());
+    let checked = result(&["terms", "check", &good]).await;
+    assert_eq!(checked, json!({ "valid": true, "dealId": sheet.deal_id() }));
+    let digests = result(&["terms", "digest", &good]).await;
+    assert_eq!(digests, json!({ "dealId": sheet.deal_id(), "document": sheet.document() }));
+    let mut bad = serde_json::to_value(&sheet).unwrap();
+    bad["total"] = json!("1");
+    let bad = write(&market.folder, "bad.json", &bad.to_string());
+    assert!(failure(&["terms", "check", &bad]).await.contains("total"));
+    let mut child = surety()
+        .args(["terms", "digest", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let child = child.as_mut().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&sheet.canonical()).await.unwrap();
+    drop(stdin);
+    assert!(child.wait().await.unwrap().success());
+}
+
+/// An agent's configuration for a chain endpoint.
+fn agent_toml(market: &Market, rpc: &str, chain_id: u64) -> String {
+    let key = key_file(&market.folder, "buyer", &market.world.buyer());
+    format!(
+        "key_file = '{}'\nchain_rpc = '{rpc}'\nchain_id = {chain_id}\nescrow = '{}'\n\
+         relayer_url = '{}'\nlisten = '127.0.0.1:0'\nstore = 'store'\n[buyer]\n",
+        key.display(),
+        market.world.contracts().escrow,
+        market.relayer.url(),
+    )
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_stops_an_agent_with_one_clear_line() {
+    let market = Market::open().await;
+    let served = market.node.serve().await;
+    let (rpc, chain_id) = (served.url(), market.world.contracts().chain_id);
+    let good = agent_toml(&market, &rpc, chain_id);
+    let file = |text: &str| write(&market.folder, "agent.toml", text);
+    let checked = result(&["agent", "check-config", "--config", &file(&good)]).await;
+    assert_eq!(checked["address"], json!(market.world.buyer().address()));
+    for (text, needed) in [
+        (good.replace("listen", "lisen"), "lisen"),
+        (agent_toml(&market, &rpc, 1), "chain id"),
+        (good.replace("buyer.key", "none.key"), "none.key"),
+        (agent_toml(&market, "http://127.0.0.1:1", chain_id), "cannot be reached"),
+        (good.replace("[buyer]", ""), "[seller]"),
+    ] {
+        let line = failure(&["agent", "run", "--config", &file(&text)]).await;
+        assert!(line.contains(needed), "{line}");
+    }
+    assert!(failure(&["agent", "run", "--config", "/none.toml"]).await.contains("/none.toml"));
+}
+
+/// Registers a juror of its own family with `surety juror register`; returns its key.
+async fn register(market: &Market, rpc: &str, sender: &str, seat: usize) -> String {
+    let contracts = market.world.contracts();
+    let juror = actors::juror(seat);
+    let key = key_file(&market.folder, &format!("juror-{seat}"), &juror);
+    let config = format!(
+        "chain_rpc = '{rpc}'\nchain_id = {}\njury = '{}'\nconsumers = ['{}']\n\
+         listen = '127.0.0.1:0'\nstore = 'store'\nkey_file = '{}'\n[provider]\n\
+         dialect = 'ollama'\nbase_url = 'http://127.0.0.1:1'\nmodel = 'm'\n",
+        contracts.chain_id,
+        contracts.jury,
+        contracts.escrow,
+        key.display(),
+    );
+    let config = write(&market.folder, "juror.toml", &config);
+    let (family, operator) = (format!("rehearsal-{seat}"), format!("house-{seat}.example"));
+    let claims = ["--family", &family, "--operator", &operator, "--url", "http://127.0.0.1:9/"];
+    let keys = ["--config", &config, "--sender", sender];
+    let registered = result(&[&["juror", "register"], &claims[..], &keys].concat()).await;
+    assert_eq!(registered["juror"], json!(juror.address()));
+    assert_eq!(registered["source"], "rehearsal");
+    juror.address().to_string()
+}
+
+#[tokio::test]
+async fn jurors_are_registered_and_a_jury_is_created_and_shown() {
+    let market = Market::of(World::bare()).await;
+    let served = market.node.serve().await;
+    let rpc = served.url();
+    let sender = key_file(&market.folder, "deployer", &actors::deployer()).display().to_string();
+    let mut panel = Vec::new();
+    for seat in 0..3 {
+        panel.push(register(&market, &rpc, &sender, seat).await);
+    }
+    let panel = panel.join(",");
+    let contracts = market.world.contracts();
+    let (contract, escrow) = (contracts.jury.to_string(), contracts.escrow.to_string());
+    let place = ["--rpc", &rpc, "--jury-contract", &contract, "--sender", &sender];
+    let created = result(&[&["jury", "create", "--panel", &panel], &place[..]].concat()).await;
+    let jury = created["jury"].as_str().unwrap();
+    let shown = result(&["jury", "show", jury, "--rpc", &rpc, "--escrow", &escrow]).await;
+    assert_eq!(shown["quorum"], 3);
+    assert_eq!(shown["source"], "rehearsal");
+    assert_eq!(shown["panel"][2]["url"], "http://127.0.0.1:9");
+    let unknown = B256::repeat_byte(1).to_string();
+    let line = failure(&["jury", "show", &unknown, "--rpc", &rpc, "--escrow", &escrow]).await;
+    assert!(line.contains("JuryUnknown"), "{line}");
+}
+
+#[tokio::test]
+async fn a_deal_is_shown_from_the_chain_alone() {
+    let market = Market::open().await;
+    let (deal, ..) = market.open_deal().await;
+    let served = market.node.serve().await;
+    let (id, escrow) = (deal.id.to_string(), market.world.contracts().escrow.to_string());
+    let rpc = served.url();
+    let shown = result(&["deal", "show", &id, "--rpc", &rpc, "--escrow", &escrow]).await;
+    assert_eq!(shown["total"], "100000000");
+    assert_eq!(shown["milestones"][0]["status"], "pending");
+    assert_eq!(shown["jury"]["panel"].as_array().unwrap().len(), 5);
+    let text = run(&["deal", "show", &id, "--rpc", &rpc, "--escrow", &escrow]).await;
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("total: 100000000") && text.contains("source: rehearsal"), "{text}");
+    let unknown = B256::repeat_byte(1).to_string();
+    let line = failure(&["deal", "show", &unknown, "--rpc", &rpc, "--escrow", &escrow]).await;
+    assert!(line.contains("not open"), "{line}");
+}

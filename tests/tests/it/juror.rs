@@ -1,0 +1,581 @@
+//! The juror node against an in-process chain and a real HTTP provider.
+#![expect(
+    clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    reason = "in a test's helper a broken expectation is a failed test"
+)]
+
+#[path = "juror/court.rs"]
+mod court;
+#[path = "../../../juror/src/double.rs"]
+#[expect(dead_code, reason = "the juror's own tests use the rest")]
+mod provider;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use alloy::primitives::{Address, B256, keccak256};
+use axum::Router;
+use axum::routing::get;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
+use surety_bindings::escrow::{Concede, Consent, DealEscrow};
+use surety_bindings::jury::Ballot;
+use surety_juror::{FetchConfig, JurorError, Limits};
+use surety_jury::Source;
+use surety_jury::wire::{CaseRequest, CaseState, JurorInfo};
+use surety_terms::digest;
+use surety_tests::{actors, sign};
+
+use court::{Court, DAY, WORK, forged, problem};
+use provider::{Act, Double};
+
+#[tokio::test]
+async fn an_honest_case_ends_with_a_ballot_that_anybody_can_verify() {
+    let court = Court::new(
+        Double::start(|_, question| match question.criterion.id.as_str() {
+            "complete" => Act::Vote("MET"),
+            _ => Act::Vote("NOT_MET"),
+        })
+        .await,
+    );
+    let juror = court.start().await;
+    let request = court.request(WORK);
+
+    let taken = court.take(&juror, &request).await;
+    assert_eq!(taken.state, CaseState::AwaitingDeliverable);
+    assert_eq!(court.push(&juror, WORK).await.status(), 204);
+    let ballot = court.ballot(&juror, taken.case_id).await;
+
+    assert_eq!((ballot.met, ballot.failed, ballot.reason), (0b011, 0b100, 0));
+    assert_eq!(ballot.source, Source::Rehearsal);
+    let again = court.take(&juror, &request).await;
+    assert_eq!(again.ballot, Some(ballot), "the same case again is the same ballot");
+    assert_eq!(court.provider.seen().len(), 2, "one question per criterion, the check asks none");
+    juror.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_juror_says_who_it_is_and_whether_it_is_up() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let url = |path: &str| format!("{}{path}", juror.url());
+
+    let info: JurorInfo =
+        court.http.get(url("/v1/juror")).send().await.unwrap().json().await.unwrap();
+
+    assert_eq!(info.juror, court.world.juror(0).address());
+    assert_eq!(info.family, "rehearsal-family-0");
+    assert_eq!(info.source, Source::Rehearsal);
+    assert_eq!(info.consumers, [court.world.contracts().escrow]);
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(court.http.get(url(path)).send().await.unwrap().status(), 204, "{path}");
+    }
+    assert_eq!(problem(court.http.get(url("/v2")).send().await.unwrap()).await.slug(), "not-found");
+    let got = court.http.get(url("/v1/cases")).send().await.unwrap();
+    assert_eq!(problem(got).await.slug(), "method-not-allowed");
+}
+
+/// Makes an honest request wrong.
+type Spoil = fn(&mut CaseRequest);
+
+#[tokio::test]
+async fn a_case_that_is_wrong_in_itself_is_refused_by_field() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let honest = court.request(WORK);
+    let spoilt: [(Spoil, &str); 8] = [
+        (|r| r.term_sheet.chain_id += 1, "termSheet.chainId"),
+        (|r| r.term_sheet.escrow = Address::repeat_byte(9), "termSheet.escrow"),
+        (|r| r.term_sheet.title.push('!'), "delivery.dealId"),
+        (|r| r.delivery.dealId = B256::ZERO, "delivery.dealId"),
+        (|r| r.delivery.milestone = 1, "delivery.milestone"),
+        (|r| r.round = 2, "round"),
+        (
+            |r| r.term_sheet.milestones[0].pass_bps = surety_terms::Bps::ZERO,
+            "termSheet.milestones[0].passBps",
+        ),
+        (|r| r.signature = forged(), "signature"),
+    ];
+    for (spoil, field) in spoilt {
+        let mut request = honest.clone();
+        spoil(&mut request);
+        let problem = court.refused(&juror, &request).await;
+        assert_eq!(problem.field.as_deref(), Some(field), "{problem:?}");
+        assert!(problem.rule.is_some() && problem.status == 422, "{problem:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_the_seller_did_not_sign_is_refused() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let mut request = court.request(WORK);
+    let digest = digest::delivery_digest(&request.delivery, &court.sheet.domain());
+    request.signature = sign::digest(&court.world.buyer(), digest);
+    assert_eq!(court.refused(&juror, &request).await.slug(), "signature-invalid");
+
+    // A signature of another deliverable is none of this one.
+    request.signature = court.request(b"other work").signature;
+    assert_eq!(court.refused(&juror, &request).await.slug(), "signature-invalid");
+}
+
+#[tokio::test]
+async fn a_deal_that_was_never_opened_is_refused() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let mut sheet = court.sheet.clone();
+    sheet.salt = B256::repeat_byte(2);
+    let problem = court.refused(&juror, &court.request_for(&sheet, WORK, "")).await;
+    assert_eq!((problem.slug(), problem.status), ("deal-not-open", 409));
+    assert_eq!(problem.field.as_deref(), Some("delivery.dealId"));
+}
+
+#[tokio::test]
+async fn a_jury_without_this_key_is_refused() {
+    let mut court = Court::kind().await;
+    let panel: Vec<Address> = (1..5).map(|seat| court.world.juror(seat).address()).collect();
+    court.sheet.jury = court.world.create_jury(&panel);
+    court.world.open(&court.sheet.terms()).unwrap();
+    court.node = court.world.node();
+    let juror = court.start().await;
+
+    let problem = court.refused(&juror, &court.request(WORK)).await;
+    assert_eq!(problem.slug(), "not-in-panel");
+    assert_eq!(problem.field.as_deref(), Some("termSheet.jury"));
+
+    court.sheet.jury = B256::repeat_byte(3);
+    assert_eq!(court.refused(&juror, &court.request(WORK)).await.slug(), "not-in-panel");
+}
+
+#[tokio::test]
+async fn a_milestone_that_has_ended_is_refused() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let valid_until = court.node.now() + DAY;
+    let act = Concede {
+        dealId: court.sheet.deal_id(),
+        milestone: 0,
+        round: 1,
+        standing: 0,
+        validUntil: alloy::primitives::aliases::U40::from(valid_until),
+    };
+    court
+        .send(&DealEscrow::concedeCall {
+            terms: court.sheet.terms(),
+            milestone: 0,
+            state: vec![],
+            seller: Consent {
+                validUntil: act.validUntil,
+                signature: sign::concede(&court.world.seller(), court.world.contracts(), &act),
+            },
+        })
+        .await;
+    let problem = court.refused(&juror, &court.request(WORK)).await;
+    assert_eq!((problem.slug(), problem.status), ("milestone-ended", 409));
+}
+
+#[tokio::test]
+async fn a_late_delivery_is_refused_unless_it_was_pinned_in_time() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    court.go_to(court.deliver_by() - 2);
+    court.pin(WORK).await;
+    court.go_to(court.deliver_by());
+
+    let problem = court.refused(&juror, &court.request(b"too late")).await;
+    assert_eq!(problem.slug(), "late-delivery");
+    assert_eq!(problem.field.as_deref(), Some("delivery.deliverable"));
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.push(&juror, WORK).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn a_delivery_in_the_last_second_is_taken() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    court.go_to(court.deliver_by() - 1);
+    court.take(&juror, &court.request(WORK)).await;
+}
+
+#[tokio::test]
+async fn a_milestone_gets_its_first_deliverable_then_only_a_pinned_one_and_never_a_third() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    court.take(&juror, &court.request(b"first")).await;
+    let problem = court.refused(&juror, &court.request(b"second")).await;
+    assert_eq!((problem.slug(), problem.status), ("other-deliverable", 409));
+
+    court.pin(b"second").await;
+    court.take(&juror, &court.request(b"second")).await;
+    assert_eq!(court.refused(&juror, &court.request(b"third")).await.slug(), "other-deliverable");
+}
+
+#[tokio::test]
+async fn a_malformed_or_oversized_body_is_refused_and_nothing_is_stored() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let honest = serde_json::to_string(&court.request(WORK)).unwrap();
+    let url = format!("{}/v1/cases", juror.url());
+    for (body, slug) in [
+        ("{".to_owned(), "not-json"),
+        (format!("{honest} {honest}"), "not-json"),
+        (honest.replacen('{', "{\"round\":1,", 1), "duplicate-key"),
+        (honest.replacen('{', "{\"extra\":1,", 1), "shape-invalid"),
+        (honest.replace("\"round\":1", "\"round\":\"1\""), "shape-invalid"),
+        (" ".repeat(1 << 20), "too-large"),
+    ] {
+        let answer = court.http.post(&url).body(body).send().await.unwrap();
+        assert_eq!(problem(answer).await.slug(), slug);
+    }
+    juror.shutdown().await;
+    let mut store = sqlite(&court).await;
+    let cases: (i64,) =
+        sqlx::query_as("SELECT count(*) FROM cases").fetch_one(&mut store).await.unwrap();
+    assert_eq!(cases.0, 0);
+}
+
+#[tokio::test]
+async fn only_bytes_that_an_open_case_asks_for_are_taken() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    assert_eq!(problem(court.push(&juror, WORK).await).await.slug(), "unasked-deliverable");
+    let taken = court.take(&juror, &court.request(WORK)).await;
+
+    let url = format!("{}/v1/deliverables/{}", juror.url(), keccak256(WORK));
+    let other = court.http.put(&url).body("other").send().await.unwrap();
+    assert_eq!(problem(other).await.slug(), "digest-mismatch");
+    let large = court.http.put(&url).body(vec![b'a'; (1 << 16) + 1]).send().await.unwrap();
+    assert_eq!(problem(large).await.slug(), "too-large");
+    let bad = format!("{}/v1/deliverables/0x12", juror.url());
+    let bad = court.http.put(bad).body("other").send().await.unwrap();
+    assert_eq!(problem(bad).await.slug(), "malformed");
+
+    assert_eq!(court.push(&juror, WORK).await.status(), 204);
+    court.ballot(&juror, taken.case_id).await;
+    assert_eq!(court.push(&juror, WORK).await.status(), 204, "pushing again is harmless");
+}
+
+#[tokio::test]
+async fn an_unknown_case_is_not_found() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    for (path, slug) in [
+        (format!("/v1/cases/{}", B256::ZERO), "unknown-case"),
+        ("/v1/cases/12".to_owned(), "malformed"),
+        (format!("/v1/cases/{}?waitSecs=soon", B256::ZERO), "malformed"),
+    ] {
+        let answer = court.http.get(format!("{}{path}", juror.url())).send().await.unwrap();
+        assert_eq!(problem(answer).await.slug(), slug, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_are_fetched_from_the_uri_when_nobody_pushes_them() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let uri = serve(WORK).await;
+    let taken = court.take(&juror, &court.request_for(&court.sheet, WORK, &uri)).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn a_private_host_is_not_fetched_from_by_default() {
+    let court = Court::kind().await;
+    let mut config = court.config();
+    config.fetch = FetchConfig { allow_private_hosts: false, ..config.fetch };
+    let juror = court.try_start(config).await.unwrap();
+    let uri = serve(WORK).await;
+    let taken = court.take(&juror, &court.request_for(&court.sheet, WORK, &uri)).await;
+    court.go_to(court.deliver_by() + DAY * 9 / 10);
+    assert_eq!(court.ballot(&juror, taken.case_id).await.reason, 1);
+}
+
+#[tokio::test]
+async fn missing_is_said_only_in_the_last_tenth_of_the_window() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.go_to(court.deliver_by() + DAY * 9 / 10 - 1);
+    let status = court.status(&juror, taken.case_id, 1).await;
+    assert_eq!(status.state, CaseState::AwaitingDeliverable);
+
+    court.go_to(court.deliver_by() + DAY * 9 / 10);
+    let ballot = court.ballot(&juror, taken.case_id).await;
+    assert_eq!((ballot.met, ballot.failed, ballot.reason), (0, 0b111, 1));
+    assert!(court.provider.seen().is_empty());
+}
+
+#[tokio::test]
+async fn pinning_moves_the_window_and_the_last_tenth_with_it() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.pin(WORK).await;
+    let pinned_at = court.node.now();
+    court.go_to(pinned_at + DAY * 9 / 10);
+    assert_eq!(court.ballot(&juror, taken.case_id).await.reason, 1);
+}
+
+#[tokio::test]
+async fn after_the_window_a_juror_stays_silent() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.go_to(court.deliver_by() + DAY);
+    let status = court.status(&juror, taken.case_id, 30).await;
+    assert_eq!((status.state, &status.ballot), (CaseState::Silent, &None));
+    assert_eq!(status.problem.unwrap().slug(), "window-over");
+    assert_eq!(court.refused(&juror, &court.request(b"other")).await.slug(), "window-over");
+}
+
+#[tokio::test]
+async fn an_outage_makes_the_whole_seat_void_but_not_before_the_last_tenth() {
+    let court = Court::new(
+        Double::start(|_, question| match question.criterion.id.as_str() {
+            "complete" => Act::Vote("MET"),
+            _ => Act::Raw(503, "down"),
+        })
+        .await,
+    );
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.push(&juror, WORK).await;
+    let status = court.status(&juror, taken.case_id, 3).await;
+    assert_eq!(status.state, CaseState::Judging);
+    assert_eq!(court.provider.seen().len(), 4, "one answer, three attempts, and now it waits");
+
+    court.go_to(court.deliver_by() + DAY * 9 / 10);
+    let ballot = court.ballot(&juror, taken.case_id).await;
+    assert_eq!((ballot.met, ballot.failed, ballot.reason), (0, 0, 4));
+}
+
+#[tokio::test]
+async fn a_provider_that_comes_back_is_asked_again() {
+    let court = Court::new(
+        Double::start(|number, _| if number < 6 { Act::Raw(500, "") } else { Act::Vote("MET") })
+            .await,
+    );
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.push(&juror, WORK).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn garbage_is_never_met() {
+    for text in ["MET", "", "{\"verdict\":\"MET\"}", "null"] {
+        let court = Court::new(Double::start(move |_, _| Act::Text(text)).await);
+        let juror = court.start().await;
+        let taken = court.take(&juror, &court.request(WORK)).await;
+        court.push(&juror, WORK).await;
+        let ballot = court.ballot(&juror, taken.case_id).await;
+        // The check's own bit, and an abstention on every question.
+        assert_eq!((ballot.met, ballot.failed, ballot.reason), (0b001, 0, 0), "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_restart_between_commit_and_signature_signs_the_committed_ballot() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    juror.shutdown().await;
+    // As if the process had died after the commit: an answer that the provider would never give.
+    let committed = Ballot {
+        caseId: taken.case_id,
+        met: 0b001,
+        failed: 0b110,
+        reason: 0,
+        transcript: B256::repeat_byte(7),
+    };
+    let contracts = court.world.contracts();
+    let digest = digest::ballot_digest(&committed, contracts.chain_id, contracts.jury);
+    let mut store = sqlite(&court).await;
+    sqlx::query("INSERT INTO ballots VALUES (?, 1, 6, 0, ?, ?, NULL)")
+        .bind(taken.case_id.as_slice())
+        .bind(committed.transcript.as_slice())
+        .bind(digest.as_slice())
+        .execute(&mut store)
+        .await
+        .unwrap();
+    store.close().await.unwrap();
+
+    let juror = court.start().await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.ballot(), committed);
+    juror.shutdown().await;
+    let juror = court.start().await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.ballot(), committed);
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_where_the_case_was() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    juror.shutdown().await;
+    let juror = court.start().await;
+    assert_eq!(court.push(&juror, WORK).await.status(), 204);
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn a_juror_takes_no_more_cases_than_it_is_set_to() {
+    let mut court = Court::kind().await;
+    let mut second = court.sheet.clone();
+    second.salt = B256::repeat_byte(2);
+    court.world.open(&second.terms()).unwrap();
+    court.node = court.world.node();
+    let mut config = court.config();
+    config.limits = Limits { open_cases: 1, ..Limits::default() };
+    let juror = court.try_start(config).await.unwrap();
+
+    let first = court.take(&juror, &court.request(WORK)).await;
+    let busy = court.post(&juror, &court.request_for(&second, WORK, "")).await;
+    assert!(busy.headers().contains_key("retry-after"));
+    assert_eq!(problem(busy).await.slug(), "busy");
+    court.push(&juror, WORK).await;
+    court.ballot(&juror, first.case_id).await;
+    court.take(&juror, &court.request_for(&second, WORK, "")).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_world_stops_a_start_with_one_line() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let held = court.try_start(court.config()).await.unwrap_err();
+    assert!(matches!(held, JurorError::StoreHeld { .. }), "{held}");
+    juror.shutdown().await;
+
+    let (contracts, mut config) = (court.world.contracts().clone(), court.config());
+    config.chain_id += 1;
+    let wrong = court.try_start(config).await.unwrap_err();
+    let (got, needed) = (contracts.chain_id, contracts.chain_id + 1);
+    assert!(
+        matches!(wrong, JurorError::ChainMismatch { got: g, needed: n } if (g, n) == (got, needed))
+    );
+
+    let mut config = court.config();
+    config.jury = Address::repeat_byte(1);
+    let wrong = court.try_start(config).await.unwrap_err();
+    assert!(matches!(wrong, JurorError::NoCode { field: "jury", .. }), "{wrong}");
+
+    let mut config = court.config();
+    config.consumers = vec![contracts.token];
+    let wrong = court.try_start(config).await.unwrap_err();
+    assert!(matches!(wrong, JurorError::NotConsumer { .. }), "{wrong}");
+
+    let mut config = court.config();
+    std::fs::write(&config.key_file, actors::actor("stranger").to_bytes().to_string()).unwrap();
+    let wrong = court.try_start(config.clone()).await.unwrap_err();
+    assert!(matches!(wrong, JurorError::NotRegistered { .. }), "{wrong}");
+
+    config.provider.api_key_env = Some("SURETY_TEST_NO_SUCH_KEY".to_owned());
+    let wrong = court.try_start(config).await.unwrap_err();
+    assert!(wrong.to_string().contains("SURETY_TEST_NO_SUCH_KEY"));
+}
+
+#[tokio::test]
+async fn a_lagging_block_tag_waits_for_facts_and_not_for_the_time() {
+    let court = Court::kind().await;
+    let mut config = court.config();
+    config.block_tag = surety_juror::BlockTag::Safe;
+    court.node.set_lags(2, 4);
+    let juror = court.try_start(config).await.unwrap();
+    // The state before the node began is settled; the deal is in it.
+    court.go_to(court.deliver_by() - 2);
+    court.pin(WORK).await;
+    court.go_to(court.deliver_by());
+    assert_eq!(court.refused(&juror, &court.request(WORK)).await.slug(), "late-delivery");
+    court.node.mine();
+    court.take(&juror, &court.request(WORK)).await;
+}
+
+#[tokio::test]
+async fn a_contract_wallets_signature_counts() {
+    // Returns the magic value whatever it is asked: PUSH4 magic, PUSH1 224, SHL, MSTORE at 0, RETURN.
+    const YES: [u8; 15] =
+        [0x63, 0x16, 0x26, 0xba, 0x7e, 0x60, 0xe0, 0x1b, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3, 0x00];
+    let mut court = Court::kind().await;
+    let wallet = court.world.seller().address();
+    court.world.evm().state_mut().set_code(wallet, YES.into());
+    court.node = court.world.node();
+    let juror = court.start().await;
+    let mut request = court.request(WORK);
+    request.signature = vec![1, 2, 3].into();
+    court.take(&juror, &request).await;
+}
+
+#[tokio::test]
+async fn no_secret_is_logged_or_stored() {
+    // Any variable of the environment is as good as a key: this one is there under cargo.
+    const KEY: &str = env!("CARGO_PKG_DESCRIPTION");
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let court = Court::new(
+        Double::start(|number, _| if number == 0 { Act::Raw(500, "") } else { Act::Vote("MET") })
+            .await,
+    );
+    let mut config = court.config();
+    config.provider.api_key_env = Some("CARGO_PKG_DESCRIPTION".to_owned());
+    let juror = court.try_start(config).await.unwrap();
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.push(&juror, WORK).await;
+    court.ballot(&juror, taken.case_id).await;
+    juror.shutdown().await;
+
+    assert_eq!(court.provider.seen()[0].0["authorization"], format!("Bearer {KEY}"));
+    let key = court.world.juror(0).to_bytes();
+    let hex = alloy::hex::encode(key);
+    let logged = log.0.lock().unwrap().clone();
+    assert!(!logged.is_empty());
+    for bytes in stored(&court.store()).into_iter().chain([logged]) {
+        for secret in [KEY.as_bytes(), key.as_slice(), hex.as_bytes()] {
+            assert!(!bytes.windows(secret.len()).any(|part| part == secret));
+        }
+    }
+}
+
+/// Where the log goes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The contents of every file below a folder.
+fn stored(folder: &std::path::Path) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let contents = entries.flat_map(|path| {
+        if path.is_dir() { stored(&path) } else { vec![std::fs::read(path).unwrap()] }
+    });
+    contents.collect()
+}
+
+/// Serves bytes over HTTP and returns their address.
+async fn serve(bytes: &'static [u8]) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/work", listener.local_addr().unwrap());
+    let router = Router::new().route("/work", get(move || async move { bytes }));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+async fn sqlite(court: &Court) -> SqliteConnection {
+    let path = court.store().join("juror.sqlite");
+    SqliteConnectOptions::new().filename(path).connect().await.unwrap()
+}

@@ -1,0 +1,312 @@
+//! A chain with an open deal, five jurors that answer over HTTP, and a relayer's configuration.
+#![expect(clippy::unwrap_used, reason = "in a test a broken expectation is its failure")]
+
+use std::future::Future;
+use std::time::Duration;
+
+use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy::providers::Provider as _;
+use alloy::sol_types::SolCall as _;
+use reqwest::{Client, StatusCode};
+use serde_json::Value;
+use surety_bindings::escrow::{DealEscrow, Delivery};
+use surety_relayer::wire::{CaseState, CaseView, DeliveryAnswer};
+use surety_relayer::{Config, Handle};
+use surety_terms::wire::DeliveryRequest;
+use surety_terms::{
+    Bps, Criterion, Kind, MilestoneSheet, Problem, TermSheet, Usdc, Version, digest,
+};
+use surety_tests::{Contracts, Node, World, sign};
+
+use super::gate::{Gate, Rule};
+use super::jurors::{Habit, TestJuror};
+
+alloy::sol! {
+    function balanceOf(address account) external view returns (uint256);
+}
+
+/// The longest that anything here may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Court {
+    pub(crate) node: Node,
+    pub(crate) contracts: Contracts,
+    pub(crate) jurors: Vec<TestJuror>,
+    pub(crate) sheet: TermSheet,
+    pub(crate) work: Bytes,
+    pub(crate) http: Client,
+    dir: tempfile::TempDir,
+    /// The relayer's transactions before this test.
+    relayed_before: u64,
+}
+
+impl Court {
+    /// A deal of two milestones of 50 dollars each is open and nothing is delivered.
+    pub(crate) async fn new() -> Self {
+        let court = Self::unopened().await;
+        let (buyer, seller) = court.opening();
+        let open = DealEscrow::openCall {
+            terms: court.sheet.terms(),
+            buyerAuthorization: buyer,
+            sellerAuthorization: seller,
+        };
+        court.send(open.abi_encode().into()).await;
+        court
+    }
+
+    /// The same before the deal is opened.
+    pub(crate) async fn unopened() -> Self {
+        let mut world = World::bare();
+        let mut jurors = Vec::new();
+        for i in 0..5 {
+            let juror = TestJuror::start(i).await;
+            juror.serve_chain(world.contracts());
+            world.register(juror.key(), &format!("rehearsal-family-{i}"), &juror.url);
+            jurors.push(juror);
+        }
+        let panel: Vec<Address> = jurors.iter().map(|j| j.key().address()).collect();
+        let jury = world.create_jury(&panel);
+        let sheet = sheet(&world, jury);
+        let contracts = world.contracts().clone();
+        let dir = tempfile::tempdir().unwrap();
+        let key = world.relayer();
+        let text = format!("{:#x}\n", key.to_bytes());
+        std::fs::write(dir.path().join("key"), text).unwrap();
+        let node = world.node();
+        node.set_balance(key.address(), U256::from(10).pow(U256::from(18)));
+        let work = Bytes::from_static(b"the work");
+        let http = Client::new();
+        let mut court = Self { node, contracts, jurors, sheet, work, http, dir, relayed_before: 0 };
+        court.relayed_before = court.relayed().await;
+        court
+    }
+
+    /// The signatures that open the deal.
+    pub(crate) fn opening(&self) -> (Bytes, Bytes) {
+        let (buyer, seller) = (surety_tests::actors::buyer(), surety_tests::actors::seller());
+        sign::opening(&self.contracts, &self.sheet.terms(), &buyer, &seller)
+    }
+
+    pub(crate) fn toml(&self) -> String {
+        format!(
+            "chain_rpc = \"http://127.0.0.1:1\"\nchain_id = {}\nescrow = \"{}\"\n\
+             block_tag = \"latest\"\nlisten = \"127.0.0.1:0\"\nstore = \"{}\"\nkey_file = \"{}\"\n\
+             poll_ms = 10\n[sending]\nrebroadcast_ms = 20\n\
+             [jurors]\nallow_private_hosts = true\nretry_ms = 10\nretry_most_ms = 50\n\
+             wait_secs = 0\ngrace_ms = 50\n",
+            self.contracts.chain_id,
+            self.contracts.escrow,
+            self.dir.path().join("store").display(),
+            self.dir.path().join("key").display(),
+        )
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        self.toml().parse().unwrap()
+    }
+
+    pub(crate) async fn start(&self) -> Handle {
+        self.start_behind(&self.gate(Rule::Open)).await
+    }
+
+    pub(crate) async fn start_behind(&self, gate: &Gate) -> Handle {
+        surety_relayer::start_on(self.config(), gate.provider()).await.unwrap()
+    }
+
+    pub(crate) fn gate(&self, rule: Rule) -> Gate {
+        Gate::new(&self.node, rule)
+    }
+
+    pub(crate) fn everyone(&self, habit: Habit) {
+        for juror in &self.jurors {
+            juror.set(habit);
+        }
+    }
+
+    // ---- deliveries
+
+    pub(crate) fn delivery(&self, milestone: u8, work: &[u8]) -> DeliveryRequest {
+        let delivery = Delivery {
+            dealId: self.sheet.deal_id(),
+            milestone,
+            deliverable: keccak256(work),
+            uri: "https://seller.example/work".to_owned(),
+        };
+        let seller = surety_tests::actors::seller();
+        let signature = sign::delivery(&seller, &self.contracts, &delivery);
+        DeliveryRequest { term_sheet: self.sheet.clone(), delivery, signature }
+    }
+
+    pub(crate) fn case_id(&self, milestone: u8, work: &[u8]) -> B256 {
+        let deal = self.sheet.deal_id();
+        digest::case_id(&sign::case(&self.contracts, deal, milestone, keccak256(work)))
+    }
+
+    /// Hands in the bytes and the delivery of the first milestone.
+    pub(crate) async fn deliver(&self, relayer: &Handle) -> B256 {
+        self.put(relayer, &self.work).await;
+        let (status, body) = self.post(relayer, "deliveries", &self.delivery(0, &self.work)).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+        let answer: DeliveryAnswer = serde_json::from_value(body).unwrap();
+        assert_eq!(answer.case_id, self.case_id(0, &self.work));
+        answer.case_id
+    }
+
+    pub(crate) async fn put(&self, relayer: &Handle, work: &[u8]) {
+        let url = format!("{}/v1/deliverables/{}", relayer.url(), keccak256(work));
+        let answer = self.http.put(url).body(work.to_vec()).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    }
+
+    // ---- HTTP
+
+    pub(crate) async fn post(
+        &self,
+        relayer: &Handle,
+        path: &str,
+        body: &impl serde::Serialize,
+    ) -> (StatusCode, Value) {
+        self.post_bytes(relayer, path, serde_json::to_vec(body).unwrap()).await
+    }
+
+    pub(crate) async fn post_bytes(
+        &self,
+        relayer: &Handle,
+        path: &str,
+        body: Vec<u8>,
+    ) -> (StatusCode, Value) {
+        let url = format!("{}/v1/{path}", relayer.url());
+        let answer = self.http.post(url).body(body).send().await.unwrap();
+        let status = answer.status();
+        (status, answer.json().await.unwrap())
+    }
+
+    pub(crate) async fn get(&self, relayer: &Handle, path: &str) -> (StatusCode, Value) {
+        let url = format!("{}/v1/{path}", relayer.url());
+        let answer = self.http.get(url).send().await.unwrap();
+        let status = answer.status();
+        (status, answer.json().await.unwrap())
+    }
+
+    /// A refusal, which must be a problem document about this field.
+    pub(crate) fn problem((status, body): (StatusCode, Value), field: &str) -> Problem {
+        let problem: Problem = serde_json::from_value(body).unwrap();
+        assert_eq!(problem.status, status.as_u16());
+        assert_eq!(problem.field.as_deref(), Some(field), "{problem:?}");
+        problem
+    }
+
+    pub(crate) async fn case(&self, relayer: &Handle, id: B256, wait_secs: u64) -> CaseView {
+        let (_, body) = self.get(relayer, &format!("cases/{id}?waitSecs={wait_secs}")).await;
+        serde_json::from_value(body).unwrap()
+    }
+
+    /// The case once it is over.
+    pub(crate) async fn over(&self, relayer: &Handle, id: B256) -> CaseView {
+        let view = self.case(relayer, id, 30).await;
+        assert!(view.state.is_over(), "{view:?}");
+        view
+    }
+
+    pub(crate) async fn reaches(&self, relayer: &Handle, id: B256, state: CaseState) {
+        eventually(&format!("{state:?}"), || async {
+            self.case(relayer, id, 0).await.state == state
+        })
+        .await;
+    }
+
+    // ---- the chain
+
+    /// Sends calldata to the escrow past the relayer, from an account of its own.
+    pub(crate) async fn send(&self, calldata: Bytes) {
+        let sender = surety_tests::actors::deployer();
+        self.node.set_balance(sender.address(), U256::from(10).pow(U256::from(18)));
+        let provider = self.node.provider_for(sender);
+        let tx = alloy::rpc::types::TransactionRequest::default()
+            .to(self.contracts.escrow)
+            .input(calldata.into());
+        let receipt = provider.send_transaction(tx).await.unwrap().get_receipt().await.unwrap();
+        assert!(receipt.status());
+    }
+
+    pub(crate) async fn dollars(&self, account: Address) -> u64 {
+        let call = balanceOfCall { account }.abi_encode();
+        let tx = alloy::rpc::types::TransactionRequest::default()
+            .to(self.contracts.token)
+            .input(call.into());
+        let bytes = self.node.provider().call(tx).await.unwrap();
+        let units = balanceOfCall::abi_decode_returns(&bytes).unwrap();
+        (units / U256::from(1_000_000)).to()
+    }
+
+    /// How many transactions of the relayer the chain has taken in this test.
+    pub(crate) async fn relayed(&self) -> u64 {
+        let relayer = surety_tests::actors::relayer().address();
+        let count = self.node.provider().get_transaction_count(relayer).await.unwrap();
+        count - self.relayed_before
+    }
+}
+
+fn sheet(world: &World, jury: B256) -> TermSheet {
+    let now = world.now();
+    let milestone = |title: &str| MilestoneSheet {
+        title: title.to_owned(),
+        description: String::new(),
+        amount: Usdc::from_whole(50),
+        deliver_by: now + 86_400,
+        pass_bps: Bps::new(10_000),
+        pro_rata: false,
+        criteria: ["exists", "is-good"].map(criterion).into(),
+    };
+    TermSheet {
+        version: Version::V1,
+        chain_id: world.contracts().chain_id,
+        escrow: world.contracts().escrow,
+        title: "Work".to_owned(),
+        summary: String::new(),
+        buyer: world.buyer().address(),
+        seller: world.seller().address(),
+        buyer_agent: None,
+        seller_agent: None,
+        token: world.contracts().token,
+        total: Usdc::from_whole(100),
+        bond: Usdc::from_whole(10),
+        jury,
+        jury_fee: Usdc::ZERO,
+        relay_fee: Usdc::ZERO,
+        open_fee: Usdc::ZERO,
+        fee_bps: Bps::new(0),
+        fee_receiver: Address::ZERO,
+        pay_as_credit: false,
+        open_by: now + 3_600,
+        judge_within: 86_400,
+        appeal_within: 0,
+        appeal_bond: Usdc::ZERO,
+        silent_seller_bps: Bps::new(0),
+        split_seller_bps: Bps::new(5_000),
+        sequential: false,
+        salt: B256::with_last_byte(1),
+        milestones: vec![milestone("First half"), milestone("Second half")],
+    }
+}
+
+fn criterion(id: &str) -> Criterion {
+    Criterion {
+        id: id.to_owned(),
+        text: format!("The work {id}."),
+        weight_bps: Bps::new(5_000),
+        mandatory: false,
+        evidence_required: false,
+        kind: Kind::Llm,
+    }
+}
+
+/// Waits for a condition that nobody announces.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "waited for: {what}");
+}
