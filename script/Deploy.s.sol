@@ -27,8 +27,9 @@ interface IToken {
 }
 
 /// @title Deploys Jury, ReputationRegistry and DealEscrow for Foundry users
-/// @notice `forge script script/Deploy.s.sol --rpc-url <url>` shows what it would do; `--broadcast` does it. It sends the
-/// committed bytecode of `bindings/artifacts` through the canonical CREATE2 factory with the published salt, so that
+/// @notice `forge script script/Deploy.s.sol --rpc-url <url>` shows what it would do; `--broadcast`
+/// does it. It sends the committed bytecode of `bindings/artifacts` through the canonical CREATE2
+/// factory with the published salt, so that
 /// the addresses are those of `surety deploy` and of `script/deployments/<chain-id>.json`.
 /// @dev What is already deployed is skipped, so a run that broke off can be run again.
 contract Deploy {
