@@ -27,7 +27,7 @@ use crate::{
     judge::{Judge, Judged, Session},
     sign::BallotSigner,
     store::{BallotRow, CaseRow, Store, Taken},
-    verify::{Asked, Fault, Standing, Window},
+    verify::{Asked, Fault, Seen, Standing, Window},
 };
 
 /// The largest body of a case.
@@ -70,16 +70,23 @@ pub(crate) struct Open {
 
 impl Desk {
     /// Takes a case, or says why not. The same case again is answered with how far it is.
+    ///
+    /// A case that ended without a ballot is looked at again: the chain may have been reorganised
+    /// since.
     pub(crate) async fn take(self: &Arc<Self>, request: CaseRequest) -> Result<CaseStatus, Fault> {
         let body = json::canonical(&request).map_err(Problem::from)?;
         let asked = Asked::of(request, &self.chain)?;
-        if let Some(status) = self.status(asked.case_id).await? {
-            return Ok(status);
+        let known = self.status(asked.case_id).await?;
+        match known {
+            Some(status) if status.state == CaseState::Silent => self.retake(asked, status).await,
+            Some(status) => Ok(status),
+            None => self.take_new(body, asked).await,
         }
-        if self.open_cases().len() >= self.limits.open_cases {
-            return Err(busy(self.limits.open_cases).into());
-        }
-        let verified = asked.verify(&self.chain, self.signer.juror()).await?;
+    }
+
+    async fn take_new(self: &Arc<Self>, body: Vec<u8>, asked: Asked) -> Result<CaseStatus, Fault> {
+        self.has_room()?;
+        let verified = asked.verify(&self.chain, self.signer.juror(), Seen::Now).await?;
         let row = CaseRow {
             case_id: asked.case_id,
             deal_id: asked.place.deal_id,
@@ -101,9 +108,31 @@ impl Desk {
             Taken::Known => Ok(self
                 .status(asked.case_id)
                 .await?
-                .unwrap_or_else(|| status(asked.case_id, CaseState::Judging))),
+                .unwrap_or_else(|| status(asked.case_id, CaseState::AwaitingDeliverable))),
             Taken::Refused { first } => Err(other_deliverable(row.deliverable, first).into()),
         }
+    }
+
+    async fn retake(
+        self: &Arc<Self>,
+        asked: Asked,
+        silent: CaseStatus,
+    ) -> Result<CaseStatus, Fault> {
+        self.has_room()?;
+        let standing = match asked.verify(&self.chain, self.signer.juror(), Seen::Before).await {
+            Ok(verified) => verified.standing,
+            Err(Fault::Refused(_)) => return Ok(silent),
+            Err(fault @ Fault::Unable(_)) => return Err(fault),
+        };
+        match self.store.reopen_case(asked.case_id).await? {
+            Some(row) => Ok(self.begin(row, asked, standing)),
+            None => Ok(self.status(asked.case_id).await?.unwrap_or(silent)),
+        }
+    }
+
+    fn has_room(&self) -> Result<(), Fault> {
+        let most = self.limits.open_cases;
+        if self.open_cases().len() < most { Ok(()) } else { Err(busy(most).into()) }
     }
 
     /// Takes up what an earlier run left open: all of it, or nothing when the store is not ours.
@@ -166,7 +195,7 @@ impl Desk {
         let asking: Vec<Arc<Open>> =
             self.open_cases().values().filter(|open| open.deliverable == digest).cloned().collect();
         if asking.is_empty() {
-            return Ok(self.store.deliverable(digest).await?.is_some());
+            return Ok(self.store.has_deliverable(digest).await);
         }
         self.store.keep_deliverable(digest, bytes).await?;
         for open in asking {
@@ -176,9 +205,9 @@ impl Desk {
     }
 
     /// Whether bytes with this digest would be kept.
-    pub(crate) async fn asks_for(&self, digest: B256) -> Result<bool, JurorError> {
+    pub(crate) async fn asks_for(&self, digest: B256) -> bool {
         let open = self.open_cases().values().any(|open| open.deliverable == digest);
-        Ok(open || self.store.deliverable(digest).await?.is_some())
+        open || self.store.has_deliverable(digest).await
     }
 
     fn open_cases(&self) -> MutexGuard<'_, HashMap<B256, Arc<Open>>> {
@@ -231,6 +260,7 @@ impl Work {
     async fn run(self) {
         let stop = self.desk.stop.clone();
         tokio::select! {
+            biased;
             // What is half done is left as it is: the store says where to go on.
             () = stop.cancelled() => return,
             () = self.until_done() => {}
@@ -344,7 +374,8 @@ impl Work {
         loop {
             let due = self.is_last_tenth();
             let permit = self.desk.judging.acquire().await.map_err(|_| JurorError::Stopped)?;
-            let judged = session.round().await?;
+            let patience = self.standing.borrow().patience();
+            let judged = session.round(Instant::now() + patience).await?;
             drop(permit);
             match judged {
                 Judged::Opinion(opinion) => return Ok(opinion),

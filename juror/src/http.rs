@@ -138,7 +138,7 @@ async fn take_deliverable(
         )
     };
     // Before the body is read: strangers cannot make a juror buffer their bytes.
-    if !door.desk.asks_for(digest).await? {
+    if !door.desk.asks_for(digest).await {
         return Err(unasked());
     }
     let bytes = read(body, door.desk.fetch.deliverable_max_bytes).await?;

@@ -3,7 +3,11 @@
 //! Every line of the transcript is stored as it happens. So a restart resumes: what was answered is
 //! never asked again, and nobody, the juror's own operator included, re-rolls an answer.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use alloy::primitives::B256;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
@@ -141,8 +145,8 @@ impl Session<'_> {
     /// Asks every question that has no answer yet.
     ///
     /// After an outage only one question is asked first, so that a provider that is down all night
-    /// does not fill the transcript.
-    pub(crate) async fn round(&self) -> Result<Judged, JurorError> {
+    /// does not fill the transcript. At `deadline` an answer that is not there is an outage.
+    pub(crate) async fn round(&self, deadline: Instant) -> Result<Judged, JurorError> {
         let open = self.unanswered().await;
         let Some(view) = &self.view else {
             // The bytes match their digest and are no text: programs may have read them, a model
@@ -157,13 +161,13 @@ impl Session<'_> {
         if self.had_outage().await
             && let Some((first, rest)) = open.split_first()
         {
-            if self.ask(first, view).await? == Asked::Outage {
+            if self.ask(first, view, deadline).await? == Asked::Outage {
                 return Ok(Judged::Outage);
             }
             open = rest;
         }
         let asks: Vec<BoxFuture<'_, _>> =
-            open.iter().map(|criterion| self.ask(criterion, view).boxed()).collect();
+            open.iter().map(|criterion| self.ask(criterion, view, deadline).boxed()).collect();
         let mut asks = stream::iter(asks).buffer_unordered(self.judge.questions);
         let (mut outage, mut decided) = (false, false);
         while let Some(asked) = asks.next().await {
@@ -206,7 +210,12 @@ impl Session<'_> {
     }
 
     /// Asks one criterion until there is an answer, or none is to be had now.
-    async fn ask(&self, criterion: &Criterion, view: &View) -> Result<Asked, JurorError> {
+    async fn ask(
+        &self,
+        criterion: &Criterion,
+        view: &View,
+        deadline: Instant,
+    ) -> Result<Asked, JurorError> {
         let prose = format!("{}\n{}", self.milestone.title, self.milestone.description);
         let prompt = Prompt::new(criterion, &prose, view, &self.nonce);
         let request = self.judge.provider.request(&prompt);
@@ -214,7 +223,11 @@ impl Session<'_> {
         let (mut tries, mut malformed, mut wait) = (0_u8, 0_u8, RETRY_WAIT);
         loop {
             tries = tries.saturating_add(1);
-            let reply = self.judge.provider.send(&request).await;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Asked::Outage);
+            }
+            let reply = self.judge.provider.send(&request, left).await;
             let vote = read_vote(&reply, &prompt, view);
             self.record_call(criterion, request_digest, &reply, &vote).await?;
             let found = match &vote {
@@ -225,14 +238,17 @@ impl Session<'_> {
                 }
                 Err(Fault::Vote(fault)) => Finding::from(fault),
                 Err(Fault::Provider(fault)) if tries <= fault.retries() => {
-                    tokio::time::sleep(fault.retry_after().unwrap_or(wait)).await;
+                    tokio::time::sleep(fault.retry_after().unwrap_or(wait).min(left)).await;
                     wait = wait.saturating_mul(2);
                     continue;
                 }
-                Err(Fault::Provider(fault)) => match Finding::from(fault) {
-                    Finding::Unanswered => return Ok(Asked::Outage),
-                    found => found,
-                },
+                Err(Fault::Provider(fault)) => {
+                    let found = Finding::from(fault);
+                    if found == Finding::Unanswered {
+                        return Ok(Asked::Outage);
+                    }
+                    found
+                }
             };
             self.log.lock().await.findings.entry(criterion.id.clone()).or_insert(found);
             return Ok(Asked::Found(found));

@@ -74,11 +74,12 @@ impl Provider {
         self.dialect.build(prompt, &self.model)
     }
 
-    /// Sends one request once.
-    pub(crate) async fn send(&self, request: &WireRequest) -> Reply {
+    /// Sends one request once, and waits for the answer no longer than is `left`.
+    pub(crate) async fn send(&self, request: &WireRequest, left: Duration) -> Reply {
         let begun = Instant::now();
+        let patience = self.timeout.min(left);
         let (status, body, answer) =
-            match tokio::time::timeout(self.timeout, self.exchange(request)).await {
+            match tokio::time::timeout(patience, self.exchange(request)).await {
                 Ok(Ok((status, retry_after, body))) => {
                     let response =
                         WireResponse { status, retry_after: retry_after.as_deref(), body: &body };

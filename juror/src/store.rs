@@ -199,6 +199,17 @@ impl Store {
         Ok(())
     }
 
+    /// Opens a case again that ended without a ballot; `None` when it is open already.
+    pub(crate) async fn reopen_case(&self, case_id: B256) -> Result<Option<CaseRow>, JurorError> {
+        let row = sqlx::query(
+            "UPDATE cases SET closed = NULL WHERE case_id = ? AND closed IS NOT NULL RETURNING *",
+        )
+        .bind(case_id.as_slice())
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(case_row).transpose()
+    }
+
     /// Keeps a deliverable's bytes, which the caller has hashed.
     pub(crate) async fn keep_deliverable(
         &self,
@@ -206,6 +217,12 @@ impl Store {
         bytes: &[u8],
     ) -> Result<(), JurorError> {
         write_whole(&self.deliverables.join(hex::encode(deliverable)), bytes).await
+    }
+
+    /// Whether a deliverable's bytes are here.
+    pub(crate) async fn has_deliverable(&self, digest: B256) -> bool {
+        let path = self.deliverables.join(hex::encode(digest));
+        tokio::fs::try_exists(path).await.unwrap_or(false)
     }
 
     /// A deliverable's bytes, if they are here.
@@ -443,6 +460,8 @@ mod tests {
         assert_eq!(store.open_cases().await.unwrap(), vec![row(1, 1)]);
         store.close_case(row(1, 1).case_id, "late").await.unwrap();
         assert_eq!(store.open_cases().await.unwrap(), vec![]);
+        assert_eq!(store.reopen_case(row(1, 1).case_id).await.unwrap(), Some(row(1, 1)));
+        assert_eq!(store.reopen_case(row(1, 1).case_id).await.unwrap(), None);
     }
 
     #[tokio::test]

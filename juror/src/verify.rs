@@ -2,6 +2,8 @@
 //!
 //! The relayer's word counts for nothing here. A refusal names the field and the rule.
 
+use std::time::Duration;
+
 use alloy::{
     primitives::{Address, B256, Bytes, Signature, U256},
     sol_types::Eip712Domain,
@@ -11,7 +13,7 @@ use surety_bindings::{
     jury::Case,
 };
 use surety_jury::wire::CaseRequest;
-use surety_terms::{MilestoneSheet, Problem, digest};
+use surety_terms::{MilestoneSheet, Problem, digest, limits};
 
 use crate::{
     JurorError,
@@ -20,6 +22,8 @@ use crate::{
 
 /// `IDealEscrow.Status.Delivered`: the ABI knows an enum only as a number.
 const DELIVERED: u8 = 1;
+/// No provider is waited for longer at a time.
+const PATIENCE_SECS: u64 = 3_600;
 
 /// A request, recomputed.
 #[derive(Debug, Clone)]
@@ -56,6 +60,15 @@ pub(crate) struct Standing {
     pub(crate) pinned: Option<B256>,
 }
 
+/// Whether a case is new to this juror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It comes in now, so now has to be in time.
+    Now,
+    /// It came in before, in time.
+    Before,
+}
+
 /// A case this juror may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Verified {
@@ -76,6 +89,15 @@ impl Standing {
     /// Whether the juror has to say what it has.
     pub(crate) const fn is_last_tenth(&self) -> bool {
         self.now >= self.window.last_tenth
+    }
+
+    /// How long the provider may be asked: until the middle of the last tenth, so that a ballot
+    /// still finds its way to the chain, or for half of what is left after that.
+    pub(crate) fn patience(&self) -> Duration {
+        let Window { judge_end, last_tenth } = self.window;
+        let middle = last_tenth.midpoint(judge_end);
+        let left = middle.saturating_sub(self.now).max(judge_end.saturating_sub(self.now) / 2);
+        Duration::from_secs(left.min(PATIENCE_SECS))
     }
 }
 
@@ -116,6 +138,8 @@ impl Asked {
             )
             .into());
         };
+        most(delivery.uri.chars().count(), limits::URI_CHARS, "delivery.uri", "characters")?;
+        most(signature.len(), limits::SIGNATURE_BYTES, "signature", "bytes")?;
         need(&round, &1, "round", "must be 1: no deal can reach an appeal yet")?;
         let case = Case {
             chainId: U256::from(chain.id()),
@@ -140,7 +164,12 @@ impl Asked {
     }
 
     /// Asks the chain for everything that has to hold before `juror` takes the case.
-    pub(crate) async fn verify(&self, chain: &Chain, juror: Address) -> Result<Verified, Fault> {
+    pub(crate) async fn verify(
+        &self,
+        chain: &Chain,
+        juror: Address,
+        seen: Seen,
+    ) -> Result<Verified, Fault> {
         let moment = chain.moment().await?;
         let at = moment.settled;
         let panel = chain.panel(at, self.terms.jury, self.round).await?.unwrap_or_default();
@@ -155,7 +184,7 @@ impl Asked {
         };
         let standing = self.standing(chain, moment).await?;
         let pinned = standing.pinned == Some(self.delivery.deliverable);
-        if !pinned && standing.now >= self.deliver_by {
+        if seen == Seen::Now && !pinned && standing.now >= self.deliver_by {
             return Err(conflict(
                 "late-delivery",
                 format!(
@@ -166,7 +195,8 @@ impl Asked {
             )
             .into());
         }
-        if !self.signed_by_seller(chain, at).await? {
+        // Whoever pinned it on-chain was the seller or had its signature: the escrow saw to that.
+        if !pinned && !self.signed_by_seller(chain, at).await? {
             return Err(refusal(
                 "signature-invalid",
                 format!("seller {} did not sign this delivery", self.terms.seller),
@@ -268,6 +298,14 @@ fn need<T: PartialEq + std::fmt::Display>(
     }
     let detail = format!("{field} is {got}, not {needed}");
     Err(refusal("case-mismatch", detail, (field, rule)).into())
+}
+
+fn most(got: usize, most: usize, field: &str, unit: &str) -> Result<(), Fault> {
+    if got <= most {
+        return Ok(());
+    }
+    let rule = format!("must have at most {most} {unit}");
+    Err(refusal("too-large", format!("{field} has {got} {unit}"), (field, &rule)).into())
 }
 
 /// A request that can never be right.

@@ -20,7 +20,7 @@ use revm::{DatabaseRef, ExecuteEvm as _, MainBuilder as _};
 pub const SPEC: SpecId = SpecId::OSAKA;
 
 /// An account with its storage; slots that are zero are absent.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Entry {
     info: AccountInfo,
     storage: HashMap<U256, U256>,
@@ -286,5 +286,83 @@ fn invalid(error: EVMError<Infallible>) -> InvalidTransaction {
     match error {
         EVMError::Transaction(error) => error,
         other => InvalidTransaction::Str(other.to_string().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::keccak256;
+    use alloy::sol_types::SolCall as _;
+    use surety_bindings::escrow::{DealEscrow, Terms};
+
+    use super::*;
+    use crate::{World, actors, sign, usd};
+
+    /// Applies calldata from the relayer and returns what undoes it.
+    fn commit(evm: &mut Evm, to: Address, data: Vec<u8>) -> Undo {
+        let caller = actors::relayer().address();
+        let tx = TxEnv {
+            caller,
+            kind: revm::primitives::TxKind::Call(to),
+            data: data.into(),
+            gas_limit: 1 << 24,
+            nonce: evm.state().nonce(caller),
+            chain_id: Some(evm.chain_id()),
+            ..TxEnv::default()
+        };
+        let (result, undo) = evm.transact(tx).unwrap();
+        assert!(result.is_success(), "{result:?}");
+        undo
+    }
+
+    #[test]
+    fn undoing_commits_newest_first_restores_every_account() {
+        let mut world = World::new();
+        let terms = Terms { bond: usd(10), ..world.terms() };
+        let signed = sign::opening(world.contracts(), &terms, &world.buyer(), &world.seller());
+        let votes = world.unanimous(0b11, 0);
+        let settle = world.settle_call(&terms, 0, (keccak256("work"), vec![]), &votes).abi_encode();
+        let open = DealEscrow::openCall {
+            terms,
+            buyerAuthorization: signed.0,
+            sellerAuthorization: signed.1,
+        };
+        let escrow = world.contracts().escrow;
+        let evm = world.evm();
+        let before = evm.state().accounts.clone();
+        // Creates an account, too: a contract that is one byte long.
+        let created = [B256::ZERO.as_slice(), &[0x60, 1, 0x60, 0, 0xf3]].concat();
+
+        let undos = [
+            commit(evm, escrow, open.abi_encode()),
+            commit(evm, surety_bindings::deployment::FACTORY, created),
+            commit(evm, escrow, settle),
+        ];
+        assert_ne!(evm.state().accounts, before);
+        for undo in undos.into_iter().rev() {
+            evm.state_mut().undo(undo);
+        }
+
+        assert_eq!(evm.state().accounts, before);
+    }
+
+    #[test]
+    fn a_call_changes_nothing() {
+        let mut world = World::new();
+        let terms = world.terms();
+        let (contracts, relayer) = (world.contracts().clone(), world.relayer().address());
+        let (buyer, seller) = sign::opening(&contracts, &terms, &world.buyer(), &world.seller());
+        let open =
+            DealEscrow::openCall { terms, buyerAuthorization: buyer, sellerAuthorization: seller };
+        let before = world.evm().state().accounts.clone();
+        let tx = TxEnv {
+            caller: relayer,
+            kind: revm::primitives::TxKind::Call(contracts.escrow),
+            data: open.abi_encode().into(),
+            gas_limit: 1_000_000,
+            ..TxEnv::default()
+        };
+        assert!(world.evm().call(tx).unwrap().is_success());
+        assert_eq!(world.evm().state().accounts, before);
     }
 }

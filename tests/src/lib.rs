@@ -1,12 +1,4 @@
-//! The revm harness and everything that tests across crates.
-//!
-//! - [`World`] runs the committed bytecode in revm with actors and a clock, for tests of the contracts.
-//! - [`Node`] is a chain behind an alloy transport, for tests of the services that talk to one. It
-//!   starts from any world: `world.node()`.
-//! - [`sign`] makes the signatures that agents and jurors make.
-//!
-//! A failure of the harness is a failed test, so it panics with what it expected instead of returning
-//! errors that every test would unwrap.
+#![doc = include_str!("../README.md")]
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,

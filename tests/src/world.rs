@@ -1,11 +1,7 @@
 //! The contracts in revm, with actors and a clock.
 //!
-//! ```ignore
-//! let mut world = World::new();
-//! let terms = world.terms();
-//! world.open(&terms).unwrap();
-//! world.settle(&terms, 0, deliverable, &world.unanimous(0b11, 0)).unwrap();
-//! ```
+//! A test is five lines from a settled deal: [`World::new`], [`World::terms`] and struct update for what
+//! it wants different, [`World::open`], [`World::settle`] with [`World::unanimous`] votes.
 //!
 //! Transactions cost nothing here and each one is a block of its own at the present time; time moves
 //! only by [`World::advance`]. Gas is what a receipt would say: intrinsic gas, calldata and refunds

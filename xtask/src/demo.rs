@@ -7,7 +7,7 @@ use crate::{programs, setup};
 
 /// Runs the demo. The chain ends with it, whatever happens.
 pub(crate) fn demo(repository: &Repository, flags: &[String]) -> anyhow::Result<()> {
-    let surety = programs::build(repository, "surety")?;
+    let surety = programs::build(repository, &["surety", "surety-node"])?;
     if flags.iter().any(|flag| flag == "--help" || flag == "-h") {
         return run(repository.command(surety).arg("demo").arg("--help"));
     }

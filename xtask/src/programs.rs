@@ -13,21 +13,37 @@ enum Profile {
     Release,
 }
 
-/// Builds the workspace and returns where `program` is.
-pub(crate) fn build(repository: &Repository, program: &str) -> anyhow::Result<PathBuf> {
-    build_as(repository, program, Profile::Dev)
+/// Builds programs and returns where the first is; the others are beside it.
+pub(crate) fn build(repository: &Repository, programs: &[&str]) -> anyhow::Result<PathBuf> {
+    build_as(repository, programs, Profile::Dev)
 }
 
-fn build_as(repository: &Repository, program: &str, profile: Profile) -> anyhow::Result<PathBuf> {
-    let (folder, arguments): (_, &[&str]) = match profile {
-        Profile::Dev => ("debug", &["build", "--workspace"]),
-        Profile::Release => ("release", &["build", "--workspace", "--release"]),
-    };
+fn build_as(
+    repository: &Repository,
+    programs: &[&str],
+    profile: Profile,
+) -> anyhow::Result<PathBuf> {
+    // With the whole workspace selected and only these targets, so that features stay the same.
+    let mut arguments = vec!["build", "--workspace"];
+    if profile == Profile::Release {
+        arguments.push("--release");
+    }
+    for program in programs {
+        arguments.extend(["--bin", program]);
+    }
     step(&format!("cargo {}", arguments.join(" ")));
+    repository.cargo(&arguments)?;
+    place(repository, programs.first().unwrap_or(&""), profile)
+}
+
+/// Where cargo puts a program.
+fn place(repository: &Repository, program: &str, profile: Profile) -> anyhow::Result<PathBuf> {
+    let folder = match profile {
+        Profile::Dev => "debug",
+        Profile::Release => "release",
+    };
     let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-    let path = repository.target()?.join(folder).join(file);
-    repository.cargo(arguments)?;
-    Ok(path)
+    Ok(repository.target()?.join(folder).join(file))
 }
 
 /// Builds and runs a program of `tests/`.
@@ -39,11 +55,10 @@ pub(crate) fn start(
     program: &str,
     arguments: &[&str],
 ) -> anyhow::Result<()> {
-    let path = match build(repository, program) {
+    let path = match build(repository, &[program]) {
         Ok(path) => path,
         Err(error) => {
-            let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-            let before = repository.target()?.join("debug").join(file);
+            let before = place(repository, program, Profile::Dev)?;
             if arguments.contains(&"--check") || !before.is_file() {
                 return Err(error);
             }
@@ -57,7 +72,7 @@ pub(crate) fn start(
 
 /// Runs the benches, optimised.
 pub(crate) fn bench(repository: &Repository, name: Option<&str>) -> anyhow::Result<()> {
-    let path = build_as(repository, "surety-bench", Profile::Release)?;
+    let path = build_as(repository, &["surety-bench"], Profile::Release)?;
     let results = repository.target()?.join("bench.json");
     run(repository.command(path).arg("--results").arg(results).args(name))
 }

@@ -7,6 +7,8 @@ abstract contract Assert {
     error NotEqual(string what, uint256 got, uint256 needed);
     error NotEqualBytes(string what, bytes32 got, bytes32 needed);
     error NotTrue(string what);
+    error NotEqualData(string what, bytes got, bytes needed);
+    error NotAtMost(string what, uint256 got, uint256 most);
 
     /// @dev forge looks for this flag.
     bool public IS_TEST = true;
@@ -25,6 +27,18 @@ abstract contract Assert {
 
     function assertEq(bool got, bool needed, string memory what) internal pure {
         if (got != needed) revert NotTrue(what);
+    }
+
+    function assertEq(bytes memory got, bytes memory needed, string memory what) internal pure {
+        if (keccak256(got) != keccak256(needed)) revert NotEqualData(what, got, needed);
+    }
+
+    function assertEq(string memory got, string memory needed, string memory what) internal pure {
+        assertEq(bytes(got), bytes(needed), what);
+    }
+
+    function assertAtMost(uint256 got, uint256 most, string memory what) internal pure {
+        if (got > most) revert NotAtMost(what, got, most);
     }
 
     function assertTrue(bool condition, string memory what) internal pure {

@@ -6,6 +6,7 @@ import {Jury} from "../../src/Jury.sol";
 import {ReputationRegistry} from "../../src/ReputationRegistry.sol";
 import {IDealEscrow} from "../../src/interfaces/IDealEscrow.sol";
 import {IJury} from "../../src/interfaces/IJury.sol";
+import {Ending, IReputationRegistry} from "../../src/interfaces/IReputationRegistry.sol";
 import {TestUSDC} from "../doubles/TestUSDC.sol";
 import {Assert} from "./Assert.sol";
 import {vm} from "./Vm.sol";
@@ -19,8 +20,35 @@ abstract contract Fixture is Assert {
     uint256 internal constant SELLER_KEY = 0x5E11E4;
     uint256 internal constant JUROR_KEY = 0x10000;
     address internal constant RELAYER = address(0x4E1A);
+    bytes32 internal constant WORK = keccak256("the work");
+    bytes32 internal constant OTHER_WORK = keccak256("other work");
 
     uint16 internal constant ALL_SEATS = 31;
+    uint16 internal constant FOUR_SEATS = 15;
+
+    /// @dev The windows of `makeTerms`.
+    uint40 internal constant OPEN_BY = uint40(START + 1 days);
+    uint40 internal constant DELIVER_BY = uint40(START + 2 days);
+    uint40 internal constant JUDGE_END = uint40(START + 3 days);
+
+    /// @dev A deal's word as `deal` unpacks it.
+    struct Word {
+        bool opened;
+        bool revoked;
+        uint16 ended;
+        uint16 slow;
+        uint96 remainingAmount;
+        uint96 remainingBond;
+    }
+
+    /// @dev Who holds what at one moment.
+    struct Purses {
+        uint256 buyer;
+        uint256 seller;
+        uint256 escrow;
+        uint256 buyerCredit;
+        uint256 sellerCredit;
+    }
 
     TestUSDC internal usdc;
     Jury internal jury;
@@ -32,15 +60,25 @@ abstract contract Fixture is Assert {
 
     function setUp() public virtual {
         vm.warp(START);
-        usdc = new TestUSDC(address(this));
+        usdc = TestUSDC(vm.deployCode("TestUSDC.sol:TestUSDC", abi.encode(address(this))));
         jury = new Jury(address(usdc));
         registry = new ReputationRegistry();
-        escrow = new DealEscrow(address(jury), address(registry), address(usdc));
+        escrow = newEscrow(address(usdc));
         buyer = vm.addr(BUYER_KEY);
         seller = vm.addr(SELLER_KEY);
         usdc.mint(buyer, usd(1_000_000));
         usdc.mint(seller, usd(1_000_000));
         five = createJury(5);
+    }
+
+    /// @dev Another escrow with the same jury and registry.
+    function newEscrow(address token) internal returns (DealEscrow) {
+        return new DealEscrow(address(jury), address(registry), token);
+    }
+
+    /// @dev Not `block.timestamp`: the compiler may read that once for a whole test.
+    function nowAt() internal view returns (uint256) {
+        return vm.getBlockTimestamp();
     }
 
     // ---- money and people
@@ -62,7 +100,8 @@ abstract contract Fixture is Assert {
         r.family = string.concat("family-", vm.toString(seat));
         r.operator = string.concat("operator-", vm.toString(seat), ".example");
         r.url = "https://juror.example/v1";
-        r.validUntil = uint40(block.timestamp + 1 days);
+        r.nonce = jury.juror(r.juror).registrations;
+        r.validUntil = uint40(nowAt() + 1 days);
     }
 
     function registerJuror(uint256 seat) internal {
@@ -70,14 +109,25 @@ abstract contract Fixture is Assert {
         jury.register(r, sign(jurorKey(seat), jury.registrationDigest(r)));
     }
 
-    /// @dev Seats are jurors 0 to n-1, registered when they are not.
-    function createJury(uint256 n) internal returns (bytes32) {
-        address[] memory seats = new address[](n);
+    /// @dev Jurors `from` to `from + n - 1`, registered when they are not.
+    function makeSeats(uint256 from, uint256 n) internal returns (address[] memory seats) {
+        seats = new address[](n);
         for (uint256 i; i < n; ++i) {
-            if (!jury.juror(juror(i)).registered) registerJuror(i);
-            seats[i] = juror(i);
+            if (!jury.juror(juror(from + i)).registered) registerJuror(from + i);
+            seats[i] = juror(from + i);
         }
-        return jury.createJury(seats, new address[](0));
+    }
+
+    /// @dev Seats are jurors 0 to n-1.
+    function createJury(uint256 n) internal returns (bytes32) {
+        return createJury(n, 0);
+    }
+
+    /// @dev The appeal panel's seats follow the panel's.
+    function createJury(uint256 n, uint256 appeal) internal returns (bytes32) {
+        address[] memory panel = makeSeats(0, n);
+        address[] memory appealPanel = makeSeats(n, appeal);
+        return jury.createJury(panel, appealPanel);
     }
 
     // ---- terms
@@ -90,7 +140,7 @@ abstract contract Fixture is Assert {
         t.token = address(usdc);
         t.total = uint96(usd(100) * count);
         t.jury = five;
-        t.openBy = uint40(START + 1 days);
+        t.openBy = OPEN_BY;
         t.judgeWithin = 1 days;
         t.silentSellerBps = 2500;
         t.splitSellerBps = 5000;
@@ -98,9 +148,8 @@ abstract contract Fixture is Assert {
         t.salt = keccak256("salt");
         t.milestones = new IDealEscrow.Milestone[](count);
         for (uint256 i; i < count; ++i) {
-            t.milestones[i] = IDealEscrow.Milestone(
-                usd(100), uint40(START + 2 days), keccak256("criteria"), oneCriterion()
-            );
+            t.milestones[i] =
+                IDealEscrow.Milestone(usd(100), DELIVER_BY, keccak256("criteria"), oneCriterion());
         }
     }
 
@@ -159,9 +208,130 @@ abstract contract Fixture is Assert {
     // ---- acts
 
     function open(IDealEscrow.Terms memory t) internal returns (bytes32) {
-        (bytes memory b, bytes memory s) = (buyerAuthorization(t), sellerAuthorization(t));
+        return open(t, buyerAuthorization(t), sellerAuthorization(t));
+    }
+
+    function open(IDealEscrow.Terms memory t, bytes memory b, bytes memory s)
+        internal
+        returns (bytes32)
+    {
         vm.prank(RELAYER);
         return escrow.open(t, b, s);
+    }
+
+    function openReverts(IDealEscrow.Terms memory t, bytes memory with) internal {
+        openReverts(t, buyerAuthorization(t), sellerAuthorization(t), with);
+    }
+
+    function openReverts(
+        IDealEscrow.Terms memory t,
+        bytes memory b,
+        bytes memory s,
+        bytes memory with
+    ) internal {
+        vm.expectRevert(with);
+        open(t, b, s);
+    }
+
+    /// @dev By the relayer.
+    function settle(
+        IDealEscrow.Terms memory t,
+        uint8 milestone,
+        IDealEscrow.SlowState[] memory state,
+        bytes32 deliverable,
+        bytes memory packed
+    ) internal {
+        vm.prank(RELAYER);
+        escrow.settle(t, milestone, state, deliverable, packed);
+    }
+
+    /// @dev All five seats answer so that the milestone's verdict is `outcome`, and the relayer
+    /// settles.
+    function settleAs(
+        IDealEscrow.Terms memory t,
+        uint8 milestone,
+        IDealEscrow.SlowState[] memory state,
+        IJury.Outcome outcome
+    ) internal {
+        bytes32 deliverable = state.length == 0 ? WORK : state[0].deliverable;
+        bytes32 caseId = caseOf(escrow.dealIdOf(t), milestone, deliverable);
+        settle(t, milestone, state, deliverable, ballotsFor(outcome, caseId));
+    }
+
+    function ballotsFor(IJury.Outcome outcome, bytes32 caseId)
+        internal
+        view
+        returns (bytes memory)
+    {
+        uint16 met = outcome == IJury.Outcome.Accepted ? 1 : 0;
+        uint16 failed = outcome == IJury.Outcome.Rejected ? 1 : 0;
+        return ballots(ALL_SEATS, caseId, met, failed);
+    }
+
+    /// @dev The seller pins `deliverable` now.
+    function deliver(IDealEscrow.Terms memory t, uint8 milestone, bytes32 deliverable)
+        internal
+        returns (IDealEscrow.SlowState[] memory)
+    {
+        vm.prank(t.seller);
+        escrow.deliver(t, milestone, deliverable, "https://seller.example/work", "");
+        return deliveredState(t, deliverable);
+    }
+
+    // ---- what is expected
+
+    /// @dev What `require` reverts with.
+    function text(string memory reason) internal pure returns (bytes memory) {
+        return abi.encodeWithSignature("Error(string)", reason);
+    }
+
+    function wordOf(bytes32 id) internal view returns (Word memory w) {
+        (w.opened, w.revoked, w.ended, w.slow, w.remainingAmount, w.remainingBond) = escrow.deal(id);
+    }
+
+    function assertWord(bytes32 id, Word memory needed) internal view {
+        assertEq(abi.encode(wordOf(id)), abi.encode(needed), "word");
+    }
+
+    function purses() internal view returns (Purses memory) {
+        address token = escrow.token();
+        return Purses(
+            usdc.balanceOf(buyer),
+            usdc.balanceOf(seller),
+            usdc.balanceOf(address(escrow)),
+            escrow.credits(token, buyer),
+            escrow.credits(token, seller)
+        );
+    }
+
+    /// @dev Both were paid by transfer, and nobody else was.
+    function assertPaid(Purses memory before, uint256 toSeller, uint256 toBuyer) internal view {
+        before.buyer += toBuyer;
+        before.seller += toSeller;
+        before.escrow -= toBuyer + toSeller;
+        assertEq(abi.encode(purses()), abi.encode(before), "purses");
+    }
+
+    /// @dev The next call must end a milestone exactly so.
+    function expectEnded(
+        bytes32 id,
+        uint8 milestone,
+        Ending ending,
+        uint256 toSeller,
+        uint256 toBuyer
+    ) internal {
+        vm.expectEmit(true, true, true, true, address(escrow));
+        emit IDealEscrow.MilestoneEnded(
+            id, milestone, uint8(ending), uint128(toSeller), uint128(toBuyer)
+        );
+    }
+
+    function standingOf(address wallet, IReputationRegistry.Role role)
+        internal
+        view
+        returns (IReputationRegistry.Standing memory)
+    {
+        return registry.standing(address(escrow), wallet, role);
     }
 
     function noState() internal pure returns (IDealEscrow.SlowState[] memory) {
@@ -177,7 +347,7 @@ abstract contract Fixture is Assert {
         states = new IDealEscrow.SlowState[](1);
         states[0].status = IDealEscrow.Status.Delivered;
         states[0].deliverable = deliverable;
-        states[0].until = uint40(block.timestamp + t.judgeWithin);
+        states[0].until = uint40(nowAt() + t.judgeWithin);
     }
 
     function consent(uint256 key, bytes32 digest, uint40 validUntil)

@@ -31,9 +31,13 @@ interface Vm {
     function revertToState(uint256 id) external returns (bool);
     function load(address target, bytes32 slot) external view returns (bytes32);
     function store(address target, bytes32 slot, bytes32 value) external;
-    function assume(bool condition) external pure;
     function toString(uint256 value) external pure returns (string memory);
     function cool(address target) external;
+    function getBlockTimestamp() external view returns (uint256);
+    function deployCode(string calldata artifact, bytes calldata arguments)
+        external
+        returns (address);
+    function getCode(string calldata artifact) external view returns (bytes memory);
 }
 
 Vm constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));

@@ -88,7 +88,12 @@ async fn round(double: &Double, milestone: &MilestoneSheet, deliverable: &[u8]) 
     let judge = judge(double);
     let mut session = judge.session(&store, &case, milestone).await.unwrap();
     session.read(deliverable.to_vec()).await.unwrap();
-    session.round().await.unwrap()
+    session.round(soon()).await.unwrap()
+}
+
+/// A deadline that no test reaches.
+fn soon() -> Instant {
+    Instant::now() + Duration::from_mins(1)
 }
 
 fn opinion(met: u16, failed: u16, reason: Reason) -> Judged {
@@ -234,7 +239,7 @@ async fn after_a_restart_no_answer_is_asked_again() {
     let before = judge(&down);
     let mut session = before.session(&store, &case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec()).await.unwrap();
-    assert_eq!(session.round().await.unwrap(), Judged::Outage);
+    assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     drop(session);
     store.close().await;
 
@@ -243,7 +248,7 @@ async fn after_a_restart_no_answer_is_asked_again() {
     let after = judge(&up);
     let mut session = after.session(&store, &case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec()).await.unwrap();
-    assert_eq!(session.round().await.unwrap(), opinion(0b10, 0b01, Reason::Judged));
+    assert_eq!(session.round(soon()).await.unwrap(), opinion(0b10, 0b01, Reason::Judged));
     assert_eq!(up.seen().len(), 1, "only the open question");
 }
 
@@ -257,9 +262,9 @@ async fn a_long_outage_costs_one_question_per_round() {
     let judge = judge(&double);
     let mut session = judge.session(&store, &case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec()).await.unwrap();
-    assert_eq!(session.round().await.unwrap(), Judged::Outage);
+    assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 9);
-    assert_eq!(session.round().await.unwrap(), Judged::Outage);
+    assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 12);
 }
 
@@ -277,7 +282,9 @@ async fn the_transcript_and_every_exact_byte_are_on_disk_and_no_key_is() {
     let judge = judge(&double);
     let mut session = judge.session(&store, &case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec()).await.unwrap();
-    let Judged::Opinion(opinion) = session.round().await.unwrap() else { panic!("an outage") };
+    let Judged::Opinion(opinion) = session.round(soon()).await.unwrap() else {
+        panic!("an outage")
+    };
     let root = session.conclude(opinion).await.unwrap();
     assert_eq!(session.conclude(opinion).await.unwrap(), root, "concluding again changes nothing");
     drop(session);
@@ -304,6 +311,23 @@ async fn the_transcript_and_every_exact_byte_are_on_disk_and_no_key_is() {
         let planted = bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
         assert!(!planted, "{}", file.display());
     }
+}
+
+#[tokio::test]
+async fn a_deadline_ends_a_round_that_nobody_answers() {
+    let double = Double::start(|_, _| Act::Hang).await;
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(TEXT.as_bytes());
+    let milestone = milestone(vec![llm("a"), llm("b")]);
+    let store = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&store, &case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    let deadline = Instant::now() + Duration::from_millis(200);
+    assert_eq!(session.round(deadline).await.unwrap(), Judged::Outage);
+    assert_eq!(double.seen().len(), 2, "one attempt at each");
+    let root = session.conclude(Opinion::void()).await.unwrap();
+    assert!(!root.is_zero(), "the transcript is whole");
 }
 
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {

@@ -5,12 +5,8 @@
 //! the rules that the contracts run under; nothing is canned. `tests/it/anvil.rs` compares random
 //! histories with a real anvil.
 //!
-//! ```ignore
-//! let node = World::new().node();
-//! let provider = node.provider();
-//! node.advance(Duration::from_secs(3_600)); // mines a block an hour later
-//! node.reorg(2, Orphans::Forget);           // two other, empty blocks
-//! ```
+//! [`Node::provider`] talks to it directly and [`Node::serve`] gives a URL; [`Node::advance`] mines a block
+//! later, [`Node::reorg`] replaces blocks, [`Node::drop_pending`] loses a transaction.
 //!
 //! What it does not do: state overrides, filters and subscriptions, blobs, state proofs (the header's
 //! state root is zero), and the system contracts of Prague.

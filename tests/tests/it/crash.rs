@@ -110,9 +110,8 @@ async fn until(story: &mut Killed, folder: &Path, condition: impl AsyncFn() -> b
 
 async fn ended(rpc: &str) -> usize {
     let provider = ProviderBuilder::new().connect_http(rpc.parse().unwrap());
-    let filter = Filter::new()
-        .from_block(0)
-        .event_signature(DealEscrow::MilestoneEnded::SIGNATURE_HASH);
+    let filter =
+        Filter::new().from_block(0).event_signature(DealEscrow::MilestoneEnded::SIGNATURE_HASH);
     provider.get_logs(&filter).await.map_or(0, |logs| logs.len())
 }
 

@@ -22,10 +22,10 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use surety_bindings::escrow::{Concede, Consent, DealEscrow};
 use surety_bindings::jury::Ballot;
 use surety_juror::{FetchConfig, JurorError, Limits};
-use surety_jury::Source;
 use surety_jury::wire::{CaseRequest, CaseState, JurorInfo};
+use surety_jury::{Dialect, Source};
 use surety_terms::digest;
-use surety_tests::{actors, sign};
+use surety_tests::{Orphans, actors, sign};
 
 use court::{Court, DAY, WORK, forged, problem};
 use provider::{Act, Double};
@@ -53,6 +53,33 @@ async fn an_honest_case_ends_with_a_ballot_that_anybody_can_verify() {
     assert_eq!(again.ballot, Some(ballot), "the same case again is the same ballot");
     assert_eq!(court.provider.seen().len(), 2, "one question per criterion, the check asks none");
     juror.shutdown().await;
+}
+
+#[tokio::test]
+async fn every_dialect_judges_through_the_rehearsal_server() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("http://{}/careful", listener.local_addr().unwrap());
+    let router = surety_demo::provider::router(None);
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let mut court = Court::kind().await;
+    let criteria = &mut court.sheet.milestones[0].criteria;
+    criteria[1].text = "The deliverable mentions \"three markets\".".to_owned();
+    criteria[2].text = "The deliverable mentions \"unicorns\".".to_owned();
+    court.open().await;
+    for dialect in Dialect::ALL {
+        let mut config = court.config();
+        config.store = court.folder.path().join(dialect.as_str());
+        config.provider.dialect = dialect;
+        let versioned = matches!(dialect, Dialect::OpenAiChat | Dialect::OpenAiCompatible);
+        let base_url = if versioned { format!("{host}/v1") } else { host.clone() };
+        config.provider.base_url = base_url.parse().unwrap();
+        let juror = court.try_start(config).await.unwrap();
+        let taken = court.take(&juror, &court.request(WORK)).await;
+        court.push(&juror, WORK).await;
+        let ballot = court.ballot(&juror, taken.case_id).await;
+        assert_eq!((ballot.met, ballot.failed, ballot.reason), (0b011, 0b100, 0), "{dialect}");
+        juror.shutdown().await;
+    }
 }
 
 #[tokio::test]
@@ -84,13 +111,15 @@ async fn a_case_that_is_wrong_in_itself_is_refused_by_field() {
     let court = Court::kind().await;
     let juror = court.start().await;
     let honest = court.request(WORK);
-    let spoilt: [(Spoil, &str); 8] = [
+    let spoilt: [(Spoil, &str); 10] = [
         (|r| r.term_sheet.chain_id += 1, "termSheet.chainId"),
         (|r| r.term_sheet.escrow = Address::repeat_byte(9), "termSheet.escrow"),
         (|r| r.term_sheet.title.push('!'), "delivery.dealId"),
         (|r| r.delivery.dealId = B256::ZERO, "delivery.dealId"),
         (|r| r.delivery.milestone = 1, "delivery.milestone"),
         (|r| r.round = 2, "round"),
+        (|r| r.delivery.uri = "a".repeat(1_025), "delivery.uri"),
+        (|r| r.signature = vec![1; 4_097].into(), "signature"),
         (
             |r| r.term_sheet.milestones[0].pass_bps = surety_terms::Bps::ZERO,
             "termSheet.milestones[0].passBps",
@@ -328,6 +357,28 @@ async fn after_the_window_a_juror_stays_silent() {
     assert_eq!((status.state, &status.ballot), (CaseState::Silent, &None));
     assert_eq!(status.problem.unwrap().slug(), "window-over");
     assert_eq!(court.refused(&juror, &court.request(b"other")).await.slug(), "window-over");
+}
+
+#[tokio::test]
+async fn a_case_that_a_reorganisation_ended_is_taken_up_again() {
+    let mut court = Court::kind().await;
+    // The deal is opened on the node, so that a reorganisation can take it back.
+    court.sheet.salt = B256::repeat_byte(5);
+    court.open().await;
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.node.reorg(1, Orphans::Return);
+    let status = court.status(&juror, taken.case_id, 30).await;
+    assert_eq!(status.state, CaseState::Silent);
+    assert_eq!(status.problem.unwrap().slug(), "deal-not-open");
+    let still = court.take(&juror, &court.request(WORK)).await;
+    assert_eq!(still.state, CaseState::Silent);
+
+    court.node.mine();
+    let again = court.take(&juror, &court.request(WORK)).await;
+    assert_eq!((again.case_id, again.state), (taken.case_id, CaseState::AwaitingDeliverable));
+    court.push(&juror, WORK).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod agent;
 mod anvil;
 mod cli;
 mod crash;
+mod differential;
 mod juror;
 mod node;
 mod relayer;

@@ -186,6 +186,86 @@ async fn a_used_nonce_is_too_low() {
 }
 
 #[tokio::test]
+async fn who_cannot_pay_is_told_by_how_much() {
+    let node = World::bare().node();
+    node.set_balance(actors::relayer().address(), U256::from(21_000));
+    let refused = send(&node, 0, 10, 1).await.unwrap_err();
+    assert_eq!(
+        refused,
+        "insufficient funds for gas * price + value: balance 21000, tx cost 210000000000001, \
+         overshot 209999999979001"
+    );
+}
+
+#[tokio::test]
+async fn a_tip_above_the_whole_fee_is_refused() {
+    let node = World::bare().node();
+    let refused = send(&node, 0, 1, 2).await.unwrap_err();
+    assert_eq!(refused, "max priority fee per gas higher than max fee per gas");
+}
+
+#[tokio::test]
+async fn too_little_gas_for_its_own_bytes_is_refused() {
+    let node = World::bare().node();
+    let request = transfer()
+        .with_nonce(0)
+        .with_gas_limit(20_999)
+        .with_max_fee_per_gas(10_000_000_000)
+        .with_max_priority_fee_per_gas(1);
+    let sent = node.provider_for(actors::relayer()).send_transaction(request).await;
+    let refused = sent.unwrap_err().as_error_resp().unwrap().message.to_string();
+    assert_eq!(refused, "intrinsic gas too low: have 20999, want 21000");
+}
+
+#[tokio::test]
+async fn a_transaction_below_the_base_fee_waits_until_it_falls() {
+    let node = World::bare().node();
+    let request = transfer()
+        .with_nonce(0)
+        .with_gas_limit(21_000)
+        .with_max_fee_per_gas(700_000_000)
+        .with_max_priority_fee_per_gas(0);
+    let provider = node.provider_for(actors::relayer());
+    let sent = *provider.send_transaction(request).await.unwrap().tx_hash();
+    assert_eq!(node.pending(), [sent]);
+
+    // An empty block lowers it by an eighth.
+    for _ in 0..3 {
+        node.mine();
+    }
+    let receipt = provider.get_transaction_receipt(sent).await.unwrap().unwrap();
+    assert!(receipt.effective_gas_price <= 700_000_000);
+}
+
+#[tokio::test]
+async fn the_better_tip_comes_first_in_a_block() {
+    let world = World::bare();
+    let node = world.node();
+    node.set_automine(false);
+    node.set_balance(actors::buyer().address(), U256::from(10).pow(U256::from(18)));
+    let low = send(&node, 0, 10, 1).await.unwrap();
+    let request = transfer()
+        .with_gas_limit(21_000)
+        .with_max_fee_per_gas(10_000_000_000)
+        .with_max_priority_fee_per_gas(2_000_000_000);
+    let buyer = node.provider_for(actors::buyer());
+    let high = *buyer.send_transaction(request).await.unwrap().tx_hash();
+
+    let block = buyer.get_block_by_hash(node.mine()).await.unwrap().unwrap();
+    assert_eq!(block.transactions.hashes().collect::<Vec<_>>(), [high, low]);
+}
+
+#[tokio::test]
+async fn an_estimate_of_what_reverts_gives_the_revert() {
+    let mut world = World::new();
+    let terms = world.terms();
+    let provider = world.node().provider();
+    let escrow = DealEscrow::new(world.contracts().escrow, &provider);
+    let refused = escrow.reclaim(terms, 0).estimate_gas().await.unwrap_err();
+    assert!(refused.as_decoded_error::<DealEscrow::DealUnknown>().is_some());
+}
+
+#[tokio::test]
 async fn a_transaction_after_a_gap_waits_for_the_gap_to_close() {
     let node = World::bare().node();
     let later = send(&node, 1, 10, 1).await.unwrap();

@@ -162,6 +162,19 @@ impl Court {
         assert!(sent.get_receipt().await.unwrap().status());
     }
 
+    /// Opens the deal of the sheet as it is now.
+    pub(crate) async fn open(&self) {
+        let (buyer, seller) = (self.world.buyer(), self.world.seller());
+        let terms = self.sheet.terms();
+        let (buyer, seller) = sign::opening(self.world.contracts(), &terms, &buyer, &seller);
+        self.send(&DealEscrow::openCall {
+            terms,
+            buyerAuthorization: buyer,
+            sellerAuthorization: seller,
+        })
+        .await;
+    }
+
     /// Pins a deliverable on the chain, with the seller's signature.
     pub(crate) async fn pin(&self, deliverable: &[u8]) {
         let request = self.request(deliverable);

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {IDealEscrow} from "../../src/interfaces/IDealEscrow.sol";
+import {Fixture} from "../utils/Fixture.sol";
+import {vm} from "../utils/Vm.sol";
+
+// open: what terms must be
+// ├── when they need what these contracts cannot end yet
+// │   └── it reverts with the field's name
+// ├── when parties, token, windows, shares, amounts, weights or pass marks are malformed
+// │   └── it reverts with what was and what had to be
+// ├── when they are at the edge of what is allowed
+// │   └── it opens
+// └── when a word has dirty high bits
+//     └── it reverts
+contract OpenTermsTest is Fixture {
+    uint256 internal constant HOUR = 1 hours;
+    uint256 internal constant LIFE = 730 days;
+
+    function test_opensAtTheEdges() public {
+        IDealEscrow.Terms memory t = makeTerms(16);
+        t.judgeWithin = uint40(HOUR);
+        t.openBy = uint40(START + 1);
+        (t.silentSellerBps, t.splitSellerBps) = (10_000, 10_000);
+        t.milestones[0].deliverBy = uint40(START + 1 + HOUR);
+        t.milestones[15].deliverBy = uint40(START + LIFE - HOUR);
+        t.milestones[1].rule = rule(10_000, 0, 0, 1, 1);
+        t.milestones[2].rule = rule(3333, 3333, 3334, 7, 10_000);
+        t.milestones[3].rule = sixteen();
+        t.milestones[4].amount = 1;
+        t.total -= usd(100) - 1;
+        open(t);
+    }
+
+    // ---- what is not supported yet
+
+    function test_reverts_onFees() public {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        t.juryFee = 1;
+        unsupported(t, "juryFee");
+        (t.juryFee, t.relayFee) = (0, 1);
+        unsupported(t, "relayFee");
+        (t.relayFee, t.openFee) = (0, 1);
+        unsupported(t, "openFee");
+        (t.openFee, t.feeBps) = (0, 1);
+        unsupported(t, "feeBps");
+        (t.feeBps, t.feeReceiver) = (0, RELAYER);
+        unsupported(t, "feeReceiver");
+    }
+
+    function test_reverts_onAppealsAndSequences() public {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        t.appealWithin = uint40(HOUR);
+        unsupported(t, "appealWithin");
+        (t.appealWithin, t.appealBond) = (0, 1);
+        unsupported(t, "appealBond");
+        (t.appealBond, t.sequential) = (0, true);
+        unsupported(t, "sequential");
+    }
+
+    function test_reverts_onProRata() public {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        t.milestones[0].rule |= 1 << 254;
+        unsupported(t, "proRata");
+    }
+
+    // ---- parties, token, shares
+
+    function test_reverts_whenAPartyIsMissingOrBothAreTheSame() public {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        (t.buyer, t.seller) = (address(0), seller);
+        openReverts(t, partiesInvalid(t));
+        (t.buyer, t.seller) = (buyer, address(0));
+        openReverts(t, partiesInvalid(t));
+        (t.buyer, t.seller) = (buyer, buyer);
+        openReverts(t, partiesInvalid(t));
+    }
+
+    function test_reverts_onAnotherToken(address token) public {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        if (token == address(usdc)) token = address(0);
+        t.token = token;
+        openReverts(
+            t, abi.encodeWithSelector(IDealEscrow.TokenNotAllowed.selector, token, address(usdc))
+        );
+    }
+
+    function test_reverts_whenAShareIsAboveAll(uint16 bps) public {
+        bps = uint16(bound(bps, 10_001, type(uint16).max));
+        IDealEscrow.Terms memory t = makeTerms(1);
+        t.silentSellerBps = bps;
+        openReverts(t, bpsTooHigh("silentSellerBps", bps));
+        (t.silentSellerBps, t.splitSellerBps) = (0, bps);
+        openReverts(t, bpsTooHigh("splitSellerBps", bps));
+    }
+
+    // ---- windows
+
+    function test_reverts_whenThePanelHasLessThanAnHour(uint256 secs) public {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        t.judgeWithin = uint40(bound(secs, 0, HOUR - 1));
+        openReverts(
+            t,
+            abi.encodeWithSelector(
+                IDealEscrow.WindowTooShort.selector, "judgeWithin", t.judgeWithin, HOUR
+            )
+        );
+    }
+
+    function test_reverts_whenADeadlineIsLessThanAnHourAfterOpenBy(uint256 early) public {
+        IDealEscrow.Terms memory t = makeTerms(3);
+        t.milestones[1].deliverBy = uint40(OPEN_BY + HOUR - bound(early, 1, 10 days));
+        openReverts(
+            t,
+            abi.encodeWithSelector(
+                IDealEscrow.DeliverByTooEarly.selector, 1, t.milestones[1].deliverBy, OPEN_BY + HOUR
+            )
+        );
+    }
+
+    function test_reverts_whenAMilestoneCouldOutlastTwoYears(uint256 late) public {
+        IDealEscrow.Terms memory t = makeTerms(2);
+        late = bound(late, 1, 1000 days);
+        t.milestones[1].deliverBy = uint40(START + LIFE - t.judgeWithin + late);
+        openReverts(t, endsTooLate(1, START + LIFE + late));
+    }
+
+    function test_reverts_whenThePanelCouldOutlastTwoYears() public {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        t.judgeWithin = type(uint40).max;
+        openReverts(t, endsTooLate(0, uint256(DELIVER_BY) + type(uint40).max));
+    }
+
+    // ---- milestones and their money
+
+    function test_reverts_withoutMilestones() public {
+        IDealEscrow.Terms memory t = makeTerms(0);
+        openReverts(t, abi.encodeWithSelector(IDealEscrow.MilestoneCount.selector, 0, 16));
+    }
+
+    function test_reverts_withMoreThanSixteenMilestones(uint256 count) public {
+        count = bound(count, 17, 40);
+        IDealEscrow.Terms memory t = makeTerms(count);
+        openReverts(t, abi.encodeWithSelector(IDealEscrow.MilestoneCount.selector, count, 16));
+    }
+
+    function test_reverts_whenAMilestoneHasNoMoney() public {
+        IDealEscrow.Terms memory t = makeTerms(3);
+        t.milestones[2].amount = 0;
+        openReverts(t, abi.encodeWithSelector(IDealEscrow.AmountZero.selector, 2));
+    }
+
+    function test_reverts_whenTheTotalIsNotTheSum(uint96 total) public {
+        IDealEscrow.Terms memory t = makeTerms(3);
+        t.total = total == usd(300) ? 0 : total;
+        openReverts(t, totalMismatch(t.total, usd(300)));
+    }
+
+    function test_reverts_whenTheSumOverflowsTheTotal() public {
+        IDealEscrow.Terms memory t = makeTerms(2);
+        t.milestones[0].amount = type(uint96).max;
+        t.milestones[1].amount = type(uint96).max;
+        t.total = type(uint96).max - 1;
+        openReverts(t, totalMismatch(t.total, 2 * uint256(type(uint96).max)));
+    }
+
+    // ---- rules
+
+    function test_reverts_whenTheWeightsDoNotSumToAll(uint256 w0, uint256 w1) public {
+        w0 = bound(w0, 1, 16_383);
+        w1 = bound(w1, 1, 16_383);
+        if (w0 + w1 == 10_000) ++w1;
+        ruleReverts(rule(w0, w1, 0, 0, 1), weightsInvalid(w0 + w1));
+    }
+
+    function test_reverts_whenTheWeightsHaveAGap() public {
+        ruleReverts(rule(5000, 0, 5000, 0, 1), weightsInvalid(5000));
+        ruleReverts(rule(10_000, 0, 1, 0, 1), weightsInvalid(10_000));
+        ruleReverts(rule(0, 10_000, 0, 0, 1), weightsInvalid(0));
+        ruleReverts(rule(0, 0, 0, 0, 1), weightsInvalid(0));
+    }
+
+    function test_reverts_whenAMandatoryCriterionDoesNotExist(uint16 mandatory) public {
+        mandatory = uint16(bound(mandatory, 4, type(uint16).max));
+        ruleReverts(
+            rule(5000, 5000, 0, mandatory, 1),
+            abi.encodeWithSelector(IDealEscrow.MandatoryInvalid.selector, 0, mandatory, 3)
+        );
+    }
+
+    function test_reverts_whenThePassMarkIsOutOfRange(uint256 passBps) public {
+        passBps = bound(passBps, 10_001, 16_383);
+        ruleReverts(rule(10_000, 0, 0, 0, passBps), passBpsInvalid(passBps));
+        ruleReverts(rule(10_000, 0, 0, 0, 0), passBpsInvalid(0));
+    }
+
+    function test_reverts_whenTheRulesTopBitIsSet() public {
+        uint256 word = oneCriterion() | (1 << 255);
+        ruleReverts(word, abi.encodeWithSelector(IDealEscrow.RuleInvalid.selector, 0, word));
+    }
+
+    // ---- calldata that no encoder would make
+
+    /// @dev Words of the struct that are narrower than 256 bits, and how wide they are; the last
+    /// two are the first milestone's.
+    function test_reverts_whenAWordIsDirty(uint256 which, uint256 dirt) public {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        uint8[20] memory words =
+            [0, 1, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 25, 26];
+        uint8[20] memory bits =
+            [160, 160, 160, 96, 96, 96, 96, 96, 16, 160, 1, 40, 40, 40, 96, 16, 16, 1, 96, 40];
+        which = bound(which, 0, 19);
+        dirt = bound(dirt, 1, type(uint64).max) << bits[which];
+        bytes memory data =
+            abi.encodeCall(escrow.open, (t, buyerAuthorization(t), sellerAuthorization(t)));
+        // Selector, three heads, then the struct.
+        uint256 offset = 4 + 0x60 + 0x20 * uint256(words[which]);
+        assembly ("memory-safe") {
+            let p := add(add(data, 0x20), offset)
+            mstore(p, or(mload(p), dirt))
+        }
+        (bool ok,) = address(escrow).call(data);
+        assertTrue(!ok, "refused");
+        assertWord(escrow.dealIdOf(t), Word(false, false, 0, 0, 0, 0));
+    }
+
+    // ---- helpers
+
+    function sixteen() internal pure returns (uint256 word) {
+        for (uint256 i; i < 16; ++i) {
+            word |= 625 << (14 * i);
+        }
+        word |= (0xffff << 224) | (10_000 << 240);
+    }
+
+    function unsupported(IDealEscrow.Terms memory t, string memory field) internal {
+        openReverts(t, abi.encodeWithSelector(IDealEscrow.NotSupported.selector, field));
+    }
+
+    function ruleReverts(uint256 word, bytes memory with) internal {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        t.milestones[0].rule = word;
+        openReverts(t, with);
+    }
+
+    function partiesInvalid(IDealEscrow.Terms memory t) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IDealEscrow.PartiesInvalid.selector, t.buyer, t.seller);
+    }
+
+    function bpsTooHigh(string memory field, uint256 got) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IDealEscrow.BpsTooHigh.selector, field, got, 10_000);
+    }
+
+    function endsTooLate(uint256 i, uint256 got) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IDealEscrow.EndsTooLate.selector, i, got, START + LIFE);
+    }
+
+    function totalMismatch(uint256 got, uint256 needed) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IDealEscrow.TotalMismatch.selector, got, needed);
+    }
+
+    function weightsInvalid(uint256 got) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IDealEscrow.WeightsInvalid.selector, 0, got, 10_000);
+    }
+
+    function passBpsInvalid(uint256 got) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IDealEscrow.PassBpsInvalid.selector, 0, got, 10_000);
+    }
+}
