@@ -240,6 +240,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_silent_one_never_answers_and_the_praising_one_does_not_read() {
+        let url = serve(None).await;
+        let prompt = prompt(CRITERION, "Nothing of the kind is here.");
+        let dialect = Dialect::Anthropic;
+        let (text, _) = ask(&base(&url, "always-pass", dialect), dialect, &prompt).await;
+        assert_eq!(serde_json::from_str::<VoteForm>(&text).unwrap().verdict, Answer::Met);
+        let silent = base(&url, "silent", dialect);
+        let answer = ask(&silent, dialect, &prompt);
+        assert!(tokio::time::timeout(Duration::from_millis(200), answer).await.is_err());
+    }
+
+    #[tokio::test]
     async fn a_recorded_judge_is_found_by_the_deliverable_and_abstains_on_anything_else() {
         let item = |id: &str, good: &str, bad: &str| Item {
             id: id.to_owned(),
