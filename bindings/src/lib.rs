@@ -9,7 +9,10 @@ pub mod revert;
 
 pub mod escrow {
     //! `DealEscrow`: deals, milestones, payouts and credits.
-    #![expect(missing_docs, reason = "generated from the ABI; the interface is documented in Solidity")]
+    #![expect(
+        missing_docs,
+        reason = "generated from the ABI; the interface is documented in Solidity"
+    )]
     alloy::sol!(
         #[sol(rpc, all_derives, extra_derives(serde::Serialize, serde::Deserialize))]
         DealEscrow,
@@ -20,7 +23,10 @@ pub mod escrow {
 
 pub mod jury {
     //! `Jury`: jurors, juries, ballots and the tally.
-    #![expect(missing_docs, reason = "generated from the ABI; the interface is documented in Solidity")]
+    #![expect(
+        missing_docs,
+        reason = "generated from the ABI; the interface is documented in Solidity"
+    )]
     alloy::sol!(
         #[sol(rpc, all_derives, extra_derives(serde::Serialize, serde::Deserialize))]
         Jury,
@@ -31,7 +37,10 @@ pub mod jury {
 
 pub mod registry {
     //! `ReputationRegistry`: facts about wallets and the score formula.
-    #![expect(missing_docs, reason = "generated from the ABI; the interface is documented in Solidity")]
+    #![expect(
+        missing_docs,
+        reason = "generated from the ABI; the interface is documented in Solidity"
+    )]
     alloy::sol!(
         #[sol(rpc, all_derives, extra_derives(serde::Serialize, serde::Deserialize))]
         ReputationRegistry,

@@ -123,8 +123,7 @@ mod tests {
 
     #[test]
     fn an_error_is_named_with_both_operands_and_a_remedy() {
-        let error =
-            DealEscrow::DeadlinePassed { nowAt: U256::from(20), deadline: U256::from(10) };
+        let error = DealEscrow::DeadlinePassed { nowAt: U256::from(20), deadline: U256::from(10) };
         let revert = decode(&error.abi_encode()).unwrap();
         assert_eq!(revert.name, "DeadlinePassed");
         assert_eq!(
