@@ -36,6 +36,8 @@ pub(crate) const CASE_BYTES: usize = surety_terms::limits::BODY_BYTES;
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// The longest wait between two fetches.
 const FETCH_WAIT: Duration = Duration::from_mins(1);
+/// The longest time without a look at the milestone while no block comes.
+const LOOK_WAIT: Duration = Duration::from_secs(10);
 /// The longest wait between two rounds of questions.
 const ROUND_WAIT: Duration = Duration::from_mins(10);
 
@@ -393,7 +395,9 @@ impl Work {
 
     /// Reads how the milestone stands at the moment.
     async fn look(&self) -> Result<(), Fault> {
-        let moment = *self.desk.moments.borrow();
+        // Asked for anew: the moment that was last announced may be older than the one at which the
+        // case was taken, and the deal not yet open in it.
+        let moment = self.desk.chain.moment().await?;
         let standing = self.asked.standing(&self.desk.chain, moment).await?;
         self.standing.send_replace(standing);
         Ok(())
@@ -403,7 +407,9 @@ impl Work {
     async fn follow(&self) -> Fault {
         let mut moments = self.desk.moments.clone();
         loop {
-            if moments.changed().await.is_err() {
+            // A head that came and went between two polls is never announced.
+            let announced = tokio::time::timeout(LOOK_WAIT, moments.changed()).await;
+            if matches!(announced, Ok(Err(_))) {
                 return Fault::Unable(JurorError::Stopped);
             }
             match self.look().await {
