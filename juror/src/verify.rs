@@ -195,8 +195,8 @@ impl Asked {
             )
             .into());
         }
-        // Whoever pinned it on-chain was the seller or had its signature: the escrow saw to that.
-        if !pinned && !self.signed_by_seller(chain, at).await? {
+        // Also of a pinned delivery: the chain vouches for its digest, the signature for its URI.
+        if !self.signed_by_seller(chain, at).await? {
             return Err(refusal(
                 "signature-invalid",
                 format!("seller {} did not sign this delivery", self.terms.seller),
