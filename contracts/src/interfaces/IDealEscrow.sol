@@ -11,6 +11,7 @@ pragma solidity 0.8.37;
 /// delays that payee (its money becomes credit).
 /// An ERC-1271 wallet is asked once per act, with capped gas, and only about its own owner's act.
 /// @custom:reverts CodeMissing when it is constructed with an address without code
+/// @custom:reverts TokenNotAllowed when it is constructed with another token than its jury's
 interface IDealEscrow {
     /// @notice One part of a deal with its own money, deadline and criteria.
     /// @param deliverBy Deliveries count until just before this moment
@@ -64,11 +65,14 @@ interface IDealEscrow {
     }
 
     /// @notice A milestone's status.
-    /// - Pending: `deliver` leaves to Delivered; `settle`, `accept`, `concede`, `agree`, `reclaim`
-    /// leave to Ended. - Delivered: `settle`, `accept`, `concede`, `agree`, `expire` leave to
-    /// Ended.
-    /// - Judged and Round2 are the appeal's; no deal can reach them yet.
-    /// - Ended: nothing leaves it.
+    /// - Pending: `deliver` leaves to Delivered; `settle` to Ended, Judged or Round2; `accept`,
+    ///   `concede`, `agree` and, by time, `reclaim` to Ended.
+    /// - Delivered: `settle` leaves to Ended, Judged or Round2; `accept`, `concede`, `agree` to
+    ///   Ended; by time `escalate` to Round2, or `expire` to Ended where there is no appeal panel.
+    /// - Judged: `appeal` leaves to Round2; `accept`, `concede`, `agree` and, by time, `finalize`
+    ///   to Ended.
+    /// - Round2: `settle`, `accept`, `concede`, `agree` and, by time, `expire` leave to Ended.
+    /// - Ended: nothing leaves it. In a sequence, an earlier failure ends what is Pending.
     enum Status {
         Pending,
         Delivered,
@@ -81,18 +85,20 @@ interface IDealEscrow {
     /// back.
     /// @param until When the state's window closes
     /// @param standing The verdict of round 1, if one stands: an `IJury.Outcome`
-    /// @param metBps Weight that round 1 called met
-    /// @param seats1 Seats that were counted and voted in round 1; `submitter1` handed them in
+    /// @param metBps Weight that round 1 called met, where a verdict stands
+    /// @param voted Seats that answered something in round 1
+    /// @param seatFee What each of them is owed, paid when the milestone ends
+    /// @param relayFee What `submitter`, who handed in round 1's ballots, is owed then
     struct SlowState {
         Status status;
         bytes32 deliverable;
         uint40 until;
         uint8 standing;
         uint16 metBps;
-        uint16 seats1;
-        address submitter1;
-        uint16 seats2;
-        address submitter2;
+        uint16 voted;
+        uint96 seatFee;
+        uint96 relayFee;
+        address submitter;
     }
 
     /// @notice The seller's signed statement that a deliverable answers a milestone. Jurors check
@@ -106,27 +112,40 @@ interface IDealEscrow {
         string uri;
     }
 
-    /// @notice The buyer's own release. `round` and `standing` name the state it was signed for.
+    /// @notice A party's word that the terms it signed shall never open.
+    struct Revoke {
+        bytes32 dealId;
+        uint96 fee;
+        uint40 validUntil;
+    }
+
+    /// @notice The buyer's own release. `round` and `standing` name the state it was signed for;
+    /// `fee` is what whoever submits it gets, from the buyer.
     struct Accept {
         bytes32 dealId;
         uint8 milestone;
         uint8 round;
         uint8 standing;
+        uint96 fee;
         uint40 validUntil;
     }
 
-    /// @notice The seller's own refund. `round` and `standing` name the state it was signed for.
+    /// @notice The seller's own refund. `round` and `standing` name the state it was signed for;
+    /// `fee` is what whoever submits it gets, from the seller.
     struct Concede {
         bytes32 dealId;
         uint8 milestone;
         uint8 round;
         uint8 standing;
+        uint96 fee;
         uint40 validUntil;
     }
 
-    /// @notice Both parties' own split of the milestone's money and bond share.
+    /// @notice Both parties' own split of what the fees leave of the milestone's money and bond
+    /// share.
     /// @param sellerAmount What the seller gets; the buyer gets the rest
     /// @param asCredit Whether both are credited instead of paid
+    /// @param fee What whoever submits it gets from the party that signs
     struct Agree {
         bytes32 dealId;
         uint8 milestone;
@@ -134,13 +153,49 @@ interface IDealEscrow {
         uint8 standing;
         uint128 sellerAmount;
         bool asCredit;
+        uint96 fee;
         uint40 validUntil;
     }
 
-    /// @notice A party's consent to an act: empty `signature` when the party itself calls.
+    /// @notice The loser's request for round 2. Its digest is the nonce of the ERC-3009
+    /// authorization that pulls the appeal's bond and the fee together.
+    struct Appeal {
+        bytes32 dealId;
+        uint8 milestone;
+        uint8 standing;
+        uint96 fee;
+        uint40 validUntil;
+    }
+
+    /// @notice A party's request that anybody perform, for a fee, what needs nobody's consent.
+    /// @param action Selector of `deliver`, `reclaim`, `escalate`, `expire` or `finalize`
+    struct Request {
+        bytes4 action;
+        bytes32 dealId;
+        uint8 milestone;
+        uint8 round;
+        uint8 standing;
+        uint96 fee;
+        uint40 validUntil;
+    }
+
+    /// @notice A party's consent to an act. A party that calls itself needs only the first two
+    /// words, both zero.
+    /// @param fee What the caller gets, from what the act pays the party, else from its credit,
+    /// else by `authorization`
+    /// @param signature The party's signature of the act
+    /// @param authorization Funding of `fee`, as `open` takes it, its digest the act's; or empty
     struct Consent {
+        uint96 fee;
         uint40 validUntil;
         bytes signature;
+        bytes authorization;
+    }
+
+    /// @notice A signed `Request`.
+    struct Requested {
+        address party;
+        Consent consent;
     }
 
     /// @notice The money is in; `terms` is all that a party needs to close the deal without
@@ -148,11 +203,15 @@ interface IDealEscrow {
     event DealOpened(
         bytes32 indexed dealId, address indexed buyer, address indexed seller, Terms terms
     );
-    /// @notice The seller put its deliverable's digest on-chain; `state` is the preimage later
-    /// calls need.
+    /// @notice The milestone is in a new slow-path state, whose preimage the next call needs: a
+    /// delivery is pinned, a verdict stands, or the appeal panel is asked.
+    event MilestoneMoved(bytes32 indexed dealId, uint8 indexed milestone, SlowState state);
+    /// @notice The seller put its deliverable's digest on-chain.
     event MilestoneDelivered(
-        bytes32 indexed dealId, uint8 indexed milestone, SlowState state, string uri
+        bytes32 indexed dealId, uint8 indexed milestone, bytes32 deliverable, string uri
     );
+    /// @notice A party revoked the signed terms: the deal can never open.
+    event DealRevoked(bytes32 indexed dealId, address indexed party);
     /// @notice A verdict was counted. `seats`, `met` and `failed` are masks.
     event MilestoneSettled(
         bytes32 indexed dealId,
@@ -165,8 +224,8 @@ interface IDealEscrow {
         uint16 failed,
         address submitter
     );
-    /// @notice A milestone ended. `toSeller` and `toBuyer` hold principal and bond; they sum to
-    /// both.
+    /// @notice A milestone ended. `toSeller` and `toBuyer` hold principal and bond; with the fees of
+    /// `FeesPaid` that the milestone bore they sum to both.
     /// @param ending An `Ending`
     event MilestoneEnded(
         bytes32 indexed dealId,
@@ -175,18 +234,43 @@ interface IDealEscrow {
         uint128 toSeller,
         uint128 toBuyer
     );
+    /// @notice The milestone's money bore fees.
+    /// @param rounds To jurors and submitters, for counted rounds
+    /// @param receiver To the terms' `feeReceiver`
+    event FeesPaid(
+        bytes32 indexed dealId, uint8 indexed milestone, uint256 rounds, uint256 receiver
+    );
+    /// @notice An appeal's bond left the escrow.
+    /// @param fees What it bore for round 2; `amount` is the rest
+    event AppealBondPaid(
+        bytes32 indexed dealId, uint8 indexed milestone, address to, uint256 amount, uint256 fees
+    );
+    /// @notice `party` paid whoever submitted its signed act.
+    event ActFeePaid(address indexed party, address indexed submitter, uint256 fee);
+    /// @notice A batch left an item out.
+    /// @param reason The error that `settle` would have reverted with
+    event BatchItemSkipped(bytes32 indexed dealId, uint8 indexed milestone, bytes reason);
     /// @notice Money was credited instead of paid: because the terms say so, or the token refused
     /// `owner`.
     event Credited(address indexed token, address indexed owner, uint256 amount);
     /// @notice A credit was paid.
     event Withdrawn(address indexed token, address indexed owner, uint256 amount);
 
-    /// @notice These contracts cannot end a deal that needs this field yet, so they do not open it.
-    /// @custom:remedy Set the field to zero or false; see the README's limits.
-    error NotSupported(string field);
     /// @notice The escrow was given an address without code.
     /// @custom:remedy Deploy jury, registry and token first; the error shows the three addresses.
     error CodeMissing(address jury, address registry, address token);
+    /// @notice A word of the terms is wider than its type; `got` is what sticks out, of any word.
+    /// @custom:remedy Encode the terms with the ABI's types.
+    error FieldTooWide(uint256 got);
+    /// @notice The fees of a round exceed a milestone's amount.
+    /// @custom:remedy Lower `juryFee` and `relayFee`, or merge milestones.
+    error FeesTooHigh(uint256 got, uint256 most);
+    /// @notice A marketplace fee needs a receiver, and a receiver a fee.
+    /// @custom:remedy Set both `feeReceiver` and `feeBps`, or neither.
+    error FeeReceiverInvalid(address got, uint16 feeBps);
+    /// @notice The appeal's bond does not cover the round it asks for, or nobody can appeal.
+    /// @custom:remedy At least `juryFee` plus `relayFee`; zero when `appealWithin` is zero.
+    error AppealBondInvalid(uint256 got, uint256 needed);
     /// @notice A party is missing, or both are the same.
     /// @custom:remedy Name two different wallets.
     error PartiesInvalid(address buyer, address seller);
@@ -229,6 +313,37 @@ interface IDealEscrow {
     /// @notice The deal was opened before.
     /// @custom:remedy Nothing to do; another deal needs another salt.
     error DealExists(bytes32 dealId);
+    /// @notice A party revoked these terms.
+    /// @custom:remedy Agree on new terms with another salt.
+    error DealIsRevoked(bytes32 dealId);
+    /// @notice The address is neither buyer nor seller.
+    /// @custom:remedy Name the party that signed.
+    error NotAParty(address got);
+    /// @notice An authorization is shorter than its first byte promises.
+    /// @custom:remedy One byte of route (0 ERC-3009, 1 allowance, 2 permit), then what `open` says.
+    error AuthorizationMalformed(uint256 got, uint256 needed);
+    /// @notice An authorization begins with an unknown route.
+    /// @custom:remedy 0 for ERC-3009, 1 for an allowance, 2 for a permit.
+    error RouteUnknown(uint8 got, uint8 most);
+    /// @notice Neither what the act pays its signer, nor its credit, nor an authorization covers
+    /// the fee.
+    /// @custom:remedy Sign a smaller fee, or an authorization whose nonce is the act's digest.
+    error FeeUncovered(uint256 got, uint256 needed);
+    /// @notice A sequence goes milestone by milestone.
+    /// @custom:remedy End the lowest milestone first.
+    error OutOfOrder(uint256 got, uint256 needed);
+    /// @notice Something happened on-chain to this milestone.
+    /// @custom:remedy Read the milestone's last event; what it needs now takes its `state`.
+    error NotPending(bytes32 dealId, uint256 milestone);
+    /// @notice The packed items of a batch end too early.
+    /// @custom:remedy Pack each item as `settleBatch` says.
+    error BatchMalformed(uint256 got, uint256 needed);
+    /// @notice An item names a template that was not handed in.
+    /// @custom:remedy Count templates from 0.
+    error TemplateUnknown(uint256 item, uint256 got, uint256 count);
+    /// @notice The item's jury is not that of the batch's first item.
+    /// @custom:remedy Batch deals of one jury.
+    error JuryMismatch(bytes32 got, bytes32 needed);
     /// @notice No such deal is open: never opened, or the terms differ from the signed ones.
     /// @custom:remedy Use the terms of the `DealOpened` event, word for word.
     error DealUnknown(bytes32 dealId);
@@ -285,21 +400,27 @@ interface IDealEscrow {
     error Reentered();
 
     /// @notice Opens a deal: pulls the buyer's total and the seller's bond. Anybody may submit.
-    /// @param buyerAuthorization The buyer's ERC-3009 `receiveWithAuthorization` signature: value
-    /// `total`, validAfter 0, validBefore `openBy`, nonce the deal id. It is the buyer's signature
-    /// on the terms.
-    /// @param sellerAuthorization The same for the bond; without a bond, the seller's signature of
-    /// the deal id
-    /// @custom:reverts NotSupported when the terms need fees, appeals, a sequence or
-    /// pro-rata payment
+    /// @param buyerAuthorization The buyer's funding. First byte 0: then its ERC-3009
+    /// `receiveWithAuthorization` signature (value `total`, validAfter 0, validBefore `openBy`,
+    /// nonce the deal id), which is its signature on the terms. 1: then its signature of the deal
+    /// id, and an allowance stands. 2: then an ERC-2612 permit (deadline 32, v 1, r 32, s 32) and
+    /// its signature of the deal id
+    /// @param sellerAuthorization The same for the bond; without a bond, only the seller's
+    /// signature of the deal id
+    /// @custom:reverts FieldTooWide when a word does not fit its type
     /// @custom:reverts PartiesInvalid when buyer or seller is zero or they are equal
     /// @custom:reverts TokenNotAllowed when the token is another one
     /// @custom:reverts DeadlinePassed when `openBy` is over
-    /// @custom:reverts WindowTooShort when `judgeWithin` is less than an hour
-    /// @custom:reverts BpsTooHigh when a share is above 10,000
+    /// @custom:reverts WindowTooShort when a window is less than an hour
+    /// @custom:reverts BpsTooHigh when a share is above 10,000, or the marketplace's above 1,000
+    /// @custom:reverts FeeReceiverInvalid when there is a receiver without a fee or a fee without
+    /// one
+    /// @custom:reverts AppealBondInvalid when it is below a round's fees, or there is no appeal
+    /// @custom:reverts FeesTooHigh when a round's fees exceed a milestone's amount
     /// @custom:reverts MilestoneCount when there are none or more than 16
     /// @custom:reverts AmountZero when a milestone has no money
-    /// @custom:reverts DeliverByTooEarly when a deadline is less than an hour after `openBy`
+    /// @custom:reverts DeliverByTooEarly when a deadline is less than an hour after `openBy`, or in
+    /// a sequence less than an hour after the worst case of the one before
     /// @custom:reverts EndsTooLate when a milestone could outlast two years
     /// @custom:reverts WeightsInvalid when weights have a gap or do not sum to 10,000
     /// @custom:reverts MandatoryInvalid when a mandatory criterion does not exist
@@ -307,8 +428,12 @@ interface IDealEscrow {
     /// @custom:reverts RuleInvalid when the rule's top bit is set
     /// @custom:reverts TotalMismatch when `total` is not the sum
     /// @custom:reverts DealExists when the deal was opened before
-    /// @custom:reverts SignatureInvalid when there is no bond and the seller did not sign
+    /// @custom:reverts DealIsRevoked when a party revoked it
+    /// @custom:reverts SignatureInvalid when a party did not sign
+    /// @custom:reverts AuthorizationMalformed when an authorization is too short
+    /// @custom:reverts RouteUnknown when an authorization's first byte is unknown
     /// @custom:reverts TransferMismatch when the money did not arrive whole
+    /// @custom:reverts GasTooLow when the opening fee could not be tried honestly
     /// @custom:reverts Reentered when called from inside
     function open(
         Terms calldata terms,
@@ -316,7 +441,23 @@ interface IDealEscrow {
         bytes calldata sellerAuthorization
     ) external returns (bytes32 dealId);
 
-    /// @notice Applies the jury's verdict and pays. Anybody may submit; the ballots decide.
+    /// @notice Makes signed terms worthless before they open, for ever. By `party`, or by anybody
+    /// with its signed `Revoke`.
+    /// @custom:reverts DealExists when the deal is open or was
+    /// @custom:reverts DealIsRevoked when it is revoked already
+    /// @custom:reverts NotAParty when `party` is neither buyer nor seller
+    /// @custom:reverts ConsentExpired when `validUntil` has passed
+    /// @custom:reverts SignatureInvalid when the party neither calls nor signed
+    /// @custom:reverts FeeUncovered when nothing covers the fee that was signed
+    /// @custom:reverts AuthorizationMalformed when the fee's authorization is too short
+    /// @custom:reverts RouteUnknown when the fee's authorization has an unknown first byte
+    /// @custom:reverts TransferMismatch when the fee did not arrive whole
+    /// @custom:reverts GasTooLow when a payment could not be tried honestly
+    /// @custom:reverts Reentered when called from inside
+    function revoke(Terms calldata terms, address party, Consent calldata consent) external;
+
+    /// @notice Applies the jury's verdict and, where no appeal is possible, pays. Anybody may
+    /// submit; the ballots decide.
     /// @param state Empty while nothing happened on-chain, else the one state of the milestone's
     /// last event
     /// @param deliverable The digest that the ballots are about
@@ -324,12 +465,14 @@ interface IDealEscrow {
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
+    /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
     /// @custom:reverts StateMismatch when the handed-in state is not the stored one
+    /// @custom:reverts StatusMismatch when a verdict stands and can only be appealed
     /// @custom:reverts DeadlinePassed when the panel's time is over
     /// @custom:reverts NoVerdict when the ballots decide nothing
-    /// @custom:reverts DeliverableMismatch when another deliverable is pinned and the verdict is
-    /// not Rejected
-    /// @custom:reverts GasTooLow when the payment could not be tried honestly
+    /// @custom:reverts DeliverableMismatch when another deliverable is pinned, unless it rejects in
+    /// round 1 while only a delivery is on-chain
+    /// @custom:reverts GasTooLow when a payment could not be tried honestly
     /// @custom:reverts Reentered when called from inside
     function settle(
         Terms calldata terms,
@@ -339,31 +482,66 @@ interface IDealEscrow {
         bytes calldata ballots
     ) external;
 
+    /// @notice Applies many verdicts of one panel. An item that `settle` would refuse is skipped
+    /// and reported; payments are netted per payee.
+    /// @param round 1 or 2, of every item
+    /// @param templates Terms that items share
+    /// @param items Per item: template 1, milestone 1, number of patches 1, whether a state follows
+    /// 1, deliverable 32; then per patch one byte of index and 32 of value; then the state's nine
+    /// ABI words. Index 0 to 22 is a word of the terms in order, 32 + 4k + f is word f of milestone
+    /// k
+    /// @param ballots Packed as `IJury.judgeBatch` says, over exactly these cases in this order
+    /// @custom:reverts BatchMalformed when the items are empty or end too early
+    /// @custom:reverts TemplateUnknown when an item names a template that is not there
+    /// @custom:reverts GasTooLow when a payment could not be tried honestly
+    /// @custom:reverts Reentered when called from inside
+    function settleBatch(
+        uint8 round,
+        Terms[] calldata templates,
+        bytes calldata items,
+        bytes calldata ballots
+    ) external;
+
     /// @notice Pins a deliverable on-chain, so that silence is the jury's and not the seller's. By
     /// the seller, or by anybody with its signed `Delivery`.
+    /// @param requested Empty, or a party's request with a fee for the caller
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
-    /// @custom:reverts StatusMismatch when something was delivered already
+    /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
+    /// @custom:reverts NotPending when something happened on-chain already
     /// @custom:reverts DeadlinePassed when `deliverBy` is over
     /// @custom:reverts SignatureInvalid when the seller did not sign it
+    /// @custom:reverts NotAParty when a request is somebody else's
+    /// @custom:reverts ConsentExpired when a request's `validUntil` has passed
+    /// @custom:reverts FeeUncovered when nothing covers the fee that was signed
+    /// @custom:reverts AuthorizationMalformed when the fee's authorization is too short
+    /// @custom:reverts RouteUnknown when the fee's authorization has an unknown first byte
+    /// @custom:reverts TransferMismatch when the fee did not arrive whole
+    /// @custom:reverts GasTooLow when a payment could not be tried honestly
     /// @custom:reverts Reentered when called from inside
     function deliver(
         Terms calldata terms,
         uint8 milestone,
         bytes32 deliverable,
         string calldata uri,
-        bytes calldata signature
+        bytes calldata signature,
+        Requested[] calldata requested
     ) external;
 
-    /// @notice The buyer releases the milestone's money to the seller.
+    /// @notice The buyer releases the milestone's money to the seller, and any appeal's bond.
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
+    /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
     /// @custom:reverts StateMismatch when the handed-in state is not the stored one
     /// @custom:reverts ConsentExpired when `validUntil` has passed
     /// @custom:reverts SignatureInvalid when the buyer neither calls nor signed
-    /// @custom:reverts GasTooLow when the payment could not be tried honestly
+    /// @custom:reverts FeeUncovered when nothing covers the fee that was signed
+    /// @custom:reverts AuthorizationMalformed when the fee's authorization is too short
+    /// @custom:reverts RouteUnknown when the fee's authorization has an unknown first byte
+    /// @custom:reverts TransferMismatch when the fee did not arrive whole
+    /// @custom:reverts GasTooLow when a payment could not be tried honestly
     /// @custom:reverts Reentered when called from inside
     function accept(
         Terms calldata terms,
@@ -372,14 +550,20 @@ interface IDealEscrow {
         Consent calldata buyer
     ) external;
 
-    /// @notice The seller gives the milestone's money, and its bond share, to the buyer.
+    /// @notice The seller gives the milestone's money, its bond share and any appeal's bond to the
+    /// buyer.
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
+    /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
     /// @custom:reverts StateMismatch when the handed-in state is not the stored one
     /// @custom:reverts ConsentExpired when `validUntil` has passed
     /// @custom:reverts SignatureInvalid when the seller neither calls nor signed
-    /// @custom:reverts GasTooLow when the payment could not be tried honestly
+    /// @custom:reverts FeeUncovered when nothing covers the fee that was signed
+    /// @custom:reverts AuthorizationMalformed when the fee's authorization is too short
+    /// @custom:reverts RouteUnknown when the fee's authorization has an unknown first byte
+    /// @custom:reverts TransferMismatch when the fee did not arrive whole
+    /// @custom:reverts GasTooLow when a payment could not be tried honestly
     /// @custom:reverts Reentered when called from inside
     function concede(
         Terms calldata terms,
@@ -388,14 +572,20 @@ interface IDealEscrow {
         Consent calldata seller
     ) external;
 
-    /// @notice Both parties split the milestone's money and bond share as they signed.
+    /// @notice Both parties split what fees leave of the milestone's money and bond share, as they
+    /// signed. An appeal's bond goes back.
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
+    /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
     /// @custom:reverts StateMismatch when the handed-in state is not the stored one
-    /// @custom:reverts ConsentExpired when a `validUntil` has passed
+    /// @custom:reverts ConsentExpired when `validUntil` has passed
     /// @custom:reverts SignatureInvalid when a party neither calls nor signed
     /// @custom:reverts SplitTooLarge when the seller's part exceeds what is there
+    /// @custom:reverts FeeUncovered when nothing covers the fee that was signed
+    /// @custom:reverts AuthorizationMalformed when the fee's authorization is too short
+    /// @custom:reverts RouteUnknown when the fee's authorization has an unknown first byte
+    /// @custom:reverts TransferMismatch when the fee did not arrive whole
     /// @custom:reverts GasTooLow when a payment could not be tried honestly
     /// @custom:reverts Reentered when called from inside
     function agree(
@@ -408,34 +598,139 @@ interface IDealEscrow {
         Consent calldata seller
     ) external;
 
-    /// @notice Gives the buyer everything back when nothing was delivered and judged in time.
-    /// Anybody may call.
+    /// @notice The loser of the standing verdict asks for round 2 and posts the appeal's bond.
+    /// @param fee What the caller gets, pulled together with the bond
+    /// @param authorization The loser's funding of bond and fee, as `open` takes it: validBefore
+    /// `validUntil`, its digest that of the `Appeal`
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
-    /// @custom:reverts StatusMismatch when something was delivered on-chain
-    /// @custom:reverts TooEarly when the panel still has time
-    /// @custom:reverts GasTooLow when the payment could not be tried honestly
-    /// @custom:reverts Reentered when called from inside
-    function reclaim(Terms calldata terms, uint8 milestone) external;
-
-    /// @notice Pays what the terms say about silence when a delivery was not judged in time.
-    /// Anybody may call.
-    /// @custom:reverts DealUnknown when no such deal is open
-    /// @custom:reverts MilestoneUnknown when the index is out of range
-    /// @custom:reverts MilestoneAlreadyEnded when it ended
-    /// @custom:reverts StatusMismatch when nothing was delivered on-chain
+    /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
     /// @custom:reverts StateMismatch when the handed-in state is not the stored one
-    /// @custom:reverts TooEarly when the panel still has time
+    /// @custom:reverts StatusMismatch when no verdict waits for its appeal
+    /// @custom:reverts DeadlinePassed when the window is over
+    /// @custom:reverts ConsentExpired when `validUntil` has passed
+    /// @custom:reverts SignatureInvalid when the loser neither calls nor signed
+    /// @custom:reverts AuthorizationMalformed when the authorization is too short
+    /// @custom:reverts RouteUnknown when the authorization's first byte is unknown
+    /// @custom:reverts TransferMismatch when the money did not arrive whole
     /// @custom:reverts GasTooLow when a payment could not be tried honestly
     /// @custom:reverts Reentered when called from inside
-    function expire(Terms calldata terms, uint8 milestone, SlowState[] calldata state) external;
+    function appeal(
+        Terms calldata terms,
+        uint8 milestone,
+        SlowState[] calldata state,
+        uint96 fee,
+        uint40 validUntil,
+        bytes calldata authorization
+    ) external;
+
+    /// @notice Gives the buyer everything back when nothing was delivered and judged in time.
+    /// Anybody may call.
+    /// @param requested Empty, or a party's request with a fee for the caller
+    /// @custom:reverts DealUnknown when no such deal is open
+    /// @custom:reverts MilestoneUnknown when the index is out of range
+    /// @custom:reverts MilestoneAlreadyEnded when it ended
+    /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
+    /// @custom:reverts NotPending when something happened on-chain
+    /// @custom:reverts TooEarly when the panel still has time
+    /// @custom:reverts NotAParty when a request is somebody else's
+    /// @custom:reverts ConsentExpired when a request's `validUntil` has passed
+    /// @custom:reverts SignatureInvalid when a request's party neither calls nor signed
+    /// @custom:reverts FeeUncovered when nothing covers the fee that was signed
+    /// @custom:reverts AuthorizationMalformed when the fee's authorization is too short
+    /// @custom:reverts RouteUnknown when the fee's authorization has an unknown first byte
+    /// @custom:reverts TransferMismatch when the fee did not arrive whole
+    /// @custom:reverts GasTooLow when a payment could not be tried honestly
+    /// @custom:reverts Reentered when called from inside
+    function reclaim(Terms calldata terms, uint8 milestone, Requested[] calldata requested)
+        external;
+
+    /// @notice Asks the appeal panel when the panel was silent about a delivery. Anybody may call.
+    /// @param requested Empty, or a party's request with a fee for the caller
+    /// @custom:reverts DealUnknown when no such deal is open
+    /// @custom:reverts MilestoneUnknown when the index is out of range
+    /// @custom:reverts MilestoneAlreadyEnded when it ended
+    /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
+    /// @custom:reverts StateMismatch when the handed-in state is not the stored one
+    /// @custom:reverts StatusMismatch when nothing is delivered, or a panel has spoken
+    /// @custom:reverts TooEarly when the panel still has time
+    /// @custom:reverts NotAParty when a request is somebody else's
+    /// @custom:reverts ConsentExpired when a request's `validUntil` has passed
+    /// @custom:reverts SignatureInvalid when a request's party neither calls nor signed
+    /// @custom:reverts FeeUncovered when nothing covers the fee that was signed
+    /// @custom:reverts AuthorizationMalformed when the fee's authorization is too short
+    /// @custom:reverts RouteUnknown when the fee's authorization has an unknown first byte
+    /// @custom:reverts TransferMismatch when the fee did not arrive whole
+    /// @custom:reverts GasTooLow when a payment could not be tried honestly
+    /// @custom:reverts Reentered when called from inside
+    function escalate(
+        Terms calldata terms,
+        uint8 milestone,
+        SlowState[] calldata state,
+        Requested[] calldata requested
+    ) external;
+
+    /// @notice Ends a milestone whose last panel was silent: by the standing verdict, or by what
+    /// the terms say about silence. Anybody may call.
+    /// @param requested Empty, or a party's request with a fee for the caller
+    /// @custom:reverts DealUnknown when no such deal is open
+    /// @custom:reverts MilestoneUnknown when the index is out of range
+    /// @custom:reverts MilestoneAlreadyEnded when it ended
+    /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
+    /// @custom:reverts StateMismatch when the handed-in state is not the stored one
+    /// @custom:reverts StatusMismatch when no panel is asked, or an appeal panel is still to ask
+    /// @custom:reverts TooEarly when the panel still has time
+    /// @custom:reverts NotAParty when a request is somebody else's
+    /// @custom:reverts ConsentExpired when a request's `validUntil` has passed
+    /// @custom:reverts SignatureInvalid when a request's party neither calls nor signed
+    /// @custom:reverts FeeUncovered when nothing covers the fee that was signed
+    /// @custom:reverts AuthorizationMalformed when the fee's authorization is too short
+    /// @custom:reverts RouteUnknown when the fee's authorization has an unknown first byte
+    /// @custom:reverts TransferMismatch when the fee did not arrive whole
+    /// @custom:reverts GasTooLow when a payment could not be tried honestly
+    /// @custom:reverts Reentered when called from inside
+    function expire(
+        Terms calldata terms,
+        uint8 milestone,
+        SlowState[] calldata state,
+        Requested[] calldata requested
+    ) external;
+
+    /// @notice Applies a standing verdict once its appeal window is over. Anybody may call.
+    /// @param requested Empty, or a party's request with a fee for the caller
+    /// @custom:reverts DealUnknown when no such deal is open
+    /// @custom:reverts MilestoneUnknown when the index is out of range
+    /// @custom:reverts MilestoneAlreadyEnded when it ended
+    /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
+    /// @custom:reverts StateMismatch when the handed-in state is not the stored one
+    /// @custom:reverts StatusMismatch when no verdict waits for its appeal
+    /// @custom:reverts TooEarly when the window is still open
+    /// @custom:reverts NotAParty when a request is somebody else's
+    /// @custom:reverts ConsentExpired when a request's `validUntil` has passed
+    /// @custom:reverts SignatureInvalid when a request's party neither calls nor signed
+    /// @custom:reverts FeeUncovered when nothing covers the fee that was signed
+    /// @custom:reverts AuthorizationMalformed when the fee's authorization is too short
+    /// @custom:reverts RouteUnknown when the fee's authorization has an unknown first byte
+    /// @custom:reverts TransferMismatch when the fee did not arrive whole
+    /// @custom:reverts GasTooLow when a payment could not be tried honestly
+    /// @custom:reverts Reentered when called from inside
+    function finalize(
+        Terms calldata terms,
+        uint8 milestone,
+        SlowState[] calldata state,
+        Requested[] calldata requested
+    ) external;
 
     /// @notice Pays `owner` its whole credit. Anybody may call; nobody else can receive it.
     /// @custom:reverts CreditEmpty when there is none
     /// @custom:reverts TransferRefused when the token refuses the owner
     /// @custom:reverts Reentered when called from inside
     function withdraw(address token, address owner) external;
+
+    /// @notice Performs several of these calls in order, or none: an `agree` and the `open` that
+    /// its money funds. Reverts with the error of the first that fails.
+    function multicall(bytes[] calldata calls) external returns (bytes[] memory results);
 
     /// @notice A deal's word, unpacked. All zero when it was never opened.
     /// @param ended Bit i: milestone i has ended
@@ -460,18 +755,6 @@ interface IDealEscrow {
 
     /// @notice The deal id of these terms: their EIP-712 digest here and now.
     function dealIdOf(Terms calldata terms) external view returns (bytes32);
-
-    /// @notice What a seller signs for a delivery.
-    function deliveryDigest(Delivery calldata delivery) external view returns (bytes32);
-
-    /// @notice What a buyer signs to accept.
-    function acceptDigest(Accept calldata act) external view returns (bytes32);
-
-    /// @notice What a seller signs to concede.
-    function concedeDigest(Concede calldata act) external view returns (bytes32);
-
-    /// @notice What both parties sign to agree; each its own `validUntil`.
-    function agreeDigest(Agree calldata act) external view returns (bytes32);
 
     /// @notice The jury contract whose tallies this escrow applies.
     function jury() external view returns (address);

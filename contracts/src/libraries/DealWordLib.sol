@@ -53,6 +53,26 @@ library DealWordLib {
         return (DealWord.unwrap(word) >> (SLOW_AT + milestone)) & 1 != 0;
     }
 
+    /// @dev The first milestone that has not ended: whose turn it is in a sequence. Beyond the
+    /// last one when all have.
+    function lowest(DealWord word) internal pure returns (uint256) {
+        unchecked {
+            uint256 open = ~uint256(endedMask(word));
+            return 255 - _clz(open & (~open + 1));
+        }
+    }
+
+    function _clz(uint256 x) private pure returns (uint256 n) {
+        assembly {
+            n := clz(x)
+        }
+    }
+
+    /// @dev A deal that never opens.
+    function revoked() internal pure returns (DealWord) {
+        return DealWord.wrap(REVOKED);
+    }
+
     function slowed(DealWord word, uint256 milestone) internal pure returns (DealWord) {
         return DealWord.wrap(DealWord.unwrap(word) | (1 << (SLOW_AT + milestone)));
     }

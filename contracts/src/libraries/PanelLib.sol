@@ -66,6 +66,22 @@ library PanelLib {
         if (code[1] == 0) revert IJury.JuryUnknown(jury);
     }
 
+    /// @notice How many seats panel and appeal panel have; none when there is no such jury.
+    function sizes(address owner, bytes32 jury)
+        internal
+        view
+        returns (uint256 first, uint256 second)
+    {
+        address where = addressOf(owner, jury);
+        assembly ("memory-safe") {
+            mstore(0x00, 0)
+            extcodecopy(where, 0x00, 1, 2)
+            let word := mload(0x00)
+            first := byte(0, word)
+            second := byte(1, word)
+        }
+    }
+
     /// @notice Refuses a jury in which a party sits, or that lacks a panel that the terms need.
     function requireFor(
         address owner,
@@ -73,10 +89,10 @@ library PanelLib {
         address buyer,
         address seller,
         bool needsAppealPanel
-    ) internal view {
+    ) internal view returns (uint256 second) {
         bytes memory code = load(owner, jury);
         uint256 first = uint8(code[1]);
-        uint256 second = uint8(code[2]);
+        second = uint8(code[2]);
         if (needsAppealPanel && second == 0) revert IJury.PanelMissing(jury, 2);
         address found;
         assembly ("memory-safe") {

@@ -3,49 +3,108 @@ pragma solidity 0.8.37;
 
 import {IDealEscrow} from "../interfaces/IDealEscrow.sol";
 
-/// @title What terms must be, and their EIP-712 struct hash
+/// @title Terms in memory: their EIP-712 struct hash, their event encoding, and patching
+/// @dev A struct with dirty high bits has a hash of its own, and `open` refuses it, so it never
+/// becomes a deal. That is why everything but `open` may copy calldata as it stands.
 library TermsLib {
-    uint256 internal constant BPS = 10_000;
-    uint256 internal constant MILESTONES_MOST = 16;
-    uint256 internal constant WINDOW_LEAST = 1 hours;
-    uint256 internal constant LIFE_MOST = 730 days;
-
     bytes32 internal constant MILESTONE_TYPEHASH =
         keccak256("Milestone(uint96 amount,uint40 deliverBy,bytes32 criteria,uint256 rule)");
     bytes32 internal constant TERMS_TYPEHASH = keccak256(
         "Terms(address buyer,address seller,uint256 buyerAgent,uint256 sellerAgent,address token,uint96 total,uint96 bond,bytes32 jury,uint96 juryFee,uint96 relayFee,uint96 openFee,uint16 feeBps,address feeReceiver,bool payAsCredit,uint40 openBy,uint40 judgeWithin,uint40 appealWithin,uint96 appealBond,uint16 silentSellerBps,uint16 splitSellerBps,bool sequential,bytes32 document,bytes32 salt,Milestone[] milestones)Milestone(uint96 amount,uint40 deliverBy,bytes32 criteria,uint256 rule)"
     );
+    /// @dev Words of a milestone, and of terms before their milestones.
+    uint256 internal constant MILESTONE_WORDS = 4;
+    uint256 internal constant HEAD_WORDS = 23;
+    /// @dev One byte per word: its type's bits less one.
+    uint256 internal constant HEAD_WIDTHS =
+        0x9f9fffff9f5f5fff5f5f5f0f9f002727275f0f0f00ffff000000000000000000;
+    uint256 internal constant MILESTONE_WIDTHS =
+        0x5f27ffff00000000000000000000000000000000000000000000000000000000;
 
-    /// @notice The EIP-712 struct hash.
-    /// @dev Hashes calldata as it stands. A word with dirty high bits gives a hash that nobody
-    /// signed, and `open` refuses to emit it, so it never becomes a deal.
-    function hash(IDealEscrow.Terms calldata terms) internal pure returns (bytes32 digest) {
+    /// @notice The terms in memory: element 0 of a list of one.
+    /// @dev A list, because solc fills a struct that a function returns with zeros first, at ten
+    /// times the cost. Every struct stands behind its typehash, so that it is hashed where it lies:
+    /// [1, pointer], [typehash, 24 words], [count, pointers], then [typehash, 4 words] per
+    /// milestone.
+    function load(IDealEscrow.Terms calldata terms)
+        internal
+        pure
+        returns (IDealEscrow.Terms[] memory one)
+    {
         IDealEscrow.Milestone[] calldata milestones = terms.milestones;
-        bytes32 termsTypehash = TERMS_TYPEHASH;
-        bytes32 milestoneTypehash = MILESTONE_TYPEHASH;
+        uint256 count = milestones.length;
+        one = _allocate(count);
         assembly ("memory-safe") {
-            let m := mload(0x40)
-            // Behind the struct's 25 words: one milestone's five, then the list of their hashes.
-            let item := add(m, 0x320)
-            let list := add(item, 0xa0)
+            let t := mload(add(one, 0x20))
+            calldatacopy(t, terms, 0x2e0)
+            let item := add(mload(add(t, 0x2e0)), mul(add(count, 1), 0x20))
+            for { let from := milestones.offset } count { count := sub(count, 1) } {
+                calldatacopy(add(item, 0x20), from, 0x80)
+                item := add(item, 0xa0)
+                from := add(from, 0x80)
+            }
+        }
+    }
+
+    /// @notice A copy of `template` with some words replaced, as element 0 of a list of one.
+    /// @param patches Per word one byte of index and 32 of value; 0 to 22 are the words before the
+    /// milestones, 32 + 4k + f is word f of milestone k
+    function patched(IDealEscrow.Terms memory template, bytes calldata patches)
+        internal
+        pure
+        returns (IDealEscrow.Terms[] memory one)
+    {
+        uint256 count = template.milestones.length;
+        one = _allocate(count);
+        assembly ("memory-safe") {
+            let t := mload(add(one, 0x20))
+            mcopy(t, template, 0x2e0)
+            let items := add(mload(add(t, 0x2e0)), mul(add(count, 1), 0x20))
+            mcopy(
+                items,
+                add(mload(add(template, 0x2e0)), mul(add(count, 1), 0x20)),
+                mul(count, 0xa0)
+            )
+            for { let end := add(patches.offset, patches.length) } lt(patches.offset, end) {
+                patches.offset := add(patches.offset, 33)
+            } {
+                let index := shr(248, calldataload(patches.offset))
+                let value := calldataload(add(patches.offset, 1))
+                if lt(index, 23) { mstore(add(t, shl(5, index)), value) }
+                if gt(index, 31) {
+                    let k := shr(2, sub(index, 32))
+                    if lt(k, count) {
+                        mstore(
+                            add(add(items, mul(k, 0xa0)), shl(5, add(1, and(index, 3)))), value
+                        )
+                    }
+                }
+            }
+        }
+    }
+
+    /// @notice The EIP-712 struct hash of terms that `load` or `patched` made.
+    function hash(IDealEscrow.Terms memory t) internal pure returns (bytes32 digest) {
+        assembly ("memory-safe") {
+            let milestones := mload(add(t, 0x2e0))
+            let count := mload(milestones)
+            let item := add(milestones, mul(add(count, 1), 0x20))
+            let list := mload(0x40)
             let end := list
-            mstore(item, milestoneTypehash)
-            for { let i := 0 } lt(i, milestones.length) { i := add(i, 1) } {
-                calldatacopy(add(item, 0x20), add(milestones.offset, shl(7, i)), 0x80)
+            for {} count { count := sub(count, 1) } {
                 mstore(end, keccak256(item, 0xa0))
                 end := add(end, 0x20)
+                item := add(item, 0xa0)
             }
-            mstore(m, termsTypehash)
-            calldatacopy(add(m, 0x20), terms, 0x2e0)
-            mstore(add(m, 0x300), keccak256(list, sub(end, list)))
-            digest := keccak256(m, 0x320)
+            mstore(add(t, 0x2e0), keccak256(list, sub(end, list)))
+            digest := keccak256(sub(t, 0x20), 0x320)
+            mstore(add(t, 0x2e0), milestones)
         }
     }
 
     /// @notice The terms' ABI encoding, as an event's only argument.
-    /// @dev Copies calldata instead of decoding it: a third of the cost. Only for terms that passed
-    /// `requireSupported` and `requireValid`, which between them read every field that is shorter
-    /// than a word, and so refuse dirty bits.
+    /// @dev Copies calldata instead of encoding it: a third of the cost. Only after
+    /// `requireCanonical`.
     function encode(IDealEscrow.Terms calldata terms) internal pure returns (bytes memory data) {
         IDealEscrow.Milestone[] calldata milestones = terms.milestones;
         assembly ("memory-safe") {
@@ -61,92 +120,53 @@ library TermsLib {
         }
     }
 
-    /// @notice Refuses terms that these contracts could open but not end.
-    function requireSupported(IDealEscrow.Terms calldata terms) internal pure {
-        if (terms.juryFee != 0) revert IDealEscrow.NotSupported("juryFee");
-        if (terms.relayFee != 0) revert IDealEscrow.NotSupported("relayFee");
-        if (terms.openFee != 0) revert IDealEscrow.NotSupported("openFee");
-        if (terms.feeBps != 0) revert IDealEscrow.NotSupported("feeBps");
-        if (terms.feeReceiver != address(0)) revert IDealEscrow.NotSupported("feeReceiver");
-        if (terms.appealWithin != 0) revert IDealEscrow.NotSupported("appealWithin");
-        if (terms.appealBond != 0) revert IDealEscrow.NotSupported("appealBond");
-        if (terms.sequential) revert IDealEscrow.NotSupported("sequential");
-        // Either value will do, but reading it is what refuses a third one.
-        if (terms.payAsCredit) return;
-    }
-
-    /// @notice Refuses terms that could not be kept. Returns the milestones' sum.
-    function requireValid(IDealEscrow.Terms calldata terms, address token)
-        internal
-        view
-        returns (uint256 sum)
-    {
-        (address buyer, address seller) = (terms.buyer, terms.seller);
-        if (buyer == address(0) || seller == address(0) || buyer == seller) {
-            revert IDealEscrow.PartiesInvalid(buyer, seller);
+    /// @notice Refuses a word that is wider than its type.
+    function requireCanonical(IDealEscrow.Terms memory t) internal pure {
+        uint256 at_;
+        assembly ("memory-safe") {
+            at_ := t
         }
-        if (terms.token != token) revert IDealEscrow.TokenNotAllowed(terms.token, token);
-        if (block.timestamp >= terms.openBy) {
-            revert IDealEscrow.DeadlinePassed(block.timestamp, terms.openBy);
-        }
-        uint256 judgeWithin = terms.judgeWithin;
-        if (judgeWithin < WINDOW_LEAST) {
-            revert IDealEscrow.WindowTooShort("judgeWithin", judgeWithin, WINDOW_LEAST);
-        }
-        if (terms.silentSellerBps > BPS) {
-            revert IDealEscrow.BpsTooHigh("silentSellerBps", terms.silentSellerBps, BPS);
-        }
-        if (terms.splitSellerBps > BPS) {
-            revert IDealEscrow.BpsTooHigh("splitSellerBps", terms.splitSellerBps, BPS);
-        }
-        uint256 count = terms.milestones.length;
-        if (count == 0 || count > MILESTONES_MOST) {
-            revert IDealEscrow.MilestoneCount(count, MILESTONES_MOST);
-        }
-        uint256 earliest = uint256(terms.openBy) + WINDOW_LEAST;
-        for (uint256 i; i < count; ++i) {
-            sum += _requireMilestone(terms.milestones[i], i, earliest, judgeWithin);
-        }
-        if (terms.total != sum + terms.openFee) {
-            revert IDealEscrow.TotalMismatch(terms.total, sum + terms.openFee);
-        }
-    }
-
-    function _requireMilestone(
-        IDealEscrow.Milestone calldata m,
-        uint256 i,
-        uint256 earliest,
-        uint256 judgeWithin
-    ) private view returns (uint256 amount) {
-        amount = m.amount;
-        uint256 deliverBy = m.deliverBy;
-        if (amount == 0) revert IDealEscrow.AmountZero(i);
-        if (deliverBy < earliest) revert IDealEscrow.DeliverByTooEarly(i, deliverBy, earliest);
-        if (deliverBy + judgeWithin > block.timestamp + LIFE_MOST) {
-            revert IDealEscrow.EndsTooLate(i, deliverBy + judgeWithin, block.timestamp + LIFE_MOST);
-        }
-        _requireRule(m.rule, i);
-    }
-
-    /// @dev Criteria are 0 to k-1 without a gap: a zero weight ends the list.
-    function _requireRule(uint256 rule, uint256 i) private pure {
-        if (rule >> 255 != 0) revert IDealEscrow.RuleInvalid(i, rule);
-        if ((rule >> 254) & 1 != 0) revert IDealEscrow.NotSupported("proRata");
-        unchecked {
-            uint256 weights = rule & ((1 << 224) - 1);
-            uint256 sum;
-            uint256 criteria;
-            for (; weights & 0x3fff != 0; weights >>= 14) {
-                sum += weights & 0x3fff;
-                criteria = (criteria << 1) | 1;
+        _requireNarrow(at_, HEAD_WORDS, HEAD_WIDTHS);
+        for (uint256 i; i < t.milestones.length; ++i) {
+            IDealEscrow.Milestone memory m = t.milestones[i];
+            assembly ("memory-safe") {
+                at_ := m
             }
-            if (weights != 0 || sum != BPS) revert IDealEscrow.WeightsInvalid(i, sum, BPS);
-            uint256 mandatory = (rule >> 224) & 0xffff;
-            if (mandatory & ~criteria != 0) {
-                revert IDealEscrow.MandatoryInvalid(i, mandatory, criteria);
+            _requireNarrow(at_, MILESTONE_WORDS, MILESTONE_WIDTHS);
+        }
+    }
+
+    function _requireNarrow(uint256 at_, uint256 words, uint256 widths) private pure {
+        uint256 dirty;
+        assembly ("memory-safe") {
+            for { let i := 0 } lt(i, words) { i := add(i, 1) } {
+                dirty := or(dirty, shr(1, shr(byte(i, widths), mload(add(at_, shl(5, i))))))
             }
         }
-        uint256 passBps = (rule >> 240) & 0x3fff;
-        if (passBps == 0 || passBps > BPS) revert IDealEscrow.PassBpsInvalid(i, passBps, BPS);
+        if (dirty != 0) revert IDealEscrow.FieldTooWide(dirty);
+    }
+
+    /// @dev Terms with room for `count` milestones, typehashes and pointers in place.
+    function _allocate(uint256 count) private pure returns (IDealEscrow.Terms[] memory one) {
+        bytes32 termsTypehash = TERMS_TYPEHASH;
+        bytes32 milestoneTypehash = MILESTONE_TYPEHASH;
+        assembly ("memory-safe") {
+            one := mload(0x40)
+            let t := add(one, 0x60)
+            mstore(one, 1)
+            mstore(add(one, 0x20), t)
+            mstore(add(one, 0x40), termsTypehash)
+            let pointers := add(t, 0x300)
+            mstore(add(t, 0x2e0), pointers)
+            mstore(pointers, count)
+            let item := add(pointers, mul(add(count, 1), 0x20))
+            for { let end := item } lt(add(pointers, 0x20), end) {} {
+                pointers := add(pointers, 0x20)
+                mstore(item, milestoneTypehash)
+                mstore(pointers, add(item, 0x20))
+                item := add(item, 0xa0)
+            }
+            mstore(0x40, item)
+        }
     }
 }

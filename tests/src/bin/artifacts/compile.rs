@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use foundry_compilers::artifacts::output_selection::OutputSelection;
 use foundry_compilers::artifacts::remappings::Remapping;
 use foundry_compilers::artifacts::{
-    BytecodeHash, EvmVersion, Optimizer, Settings, SettingsMetadata, SolcInput, Source, Sources,
+    BytecodeHash, EvmVersion, Optimizer, OptimizerDetails, Settings, SettingsMetadata, SolcInput, Source, Sources,
 };
 use foundry_compilers::compilers::solc::{Solc, SolcLanguage};
 use foundry_compilers::resolver::parse::SolParser;
@@ -28,6 +28,7 @@ struct Profile {
     evm_version: String,
     optimizer: bool,
     optimizer_runs: usize,
+    optimizer_details: OptimizerDetails,
     via_ir: bool,
     bytecode_hash: String,
     cbor_metadata: bool,
@@ -92,7 +93,7 @@ fn settings(profile: &Profile) -> anyhow::Result<Settings> {
         optimizer: Optimizer {
             enabled: Some(profile.optimizer),
             runs: Some(profile.optimizer_runs),
-            ..Optimizer::default()
+            details: Some(profile.optimizer_details.clone()),
         },
         metadata: Some(SettingsMetadata::new(hash, profile.cbor_metadata)),
         evm_version: Some(evm_version.map_err(|_| invalid(&profile.evm_version))?),
