@@ -4,19 +4,29 @@ pragma solidity 0.8.37;
 import {IERC3009} from "./interfaces/IERC3009.sol";
 import {IJury} from "./interfaces/IJury.sol";
 import {BallotLib} from "./libraries/BallotLib.sol";
+import {BatchLib} from "./libraries/BatchLib.sol";
 import {PanelLib} from "./libraries/PanelLib.sol";
+import {PotLib} from "./libraries/PotLib.sol";
+import {StatementLib} from "./libraries/StatementLib.sol";
 import {TallyLib} from "./libraries/TallyLib.sol";
 import {TokenLib} from "./libraries/TokenLib.sol";
 import {ECDSA} from "solady/utils/ECDSA.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
 
 /// @title Jury
-/// @dev Invariant: the token balance is never less than the stakes. Ballots are verified against
-/// keys alone, so a juror's leaving never strands a deal.
+/// @dev Invariant: the token balance is never less than `_held`, and `_held` never less than stakes
+/// and pots. It grows before money comes and shrinks after it went, so that a token that calls back
+/// in between finds nothing free. Ballots are verified against keys alone, so a juror's leaving
+/// never strands a deal.
 contract Jury is IJury, EIP712 {
+    using PotLib for PotLib.Pots;
+
     uint256 internal constant SEATS_LEAST = 3;
     uint256 internal constant SEATS_MOST = 15;
     uint256 internal constant UNBONDING_SECS = 30 days;
+    /// @dev One part of a slashed stake is the reporter's.
+    uint256 internal constant REWARD_PARTS = 10;
+    address internal constant NOBODY = 0x000000000000000000000000000000000000dEaD;
 
     bytes32 internal constant REGISTRATION_TYPEHASH = keccak256(
         "Registration(address juror,string family,string operator,string url,uint96 stake,uint32 nonce,uint40 validUntil)"
@@ -28,6 +38,8 @@ contract Jury is IJury, EIP712 {
     address public immutable token;
 
     mapping(address key => Juror) private _jurors;
+    uint256 private _held;
+    PotLib.Pots private _pots;
 
     constructor(address token_) {
         token = token_;
@@ -41,6 +53,7 @@ contract Jury is IJury, EIP712 {
             revert SignatureExpired(block.timestamp, r.validUntil);
         }
         Juror storage j = _jurors[r.juror];
+        if (j.slashed) revert JurorSlashed(r.juror);
         if (j.registered) revert JurorExists(r.juror);
         if (r.nonce != j.registrations) revert NonceMismatch(r.nonce, j.registrations);
         _requireText("family", r.family, 32, false);
@@ -58,7 +71,8 @@ contract Jury is IJury, EIP712 {
             revert SignatureInvalid(r.juror, digest);
         }
 
-        _jurors[r.juror] = Juror(r.stake, r.nonce + 1, 0, true, r.family, r.operator, r.url);
+        _jurors[r.juror] = Juror(r.stake, r.nonce + 1, 0, true, r.family, r.operator, r.url, false);
+        _held += r.stake;
         emit JurorRegistered(r.juror, r.family, r.operator, r.url, r.stake, r.nonce);
         if (r.stake != 0) _pull(r.juror, r.stake, r.validUntil, digest, signature);
     }
@@ -90,9 +104,25 @@ contract Jury is IJury, EIP712 {
         // Family, operator and count stay: a key's claims are for ever.
         (j.stake, j.unbondsAt, j.registered) = (0, 0, false);
         emit JurorLeft(key, stake);
-        if (stake != 0 && !TokenLib.tryTransfer(token, key, stake, gasleft())) {
-            revert TransferRefused(token, key, stake);
-        }
+        _pay(key, stake);
+    }
+
+    /// @inheritdoc IJury
+    function slash(address key, bytes32 id, Statement calldata first, Statement calldata second)
+        external
+    {
+        Juror storage j = _jurors[key];
+        if (j.slashed) revert JurorSlashed(key);
+        if (!j.registered) revert JurorUnknown(key);
+        StatementLib.requireOffence(key, id, first, second, _domainSeparator());
+
+        uint96 stake = j.stake;
+        (j.stake, j.unbondsAt, j.registered, j.slashed) = (0, 0, false, true);
+        emit JurorStruck(key, id, msg.sender, stake);
+        // Rounded down; the remainder is nobody's.
+        uint256 reward = stake / REWARD_PARTS;
+        _pay(msg.sender, reward);
+        _pay(NOBODY, stake - reward);
     }
 
     /// @inheritdoc IJury
@@ -155,7 +185,7 @@ contract Jury is IJury, EIP712 {
         bytes memory code = PanelLib.load(address(this), jury);
         (uint256 seats, uint256 start) = PanelLib.seats(code, round);
         if (seats == 0) revert PanelMissing(jury, round);
-        uint256 mask = BallotLib.seatMask(ballots, seats);
+        uint256 mask = BallotLib.seatMask(ballots, seats, BallotLib.BALLOT_BYTES);
         bytes32 id =
             BallotLib.caseId(address(this), msg.sender, dealId, milestone, round, deliverable);
 
@@ -167,6 +197,61 @@ contract Jury is IJury, EIP712 {
         uint256 metBps;
         (t.outcome, met, failed, metBps) = TallyLib.tally(rule, seats, votes);
         (t.met, t.failed, t.metBps) = (uint16(met), uint16(failed), uint16(metBps));
+        (t.panelSeats, t.appealSeats) = (uint8(seats), uint8(PanelLib.appealSeats(code)));
+    }
+
+    /// @inheritdoc IJury
+    function judgeBatch(
+        bytes32 jury,
+        uint8 round,
+        BatchCase[] calldata cases,
+        bytes calldata ballots
+    ) external view returns (Tally[] memory) {
+        bytes memory code = PanelLib.load(address(this), jury);
+        (uint256 seats, uint256 start) = PanelLib.seats(code, round);
+        if (seats == 0) revert PanelMissing(jury, round);
+        uint256 seatBytes = BatchLib.HEAD_BYTES + cases.length * BatchLib.VOTE_BYTES;
+        uint256 mask = BallotLib.seatMask(ballots, seats, seatBytes);
+        bytes32 list = BatchLib.listHash(cases, round);
+
+        uint256[] memory signed =
+            BatchLib.verify(ballots, mask, cases.length, list, _domainSeparator(), code, start);
+        bytes memory tallies = BatchLib.tally(cases, signed, seats, PanelLib.appealSeats(code));
+        assembly ("memory-safe") {
+            return(add(tallies, 0x20), mload(tallies))
+        }
+    }
+
+    // ---- fees
+
+    /// @inheritdoc IJury
+    function fund(bytes32 jury, uint8 round, uint256[] calldata shares) external {
+        (uint256 seats,) = PanelLib.seats(PanelLib.load(address(this), jury), round);
+        if (seats == 0) revert PanelMissing(jury, round);
+        if (shares.length != seats) revert SharesMismatch(shares.length, seats);
+        uint256 needed = _held + PotLib.sum(shares);
+        uint256 got = IERC3009(token).balanceOf(address(this));
+        if (got < needed) revert Unfunded(got, needed);
+
+        _held = needed;
+        _pots.add(jury, round, shares);
+        emit FeesFunded(jury, round, shares);
+    }
+
+    /// @inheritdoc IJury
+    function claimFees(bytes32 jury, uint8 round, uint8 seat) external {
+        uint256 amount = _pots.take(jury, round, seat);
+        // No check of round and seat: only pots of seats that exist are ever filled.
+        bytes memory code = PanelLib.load(address(this), jury);
+        (, uint256 start) = PanelLib.seats(code, round);
+        address key = PanelLib.key(code, start, seat);
+        emit FeesClaimed(jury, round, seat, key, amount);
+        _pay(key, amount);
+    }
+
+    /// @inheritdoc IJury
+    function fees(bytes32 jury, uint8 round, uint8 seat) external view returns (uint256) {
+        return _pots.amount(jury, round, seat);
     }
 
     // ---- digests
@@ -190,6 +275,12 @@ contract Jury is IJury, EIP712 {
     /// @inheritdoc IJury
     function ballotDigest(Ballot calldata b) external view returns (bytes32) {
         return _hashTypedData(keccak256(abi.encode(BallotLib.BALLOT_TYPEHASH, b)));
+    }
+
+    /// @inheritdoc IJury
+    function ballotBatchDigest(BallotBatch calldata b) external view returns (bytes32) {
+        bytes32 list = keccak256(abi.encodePacked(b.cases));
+        return _hashTypedData(BatchLib.structHash(list, keccak256(b.votes), b.transcript));
     }
 
     /// @inheritdoc IJury
@@ -231,6 +322,16 @@ contract Jury is IJury, EIP712 {
             .receiveWithAuthorization(from, address(this), amount, 0, validBefore, nonce, signature);
         uint256 got = IERC3009(token).balanceOf(address(this)) - before;
         if (got != amount) revert TransferMismatch(got, amount);
+    }
+
+    /// @dev Shrinks what is held only after the money went: the other order would let a token that
+    /// calls back first have it put into pots and paid a second time.
+    function _pay(address to, uint256 amount) private {
+        if (amount == 0) return;
+        if (!TokenLib.tryTransfer(token, to, amount, gasleft())) {
+            revert TransferRefused(token, to, amount);
+        }
+        _held -= amount;
     }
 
     /// @dev Jurors are keys, not contracts: their ballots are recovered, never asked for.

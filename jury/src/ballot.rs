@@ -1,7 +1,10 @@
 //! One juror's signed answer, and the packed form in which ballots reach the chain.
 //!
 //! Layout: a 2-byte big-endian seat mask, then per seat, ascending, 101 bytes: met 2, failed 2,
-//! reason 1, transcript 32, r 32, s 32 with the signature's parity in the top bit (ERC-2098).
+//! reason 1, transcript 32, r 32, s 32 with the signature's parity in the top bit (ERC-2098). Ballots
+//! on a list of cases have a layout of their own, see [`pack_batch`].
+
+mod batch;
 
 use alloy::primitives::{Address, B256, Bytes, FixedBytes, Signature};
 use serde::{Deserialize, Serialize};
@@ -10,6 +13,11 @@ use surety_terms::digest::ballot_digest;
 
 use crate::error::JuryError;
 use crate::tally::{Answers, MAX_SEATS};
+
+pub use batch::{
+    BATCH_HEAD_BYTES, LEAF_BYTES, Leaf, SignedBatch, ballot_batch, pack_batch, unpack_batch,
+    verify_batch,
+};
 
 /// Bytes of one seat in the packed form.
 pub const SEAT_BYTES: usize = 101;
@@ -106,7 +114,16 @@ pub fn verify(
     signer: &Signer,
 ) -> Result<(), JuryError> {
     check_masks(ballot)?;
-    let got = recover(ballot_digest(ballot, signer.chain_id, signer.jury), signature)?;
+    check_signer(ballot_digest(ballot, signer.chain_id, signer.jury), signature, signer)
+}
+
+/// Checks that `signer.juror` signed `digest`.
+fn check_signer(
+    digest: B256,
+    signature: &CompactSignature,
+    signer: &Signer,
+) -> Result<(), JuryError> {
+    let got = recover(digest, signature)?;
     if got == signer.juror {
         Ok(())
     } else {
@@ -143,50 +160,64 @@ pub fn compact(signature: &Signature) -> CompactSignature {
 
 /// Packs ballots as `IJury.judge` takes them. Seats must be strictly ascending.
 pub fn pack(ballots: &[SignedBallot]) -> Result<Bytes, JuryError> {
-    let mut last = None;
     let mut mask = 0_u16;
     let mut packed = vec![0; MASK_BYTES];
     for SignedBallot { seat, ballot, signature } in ballots {
-        if last.is_some_and(|last| *seat <= last) || usize::from(*seat) >= MAX_SEATS {
-            return Err(JuryError::SeatInvalid { got: *seat, last, most: MAX_SEATS });
-        }
+        mask = with_seat(mask, *seat)?;
         check_masks(ballot)?;
-        last = Some(*seat);
-        mask |= 1_u16.checked_shl(u32::from(*seat)).unwrap_or(0);
         packed.extend_from_slice(&ballot.met.to_be_bytes());
         packed.extend_from_slice(&ballot.failed.to_be_bytes());
         packed.push(ballot.reason);
         packed.extend_from_slice(ballot.transcript.as_slice());
         packed.extend_from_slice(signature.as_slice());
     }
+    Ok(under(mask, packed))
+}
+
+/// Adds a seat to a mask. Seats must be strictly ascending.
+fn with_seat(mask: u16, seat: u8) -> Result<u16, JuryError> {
+    let last = mask.checked_ilog2().and_then(|last| u8::try_from(last).ok());
+    if last.is_some_and(|last| seat <= last) || usize::from(seat) >= MAX_SEATS {
+        return Err(JuryError::SeatInvalid { got: seat, last, most: MAX_SEATS });
+    }
+    Ok(mask | 1_u16.checked_shl(u32::from(seat)).unwrap_or(0))
+}
+
+/// Writes the mask into the room at the head of the packed seats.
+fn under(mask: u16, mut packed: Vec<u8>) -> Bytes {
     if let Some(head) = packed.first_chunk_mut::<MASK_BYTES>() {
         *head = mask.to_be_bytes();
     }
-    Ok(packed.into())
+    packed.into()
 }
 
 /// Reads packed ballots of the case `case_id`. The inverse of [`pack`]; signatures and masks are
 /// not judged here, since the contract skips a bad ballot and counts the others.
 pub fn unpack(packed: &[u8], case_id: B256) -> Result<Vec<SignedBallot>, JuryError> {
+    let malformed = JuryError::BallotsMalformed { got: packed.len(), needed: SEAT_BYTES };
+    let seats = split(packed, SEAT_BYTES)?.into_iter();
+    seats.map(|(seat, b)| read_seat(seat, b, case_id).ok_or_else(|| malformed.clone())).collect()
+}
+
+/// The seats that packed ballots name, each with its `seat_bytes` bytes.
+fn split(packed: &[u8], seat_bytes: usize) -> Result<Vec<(u8, &[u8])>, JuryError> {
     let got = packed.len();
     let malformed = |needed| JuryError::BallotsMalformed { got, needed };
     let (mask, rest) = packed.split_first_chunk().ok_or_else(|| malformed(MASK_BYTES))?;
     let mask = u16::from_be_bytes(*mask);
     let count = usize::try_from(mask.count_ones()).unwrap_or(usize::MAX);
-    let needed = SEAT_BYTES.saturating_mul(count).saturating_add(MASK_BYTES);
+    let needed = seat_bytes.saturating_mul(count).saturating_add(MASK_BYTES);
     if got != needed {
         return Err(malformed(needed));
     }
     let seats = (0_u8..16).filter(|seat| mask.checked_shr(u32::from(*seat)).unwrap_or(0) & 1 == 1);
-    let ballots = seats.zip(rest.chunks_exact(SEAT_BYTES)).map(|(seat, bytes)| {
-        let ballot = read_seat(seat, bytes, case_id).ok_or_else(|| malformed(needed))?;
-        if usize::from(seat) < MAX_SEATS {
-            Ok(ballot)
-        } else {
-            Err(JuryError::SeatInvalid { got: seat, last: None, most: MAX_SEATS })
+    let seats: Vec<_> = seats.zip(rest.chunks_exact(seat_bytes)).collect();
+    match seats.last() {
+        Some(&(got, _)) if usize::from(got) >= MAX_SEATS => {
+            Err(JuryError::SeatInvalid { got, last: None, most: MAX_SEATS })
         }
-    });
-    ballots.collect()
+        _ => Ok(seats),
+    }
 }
 
 fn read_seat(seat: u8, bytes: &[u8], case_id: B256) -> Option<SignedBallot> {

@@ -16,6 +16,20 @@ pub enum JuryError {
         /// The bytes the seat mask asks for.
         needed: usize,
     },
+    /// A batch does not have five bytes of votes per case.
+    #[error("the batch has {got} bytes of votes, its cases need {needed}")]
+    VotesMalformed {
+        /// The bytes there are.
+        got: usize,
+        /// The bytes the cases ask for.
+        needed: usize,
+    },
+    /// Two seats signed different lists of cases, or the same list in another order.
+    #[error("seat {seat} signed another list of cases than the seats before it")]
+    CasesDiffer {
+        /// The first seat that differs.
+        seat: u8,
+    },
     /// A seat is named twice, out of order, or beyond the largest panel.
     #[error("seat {got} is not above {last:?} and below {most}")]
     SeatInvalid {

@@ -23,7 +23,7 @@ pub mod wire;
 mod error;
 mod source;
 
-pub use ballot::{CompactSignature, Reason, SignedBallot};
+pub use ballot::{CompactSignature, Leaf, Reason, SignedBallot, SignedBatch};
 pub use check::CheckResult;
 pub use dialect::{Dialect, Model, ProviderFault, WireAnswer, WireRequest, WireResponse};
 pub use error::JuryError;

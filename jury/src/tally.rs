@@ -54,7 +54,8 @@ impl Outcome {
     }
 }
 
-/// The count of one case's ballots; `IJury.Tally` in the same order.
+/// The count of one case's ballots: what `IJury.Tally` says of them, in the same order. The sizes of
+/// the panels, which the contract adds, are the jury's and not the ballots'.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Tally {
@@ -479,8 +480,16 @@ mod tests {
     fn outcomes_are_the_contracts_numbers() {
         for number in 0..4 {
             let outcome = Outcome::from_u8(number).unwrap();
-            let sol =
-                sol::Tally { outcome: number, metBps: 1, seats: 2, voted: 3, met: 4, failed: 5 };
+            let sol = sol::Tally {
+                outcome: number,
+                metBps: 1,
+                seats: 2,
+                voted: 3,
+                met: 4,
+                failed: 5,
+                panelSeats: 6,
+                appealSeats: 7,
+            };
             let read = Tally { outcome, met_bps: 1, seats: 2, voted: 3, met: 4, failed: 5 };
             assert_eq!(Tally::from_sol(&sol), Some(read));
         }

@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::{Eip712Domain, SolStruct, eip712_domain};
 use surety_bindings::escrow::{Accept, Agree, Concede, Delivery, Terms};
-use surety_bindings::jury::{Ballot, Case, Registration, Unbonding};
+use surety_bindings::jury::{Ballot, BallotBatch, Case, Registration, Unbonding};
 
 mod token {
     //! The token's struct; not ours, so it comes from the standard and not from an artifact.
@@ -73,6 +73,11 @@ pub fn case_id(case: &Case) -> B256 {
 /// What a juror signs for a ballot.
 pub fn ballot_digest(ballot: &Ballot, chain_id: u64, jury: Address) -> B256 {
     ballot.eip712_signing_hash(&jury_domain(chain_id, jury))
+}
+
+/// What a juror signs for a list of cases at once.
+pub fn ballot_batch_digest(batch: &BallotBatch, chain_id: u64, jury: Address) -> B256 {
+    batch.eip712_signing_hash(&jury_domain(chain_id, jury))
 }
 
 /// What a juror signs, or what its stake's authorization has as nonce, to register.

@@ -5,8 +5,8 @@ use alloy::primitives::{B256, Bytes, U256};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
 use surety_bindings::escrow::{Accept, Agree, Concede, Delivery, Terms};
-use surety_bindings::jury::{Ballot, Case, Registration, Unbonding};
-use surety_jury::ballot::{SignedBallot, compact, pack};
+use surety_bindings::jury::{Ballot, BallotBatch, Case, Registration, Unbonding};
+use surety_jury::ballot::{SignedBallot, SignedBatch, compact, pack};
 use surety_terms::digest::{self, Authorization};
 
 use crate::Contracts;
@@ -136,6 +136,18 @@ pub fn ballot(
     let digest = digest::ballot_digest(&ballot, contracts.chain_id, contracts.jury);
     let signature = juror.sign_hash_sync(&digest).expect("a local key signs");
     SignedBallot { seat, ballot, signature: compact(&signature) }
+}
+
+/// A juror's ballots on a list of cases, on the seat `seat`.
+pub fn ballot_batch(
+    juror: &PrivateKeySigner,
+    contracts: &Contracts,
+    seat: u8,
+    batch: BallotBatch,
+) -> SignedBatch {
+    let digest = digest::ballot_batch_digest(&batch, contracts.chain_id, contracts.jury);
+    let signature = juror.sign_hash_sync(&digest).expect("a local key signs");
+    SignedBatch { seat, batch, signature: compact(&signature) }
 }
 
 /// Packs one ballot per vote, signed by the seat's `jurors[seat]`, as `settle` takes them. Votes must

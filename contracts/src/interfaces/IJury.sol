@@ -6,9 +6,11 @@ pragma solidity 0.8.37;
 /// an immutable list of keys. Whoever consumes verdicts names the jury and hands in signed ballots;
 /// this contract verifies and counts
 /// them. It knows no consumer, and no ballot works for another consumer, deal, milestone, round or
-/// deliverable.
+/// deliverable. It holds the jurors' stakes and their fees, and takes the whole stake of a juror
+/// that signs two answers.
 /// @dev Families and operators are claims: nothing here proves who trained a model or
-/// who holds a key.
+/// who holds a key. Safety: the token moves what it says it moves. Liveness: it lets the receiver
+/// of a payment receive; nobody else waits for that.
 interface IJury {
     /// @notice What a tally says.
     enum Outcome {
@@ -54,6 +56,8 @@ interface IJury {
     /// @param voted Bit i: seat i was counted and answered at least one criterion
     /// @param met Criteria that a quorum calls met
     /// @param failed Criteria that a quorum calls failed
+    /// @param panelSeats Seats of the panel that was counted
+    /// @param appealSeats Seats of the jury's appeal panel, 0 when it has none
     struct Tally {
         Outcome outcome;
         uint16 metBps;
@@ -61,6 +65,42 @@ interface IJury {
         uint16 voted;
         uint16 met;
         uint16 failed;
+        uint8 panelSeats;
+        uint8 appealSeats;
+    }
+
+    /// @notice One case of a batch, without what its cases share: chain, `Jury`, consumer, round.
+    /// @param rule The milestone's rule word, as in `judge`
+    struct BatchCase {
+        bytes32 dealId;
+        uint8 milestone;
+        bytes32 deliverable;
+        uint256 rule;
+    }
+
+    /// @notice One juror's answers to a list of cases, signed once in this contract's EIP-712
+    /// domain.
+    /// @param cases The case ids, in the order of the list
+    /// @param votes Five bytes per case: met 2, failed 2, reason 1, as in `Ballot`. All ones in
+    /// both masks is *absent*: the juror has not answered that case, and says nothing about it
+    /// @param transcript Merkle root over the cases' transcripts
+    struct BallotBatch {
+        bytes32[] cases;
+        bytes votes;
+        bytes32 transcript;
+    }
+
+    /// @notice Something that a juror signed: a `Ballot` when `cases` is empty, else a
+    /// `BallotBatch`.
+    /// @param index Which of the votes is meant; 0 for a ballot
+    /// @param votes Five bytes per case: met 2, failed 2, reason 1
+    /// @param signature 64 bytes: r, and s with the parity in its top bit; s must be low
+    struct Statement {
+        bytes32[] cases;
+        uint256 index;
+        bytes votes;
+        bytes32 transcript;
+        bytes signature;
     }
 
     /// @notice What a juror signs to register. Without a stake it signs this struct; with one, its
@@ -89,6 +129,7 @@ interface IJury {
     /// @notice A juror as registered.
     /// @param registrations How often this key registered; the next registration's nonce
     /// @param unbondsAt 0 while it serves, else when its stake may be claimed
+    /// @param slashed It signed two answers to one case: this key never serves again
     struct Juror {
         uint96 stake;
         uint32 registrations;
@@ -97,6 +138,7 @@ interface IJury {
         string family;
         string operator;
         string url;
+        bool slashed;
     }
 
     /// @notice `juror` registered and staked.
@@ -112,8 +154,19 @@ interface IJury {
     event JurorUnbonding(address indexed juror, uint40 unbondsAt);
     /// @notice `juror` left and has its stake back.
     event JurorLeft(address indexed juror, uint96 stake);
+    /// @notice `juror` signed two answers to `caseId` and was struck off. Of its `stake` a tenth went
+    /// to `reporter`, the rest to nobody.
+    event JurorStruck(
+        address indexed juror, bytes32 indexed caseId, address indexed reporter, uint96 stake
+    );
     /// @notice `jury` can be named in terms from now on, for ever.
     event JuryCreated(bytes32 indexed jury, address[] panel, address[] appealPanel);
+    /// @notice Each seat of that panel has its share more in its pot.
+    event FeesFunded(bytes32 indexed jury, uint8 round, uint256[] shares);
+    /// @notice The whole pot of a seat was paid to its `key`.
+    event FeesClaimed(
+        bytes32 indexed jury, uint8 round, uint8 seat, address indexed key, uint256 amount
+    );
 
     /// @notice A text is empty, too long or holds a character it must not.
     /// @custom:remedy Use lower-case letters, digits and hyphens (operators also dots), within the
@@ -125,6 +178,9 @@ interface IJury {
     /// @notice The key is not registered.
     /// @custom:remedy Register it first.
     error JurorUnknown(address juror);
+    /// @notice The juror signed two answers to one case and is struck off for ever.
+    /// @custom:remedy Name another juror; it can register only under a new key.
+    error JurorSlashed(address juror);
     /// @notice The juror is leaving.
     /// @custom:remedy Name a juror that serves.
     error JurorLeaving(address juror, uint40 unbondsAt);
@@ -148,8 +204,8 @@ interface IJury {
     /// @notice The token moved another amount than asked.
     /// @custom:remedy The token takes fees or lies; it cannot be used here.
     error TransferMismatch(uint256 got, uint256 needed);
-    /// @notice The token refused to pay the juror.
-    /// @custom:remedy Try again when the token lets the juror receive.
+    /// @notice The token refused the payment.
+    /// @custom:remedy Try again when the token lets the receiver receive.
     error TransferRefused(address token, address to, uint256 amount);
     /// @notice A panel has too few or too many seats.
     /// @custom:remedy Name 3 to 15 jurors per panel (an appeal panel may also be empty).
@@ -166,14 +222,38 @@ interface IJury {
     /// @notice A party of the deal holds a seat of the jury.
     /// @custom:remedy Name a jury in which neither party sits.
     error PartyIsJuror(address party);
-    /// @notice The packed ballots do not have the length that their seat mask says, or name a seat
-    /// the panel lacks.
-    /// @custom:remedy Pack a 2-byte seat mask, then 101 bytes per seat in
-    /// ascending order.
+    /// @notice The packed ballots do not have the length that their seat mask says.
+    /// @custom:remedy Pack a 2-byte seat mask, then in ascending order of the seats 101 bytes each
+    /// (for a batch 96 and 5 per case).
     error BallotsMalformed(uint256 got, uint256 needed);
+    /// @notice The seat mask names a seat beyond the panel's `seats`.
+    /// @custom:remedy Ask for the panel of that round, and count its seats from 0.
+    error SeatUnknown(uint256 mask, uint256 seats);
+    /// @notice There is not one share per seat of the panel.
+    /// @custom:remedy Hand in as many shares as the panel of that round has seats, zeros included.
+    error SharesMismatch(uint256 got, uint256 needed);
+    /// @notice The balance does not cover stakes, pots and the new shares.
+    /// @custom:remedy Transfer the sum of the shares to this contract first, in the same
+    /// transaction.
+    error Unfunded(uint256 got, uint256 needed);
+    /// @notice There is nothing in the seat's pot.
+    /// @custom:remedy Wait until a case in which the seat voted has ended; ask `fees` first.
+    error FeesEmpty(bytes32 jury, uint8 round, uint8 seat);
+    /// @notice A field of a statement has another size than it needs; an index must be smaller.
+    /// @custom:remedy Hand in five bytes of votes per case (five for a ballot), an index below the
+    /// number of cases (0 for a ballot), and a signature of 64 bytes.
+    error StatementInvalid(string field, uint256 got, uint256 needed);
+    /// @notice The statement's index names another case.
+    /// @custom:remedy Name the place of the case in the list that the juror signed.
+    error CaseMismatch(bytes32 got, bytes32 needed);
+    /// @notice The two answers, met and failed two bytes each, are the same, or one of them has
+    /// a criterion in both masks and is no answer.
+    /// @custom:remedy Report two answers that differ; another reason or transcript is no offence.
+    error NoOffence(bytes4 first, bytes4 second);
 
     /// @notice Registers `registration.juror`, with its own signature; anybody may submit it.
     /// @custom:reverts SignatureExpired when `validUntil` has passed
+    /// @custom:reverts JurorSlashed when the key was struck off
     /// @custom:reverts JurorExists when the key is registered
     /// @custom:reverts NonceMismatch when the nonce is not the number of earlier registrations
     /// @custom:reverts TextInvalid when family, operator or URL is malformed
@@ -197,6 +277,45 @@ interface IJury {
     /// @custom:reverts TransferRefused when the token refuses the payment
     function claim(address juror) external;
 
+    /// @notice Takes the whole stake of a juror that signed two answers to one case, and strikes
+    /// its key off. A tenth, rounded down, goes to the caller; the rest goes to
+    /// 0x000000000000000000000000000000000000dEaD, since any other receiver could be the juror
+    /// itself. Anybody may call, while the juror serves and while it leaves, until it claimed.
+    /// @dev The two answers may stand in ballots, in batches, or twice in one batch. Evidence never
+    /// expires: it also takes a later registration's stake. The key's ballots still count, and its
+    /// pots remain its own: what is open does not depend on its standing.
+    /// Warning: evidence in a pending transaction can be copied by whoever sees it; the juror is
+    /// slashed either way.
+    /// @custom:reverts JurorSlashed when the key was struck off before
+    /// @custom:reverts JurorUnknown when the key is not registered
+    /// @custom:reverts StatementInvalid when an index is too large or a length is wrong
+    /// @custom:reverts CaseMismatch when a batch has another case at the index
+    /// @custom:reverts SignatureInvalid when a signature is not the juror's, or its s is high
+    /// @custom:reverts NoOffence when the answers do not differ or one of them is none
+    /// @custom:reverts TransferRefused when the token refuses a payment
+    function slash(
+        address juror,
+        bytes32 caseId,
+        Statement calldata first,
+        Statement calldata second
+    ) external;
+
+    /// @notice Adds a share to the pot of each seat of a panel, in seat order. The caller has
+    /// transferred their sum to this contract before.
+    /// Warning: transfer and call in one transaction; what lies here unassigned belongs to whoever
+    /// assigns it first.
+    /// @custom:reverts JuryUnknown when no such jury exists
+    /// @custom:reverts PanelMissing when it has no panel for the round
+    /// @custom:reverts SharesMismatch when there is not one share per seat
+    /// @custom:reverts Unfunded when the sum did not arrive
+    function fund(bytes32 jury, uint8 round, uint256[] calldata shares) external;
+
+    /// @notice Pays a seat's whole pot to the seat's key, whether or not it still is registered.
+    /// Anybody may call.
+    /// @custom:reverts FeesEmpty when there is nothing in the pot
+    /// @custom:reverts TransferRefused when the token refuses the payment
+    function claimFees(bytes32 jury, uint8 round, uint8 seat) external;
+
     /// @notice Stores a jury for ever and returns its digest; the same jury twice is one. Anybody
     /// may call.
     /// @custom:reverts PanelSize when a panel is out of range
@@ -216,8 +335,8 @@ interface IJury {
     /// signature 64 (r, and s with the parity in its top bit)
     /// @custom:reverts JuryUnknown when no such jury exists
     /// @custom:reverts PanelMissing when it has no panel for the round
-    /// @custom:reverts BallotsMalformed when the packed ballots have a wrong length or name a seat
-    /// that is not there
+    /// @custom:reverts BallotsMalformed when the packed ballots have a wrong length
+    /// @custom:reverts SeatUnknown when they name a seat that is not there
     function judge(
         bytes32 jury,
         uint8 round,
@@ -227,6 +346,25 @@ interface IJury {
         uint256 rule,
         bytes calldata ballots
     ) external view returns (Tally memory);
+
+    /// @notice Counts the ballots of many of the caller's cases, for which each juror signed once.
+    /// One tally per case, in order; the same as `judge` would give for the same answers.
+    /// @param cases Exactly the list that the jurors signed, in its order
+    /// @param ballots Two bytes of seat mask, then per seat, ascending: transcript 32, signature 64
+    /// (r, and s with the parity in its top bit), and per case met 2, failed 2, reason 1
+    /// @dev A vote whose masks overlap, hence also the reserved *absent* vote, is not counted for
+    /// its case; two zero masks are counted as an abstention. A seat whose signature is bad is
+    /// skipped for every case.
+    /// @custom:reverts JuryUnknown when no such jury exists
+    /// @custom:reverts PanelMissing when it has no panel for the round
+    /// @custom:reverts BallotsMalformed when the packed ballots have a wrong length
+    /// @custom:reverts SeatUnknown when they name a seat that is not there
+    function judgeBatch(
+        bytes32 jury,
+        uint8 round,
+        BatchCase[] calldata cases,
+        bytes calldata ballots
+    ) external view returns (Tally[] memory);
 
     /// @notice Checks that a deal between these parties may name `jury`.
     /// @custom:reverts JuryUnknown when no such jury exists
@@ -243,11 +381,17 @@ interface IJury {
     /// @notice A juror's registration; all zero when the key never registered.
     function juror(address key) external view returns (Juror memory);
 
+    /// @notice What `claimFees` would pay for that seat; 0 for one that does not exist.
+    function fees(bytes32 jury, uint8 round, uint8 seat) external view returns (uint256);
+
     /// @notice The id of a case: the EIP-712 struct hash.
     function caseId(Case calldata case_) external pure returns (bytes32);
 
     /// @notice What a juror signs for a ballot.
     function ballotDigest(Ballot calldata ballot) external view returns (bytes32);
+
+    /// @notice What a juror signs for a list of cases at once.
+    function ballotBatchDigest(BallotBatch calldata batch) external view returns (bytes32);
 
     /// @notice What a juror signs, or what its stake's authorization has as nonce, to register.
     function registrationDigest(Registration calldata registration) external view returns (bytes32);
@@ -255,6 +399,6 @@ interface IJury {
     /// @notice What a juror signs to start leaving.
     function unbondingDigest(Unbonding calldata unbonding) external view returns (bytes32);
 
-    /// @notice The token of the stakes.
+    /// @notice The token of the stakes and fees.
     function token() external view returns (address);
 }

@@ -35,8 +35,14 @@ library BallotLib {
         );
     }
 
-    /// @notice The mask that the packed ballots begin with, once their length agrees with it.
-    function seatMask(bytes calldata ballots, uint256 seats) internal pure returns (uint256 mask) {
+    /// @notice The mask that the packed ballots begin with, once their length agrees with it and
+    /// the panel of `seats` has all that it names.
+    /// @param seatBytes What each seat of the mask takes
+    function seatMask(bytes calldata ballots, uint256 seats, uint256 seatBytes)
+        internal
+        pure
+        returns (uint256 mask)
+    {
         if (ballots.length < 2) revert IJury.BallotsMalformed(ballots.length, 2);
         mask = uint16(bytes2(ballots));
         uint256 count;
@@ -45,10 +51,16 @@ library BallotLib {
                 ++count;
             }
         }
-        uint256 needed = 2 + count * BALLOT_BYTES;
-        if (ballots.length != needed || mask >> seats != 0) {
-            revert IJury.BallotsMalformed(ballots.length, needed);
-        }
+        uint256 needed = 2 + count * seatBytes;
+        if (ballots.length != needed) revert IJury.BallotsMalformed(ballots.length, needed);
+        if (mask >> seats != 0) revert IJury.SeatUnknown(mask, seats);
+    }
+
+    /// @notice Whose signature this is; nobody's when s is high or it is none.
+    function recover(bytes32 digest, bytes32 r, bytes32 vs) internal pure returns (address) {
+        uint256 s = uint256(vs) & (type(uint256).max >> 1);
+        if (s > HALF_ORDER) return address(0);
+        return ecrecover(digest, uint8(27 + (uint256(vs) >> 255)), r, bytes32(s));
     }
 
     /// @notice Verifies each ballot against its seat's key; a bad one is skipped, as if it had not

@@ -118,6 +118,11 @@ library PanelLib {
         if (round == 2) return (uint8(code[2]), HEADER + panel * KEY);
     }
 
+    /// @notice How many seats the appeal panel has; 0 when there is none.
+    function appealSeats(bytes memory code) internal pure returns (uint256) {
+        return uint8(code[2]);
+    }
+
     /// @notice The key of a seat, by the `start` that `seats` returned.
     function key(bytes memory code, uint256 start, uint256 seat) internal pure returns (address k) {
         assembly ("memory-safe") {

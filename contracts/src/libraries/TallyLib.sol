@@ -39,29 +39,40 @@ library TallyLib {
         (uint256 reached, uint256 reachable) = _count(q, seats, votes);
         met = reached & 0xffff;
         failed = reached >> 16;
-        metBps = weigh(rule, met);
+        (outcome, metBps) = decide(rule, met, failed, reachable & 0xffff, reachable >> 16);
+    }
 
+    /// @notice The verdict of a quorum's worth of votes, from what they say of each criterion.
+    /// @param met Criteria that a quorum calls met
+    /// @param failed Criteria that a quorum calls failed
+    /// @param couldMeet `met`, and what would be if every missing seat called it met
+    /// @param couldFail `failed`, and what would be if every missing seat called it failed
+    function decide(uint256 rule, uint256 met, uint256 failed, uint256 couldMeet, uint256 couldFail)
+        internal
+        pure
+        returns (IJury.Outcome outcome, uint256 metBps)
+    {
+        metBps = weigh(rule, met);
         if (_rejects(rule, failed)) {
             outcome = IJury.Outcome.Rejected;
         } else if (_accepts(rule, met, metBps)) {
             // A partial payment depends on every criterion, so none may still change sides.
             bool open = rule & (1 << 254) != 0
-                && criteria(rule) & ~(met | failed) & (reachable | (reachable >> 16)) & 0xffff != 0;
+                && criteria(rule) & ~(met | failed) & (couldMeet | couldFail) != 0;
             outcome = open ? IJury.Outcome.NoVerdict : IJury.Outcome.Accepted;
         } else {
-            uint256 couldMeet = reachable & 0xffff;
-            bool open = _accepts(rule, couldMeet, weigh(rule, couldMeet))
-                || _rejects(rule, reachable >> 16);
+            bool open =
+                _accepts(rule, couldMeet, weigh(rule, couldMeet)) || _rejects(rule, couldFail);
             outcome = open ? IJury.Outcome.NoVerdict : IJury.Outcome.Undetermined;
         }
     }
 
-    /// @notice The summed weights of the criteria in `mask`, in basis points.
+    /// @notice The summed weights of the criteria in `mask` (16 bits), in basis points.
     function weigh(uint256 rule, uint256 mask) internal pure returns (uint256 sum) {
-        unchecked {
-            for (uint256 weights = rule & WEIGHTS; mask != 0; mask >>= 1) {
-                if (mask & 1 != 0) sum += weights & 0x3fff;
-                weights >>= 14;
+        assembly ("memory-safe") {
+            for {} mask { mask := shr(1, mask) } {
+                sum := add(sum, mul(and(mask, 1), and(rule, 0x3fff)))
+                rule := shr(14, rule)
             }
         }
     }

@@ -81,7 +81,8 @@ contract SettleBallotsTest is Fixture {
         bytes32 caseId = caseOf(open(t), 0, WORK);
         uint16 mask = uint16(15 | (1 << bound(seat, 5, 15)));
         bytes memory packed = ballots(mask, caseId, 1, 0);
-        malformed(t, packed, packed.length, packed.length);
+        vm.expectRevert(abi.encodeWithSelector(IJury.SeatUnknown.selector, mask, 5));
+        settle(t, 0, noState(), WORK, packed);
     }
 
     // ---- skipped

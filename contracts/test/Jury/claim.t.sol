@@ -42,7 +42,7 @@ contract ClaimTest is Fixture {
         IJury.Registration memory r = registration(STAKED);
         assertEq(
             abi.encode(jury.juror(juror(STAKED))),
-            abi.encode(IJury.Juror(0, 1, 0, false, r.family, r.operator, r.url)),
+            abi.encode(IJury.Juror(0, 1, 0, false, r.family, r.operator, r.url, false)),
             "the claims stay"
         );
     }

@@ -14,9 +14,11 @@ import {vm} from "../utils/Vm.sol";
 // │   └── it reverts
 // ├── when the jury has no panel for the round
 // │   └── it reverts
-// └── when the packed ballots are malformed
+// ├── when the packed ballots are malformed
+// │   └── it reverts
+// └── when their mask names a seat beyond the panel
 //     └── it reverts
-// caseId, ballotDigest, registrationDigest, unbondingDigest
+// caseId, ballotDigest, ballotBatchDigest, registrationDigest, unbondingDigest
 // └── they are what EIP-712 says
 contract JudgeTest is Fixture {
     bytes32 internal constant DEAL = keccak256("a deal of some consumer");
@@ -35,7 +37,7 @@ contract JudgeTest is Fixture {
         );
         IJury.Tally memory t = judge(five, 1, rule(5000, 2000, 3000, 1, 6000), packed);
         IJury.Tally memory needed =
-            IJury.Tally(IJury.Outcome.Undetermined, 5000, ALL_SEATS, FOUR_SEATS, 1, 2);
+            IJury.Tally(IJury.Outcome.Undetermined, 5000, ALL_SEATS, FOUR_SEATS, 1, 2, 5, 0);
         assertEq(abi.encode(t), abi.encode(needed), "tally");
     }
 
@@ -60,7 +62,7 @@ contract JudgeTest is Fixture {
             uint16(7), ballot(5, id, 0, 1), ballot(6, id, 0, 1), ballot(7, id, 0, 1)
         );
         IJury.Tally memory t = judge(both, 2, oneCriterion(), packed);
-        IJury.Tally memory needed = IJury.Tally(IJury.Outcome.Rejected, 0, 7, 7, 0, 1);
+        IJury.Tally memory needed = IJury.Tally(IJury.Outcome.Rejected, 0, 7, 7, 0, 1, 3, 3);
         assertEq(abi.encode(t), abi.encode(needed), "tally");
     }
 
@@ -106,6 +108,19 @@ contract JudgeTest is Fixture {
         judge(five, 1, oneCriterion(), hex"000000");
     }
 
+    function test_reverts_whenTheMaskNamesASeatBeyondThePanel() public {
+        bytes memory packed = ballots(0x20, caseId(1), 1, 0);
+        vm.expectRevert(abi.encodeWithSelector(IJury.SeatUnknown.selector, 0x20, 5));
+        judge(five, 1, oneCriterion(), packed);
+        packed = bytes.concat(packed, "x");
+        vm.expectRevert(abi.encodeWithSelector(IJury.BallotsMalformed.selector, 104, 103));
+        judge(five, 1, oneCriterion(), packed);
+        bytes32 both = createJury(5, 3);
+        packed = ballots(0x08, caseId(2), 1, 0);
+        vm.expectRevert(abi.encodeWithSelector(IJury.SeatUnknown.selector, 0x08, 3));
+        judge(both, 2, oneCriterion(), packed);
+    }
+
     // ---- digests
 
     function test_aCasesId(IJury.Case calldata c) public view {
@@ -120,6 +135,17 @@ contract JudgeTest is Fixture {
             "Ballot(bytes32 caseId,uint16 met,uint16 failed,uint8 reason,bytes32 transcript)"
         );
         assertEq(jury.ballotDigest(b), digestOf(keccak256(abi.encode(typehash, b))), "ballot");
+    }
+
+    function test_aBatchsDigest(IJury.BallotBatch calldata b) public view {
+        bytes32 typehash = keccak256("BallotBatch(bytes32[] cases,bytes votes,bytes32 transcript)");
+        bytes memory list;
+        for (uint256 i; i < b.cases.length; ++i) {
+            list = bytes.concat(list, b.cases[i]);
+        }
+        bytes32 structHash =
+            keccak256(abi.encode(typehash, keccak256(list), keccak256(b.votes), b.transcript));
+        assertEq(jury.ballotBatchDigest(b), digestOf(structHash), "batch");
     }
 
     function test_anUnbondingsDigest(IJury.Unbonding calldata u) public view {

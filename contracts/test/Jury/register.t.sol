@@ -33,7 +33,7 @@ contract RegisterTest is Fixture {
         emit IJury.JurorRegistered(r.juror, r.family, r.operator, r.url, 0, 0);
         vm.prank(submitter);
         jury.register(r, signature);
-        assertJuror(r, IJury.Juror(0, 1, 0, true, r.family, r.operator, r.url));
+        assertJuror(r, IJury.Juror(0, 1, 0, true, r.family, r.operator, r.url, false));
     }
 
     function test_registersWithAStake_whoeverSubmits(address submitter, uint96 stake) public {
@@ -45,7 +45,7 @@ contract RegisterTest is Fixture {
         emit IJury.JurorRegistered(r.juror, r.family, r.operator, r.url, r.stake, 0);
         vm.prank(submitter);
         jury.register(r, signature);
-        assertJuror(r, IJury.Juror(r.stake, 1, 0, true, r.family, r.operator, r.url));
+        assertJuror(r, IJury.Juror(r.stake, 1, 0, true, r.family, r.operator, r.url, false));
         assertEq(usdc.balanceOf(address(jury)), r.stake, "stake");
         assertEq(usdc.balanceOf(r.juror), 0, "juror");
     }
@@ -57,7 +57,7 @@ contract RegisterTest is Fixture {
         assertEq(r.nonce, 1, "nonce");
         r.url = "https://moved.example/v1";
         register(r);
-        assertJuror(r, IJury.Juror(0, 2, 0, true, r.family, r.operator, r.url));
+        assertJuror(r, IJury.Juror(0, 2, 0, true, r.family, r.operator, r.url, false));
     }
 
     function test_aStrangerIsAllZero(address key) public view {

@@ -29,7 +29,7 @@ use revm::context::TxEnv;
 use revm::context::result::ExecutionResult;
 use serde_json::{Value, json};
 use surety_bindings::escrow::{Accept, Agree, Concede, DealEscrow, Delivery};
-use surety_bindings::jury::{Ballot, Case, Jury, Registration, Unbonding};
+use surety_bindings::jury::{Ballot, BallotBatch, Case, Jury, Registration, Unbonding};
 use surety_terms::{TermSheet, TokenDomain, digest, sample};
 use surety_tests::evm::Evm;
 use surety_tests::{Contracts, World};
@@ -49,6 +49,7 @@ struct Vector {
     agree: Agree,
     case: Case,
     ballot: Ballot,
+    batch: BallotBatch,
     registration: Registration,
     unbonding: Unbonding,
     token: (String, String),
@@ -103,6 +104,14 @@ fn judgement() -> impl Strategy<Value = (Case, Ballot)> {
     })
 }
 
+fn batch() -> impl Strategy<Value = BallotBatch> {
+    let leaves = prop::collection::vec((digest_word(), any::<[u8; 5]>()), 0..8);
+    (leaves, digest_word()).prop_map(|(leaves, transcript)| {
+        let (cases, votes): (Vec<_>, Vec<_>) = leaves.into_iter().unzip();
+        BallotBatch { cases, votes: votes.concat().into(), transcript }
+    })
+}
+
 fn juror() -> impl Strategy<Value = (Registration, Unbonding)> {
     let claims = ("\\PC{0,32}", "[a-z0-9.-]{0,64}", "https://[a-z]{1,40}\\.example");
     (address(), claims, amount(), any::<u32>(), time()).prop_map(
@@ -116,8 +125,8 @@ fn juror() -> impl Strategy<Value = (Registration, Unbonding)> {
 
 fn vector() -> impl Strategy<Value = Vector> {
     let token = ("\\PC{1,20}", "[0-9]{1,2}");
-    (sample::sheet(), acts(), judgement(), juror(), token).prop_map(
-        |(sheet, acts, (case, ballot), (registration, unbonding), token)| {
+    (sample::sheet(), acts(), judgement(), batch(), juror(), token).prop_map(
+        |(sheet, acts, (case, ballot), batch, (registration, unbonding), token)| {
             let (delivery, accept, concede, agree) = acts;
             Vector {
                 sheet,
@@ -127,6 +136,7 @@ fn vector() -> impl Strategy<Value = Vector> {
                 agree,
                 case,
                 ballot,
+                batch,
                 registration,
                 unbonding,
                 token,
@@ -166,7 +176,7 @@ fn form(vector: &Vector) -> Value {
     let mut agree = act.clone();
     agree["sellerAmount"] = json!(sellerAmount.to_string());
     agree["asCredit"] = json!(asCredit);
-    let (case, ballot) = (&vector.case, &vector.ballot);
+    let (case, ballot, batch) = (&vector.case, &vector.ballot, &vector.batch);
     let registration = &vector.registration;
     json!({
         "sheet": serde_json::to_string_pretty(&vector.sheet).unwrap(),
@@ -186,6 +196,9 @@ fn form(vector: &Vector) -> Value {
         "ballot": {
             "caseId": ballot.caseId, "met": ballot.met, "failed": ballot.failed,
             "reason": ballot.reason, "transcript": ballot.transcript,
+        },
+        "ballotBatch": {
+            "cases": batch.cases, "votes": batch.votes, "transcript": batch.transcript,
         },
         "registration": {
             "juror": registration.juror, "family": registration.family,
@@ -220,6 +233,7 @@ fn by_rust(vector: &Vector) -> Value {
         "agree": digest::agree_digest(&vector.agree, &domain),
         "caseId": digest::case_id(&vector.case),
         "ballot": digest::ballot_digest(&vector.ballot, chain_id, jury),
+        "ballotBatch": digest::ballot_batch_digest(&vector.batch, chain_id, jury),
         "registration": digest::registration_digest(&vector.registration, chain_id, jury),
         "unbonding": digest::unbonding_digest(&vector.unbonding, chain_id, jury),
         "buyerAuthorization": buyer,
@@ -237,6 +251,7 @@ fn by_solidity(vector: &Vector, world: &mut World) -> Value {
     let (accept, concede) = (vector.accept.clone(), vector.concede.clone());
     let (case, ballot) = (vector.case.clone(), vector.ballot.clone());
     let (registration, unbonding) = (vector.registration.clone(), vector.unbonding.clone());
+    let batch = vector.batch.clone();
     json!({
         "dealId": ask(&chain, escrow, &DealEscrow::dealIdOfCall::from((terms,))),
         "delivery": ask(&chain, escrow, &DealEscrow::deliveryDigestCall::from((delivery,))),
@@ -245,6 +260,7 @@ fn by_solidity(vector: &Vector, world: &mut World) -> Value {
         "agree": ask(&chain, escrow, &DealEscrow::agreeDigestCall::from((agree,))),
         "caseId": ask(&chain, jury, &Jury::caseIdCall::from((case,))),
         "ballot": ask(&chain, jury, &Jury::ballotDigestCall::from((ballot,))),
+        "ballotBatch": ask(&chain, jury, &Jury::ballotBatchDigestCall::from((batch,))),
         "registration": ask(&chain, jury, &Jury::registrationDigestCall::from((registration,))),
         "unbonding": ask(&chain, jury, &Jury::unbondingDigestCall::from((unbonding,))),
     })

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {IJury} from "../interfaces/IJury.sol";
+import {BallotLib} from "./BallotLib.sol";
+import {TallyLib} from "./TallyLib.sol";
+
+/// @title Many cases under one signature per juror
+/// @notice Layout: two bytes of seat mask, then for each of its seats, ascending, transcript 32,
+/// r 32, s with the parity in its top bit 32, and the votes: for each case met 2, failed 2,
+/// reason 1.
+/// @dev What a verdict costs is what happens per case; so each juror's signature is checked once,
+/// over the hash of the whole list, and then its votes are read in place.
+library BatchLib {
+    bytes32 internal constant BATCH_TYPEHASH =
+        keccak256("BallotBatch(bytes32[] cases,bytes votes,bytes32 transcript)");
+    /// @dev Transcript and signature, in front of the votes.
+    uint256 internal constant HEAD_BYTES = 96;
+    uint256 internal constant VOTE_BYTES = 5;
+
+    /// @dev Votes that one word holds; it is counted as slots of 40 bits, the first case's highest:
+    /// from the top met 16, failed 16, reason 8. In sums, the low 16 bits of a slot are seats.
+    uint256 internal constant SLOTS = 6;
+    uint256 internal constant SLOT_BITS = 40;
+    /// @dev The lowest bit of each slot; its masks' bits; the bits of `met`.
+    uint256 internal constant FIRSTS = 0x100000000010000000001000000000100000000010000000001;
+    uint256 internal constant LANES =
+        0xffffffff00ffffffff00ffffffff00ffffffff00ffffffff00ffffffff00;
+    uint256 internal constant MET_LANES =
+        0xffff000000ffff000000ffff000000ffff000000ffff000000ffff000000;
+
+    /// @dev Six cases in slots, and what all cases share.
+    /// @param counted Low 16 bits the seats that answered or abstained, the next four how many
+    /// @param voted The seats that answered something
+    /// @param reached Lanes with a quorum
+    /// @param reachable Lanes that would have, if every missing seat voted that way
+    struct Count {
+        uint256 counted;
+        uint256 voted;
+        uint256 reached;
+        uint256 reachable;
+        uint256 quorum;
+        uint256 panelSeats;
+        uint256 appealSeats;
+    }
+
+    /// @notice What a juror signs, without the domain. `list` is the hash of the case ids.
+    function structHash(bytes32 list, bytes32 votes, bytes32 transcript)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(BATCH_TYPEHASH, list, votes, transcript));
+    }
+
+    /// @notice The hash of the caller's case ids, in order.
+    function listHash(IJury.BatchCase[] calldata cases, uint256 round)
+        internal
+        view
+        returns (bytes32 list)
+    {
+        bytes32 typehash = BallotLib.CASE_TYPEHASH;
+        assembly ("memory-safe") {
+            // The case's struct, of which only deal, milestone and deliverable change, and behind
+            // it the ids.
+            let c := mload(0x40)
+            mstore(c, typehash)
+            mstore(add(c, 0x20), chainid())
+            mstore(add(c, 0x40), address())
+            mstore(add(c, 0x60), caller())
+            mstore(add(c, 0xc0), round)
+            let ids := add(c, 0x100)
+            let id := ids
+            let from := cases.offset
+            for { let end := add(from, shl(7, cases.length)) } lt(from, end) {
+                from := add(from, 0x80)
+            } {
+                calldatacopy(add(c, 0x80), from, 0x40)
+                // As the compiler would refuse a milestone that is no byte.
+                if shr(8, mload(add(c, 0xa0))) { revert(0, 0) }
+                mstore(add(c, 0xe0), calldataload(add(from, 0x40)))
+                mstore(id, keccak256(c, 0x100))
+                id := add(id, 0x20)
+            }
+            list := keccak256(ids, sub(id, ids))
+        }
+    }
+
+    /// @notice Verifies each juror's signature over `list` and its votes; a bad one is skipped, as
+    /// if it had not been handed in.
+    /// @param count How many cases there are
+    /// @return signed Per verified seat, its bit above the low 64 bits, in which stands where in
+    /// the calldata its votes begin
+    function verify(
+        bytes calldata ballots,
+        uint256 mask,
+        uint256 count,
+        bytes32 list,
+        bytes32 domainSeparator,
+        bytes memory code,
+        uint256 start
+    ) internal view returns (uint256[] memory signed) {
+        bytes32 typehash = BATCH_TYPEHASH;
+        uint256 halfOrder = BallotLib.HALF_ORDER;
+        assembly ("memory-safe") {
+            signed := mload(0x40)
+            let next := add(signed, 0x20)
+            // Behind room for 15 seats: the batch's struct at 0x00, the digest's preimage at 0x80,
+            // ecrecover's input at 0xe0, and the votes at 0x160.
+            let b := add(signed, 0x200)
+            mstore(b, typehash)
+            mstore(add(b, 0x20), list)
+            mstore(add(b, 0x80), hex"1901")
+            mstore(add(b, 0x82), domainSeparator)
+            let size := mul(VOTE_BYTES, count)
+            let votes := add(ballots.offset, add(2, HEAD_BYTES))
+            let key := add(add(code, 0x20), start)
+
+            for { let seat := 1 } mask {
+                seat := shl(1, seat)
+                mask := shr(1, mask)
+                key := add(key, 20)
+            } {
+                if and(mask, 1) {
+                    calldatacopy(add(b, 0x160), votes, size)
+                    mstore(add(b, 0x40), keccak256(add(b, 0x160), size))
+                    // Transcript, r and vs, of which the last two move on below.
+                    mstore(add(b, 0x60), calldataload(sub(votes, 96)))
+                    mstore(add(b, 0xa2), keccak256(b, 0x80))
+                    mstore(add(b, 0xe0), keccak256(add(b, 0x80), 0x42))
+                    let s := calldataload(sub(votes, 32))
+                    mstore(add(b, 0x100), add(27, shr(255, s)))
+                    mstore(add(b, 0x120), calldataload(sub(votes, 64)))
+                    s := shr(1, shl(1, s))
+                    mstore(add(b, 0x140), s)
+                    // ecrecover answers nothing for a signature that is none; a key is never zero.
+                    mstore(0x00, 0)
+                    pop(staticcall(gas(), 1, add(b, 0xe0), 0x80, 0x00, 0x20))
+                    if iszero(or(xor(mload(0x00), shr(96, mload(key))), gt(s, halfOrder))) {
+                        mstore(next, or(shl(64, seat), votes))
+                        next := add(next, 0x20)
+                    }
+                    votes := add(votes, add(size, HEAD_BYTES))
+                }
+            }
+            mstore(signed, sub(shr(5, sub(next, signed)), 1))
+            mstore(0x40, next)
+        }
+    }
+
+    /// @notice One tally per case, from the votes of the `signed` seats.
+    /// @return tallies The ABI encoding of the list: the compiler would write every tally twice
+    function tally(
+        IJury.BatchCase[] calldata cases,
+        uint256[] memory signed,
+        uint256 panelSeats,
+        uint256 appealSeats
+    ) internal pure returns (bytes memory tallies) {
+        uint256 count = cases.length;
+        tallies = new bytes(0x40 + count * 0x100);
+        uint256 next;
+        assembly ("memory-safe") {
+            mstore(add(tallies, 0x20), 0x20)
+            mstore(add(tallies, 0x40), count)
+            next := add(tallies, 0x60)
+        }
+        unchecked {
+            for (uint256 i; i < count;) {
+                Count memory c = _count(signed, i * VOTE_BYTES, panelSeats, appealSeats);
+                for (uint256 shift = SLOTS * SLOT_BITS; shift != 0 && i < count; ++i) {
+                    shift -= SLOT_BITS;
+                    uint256 rule;
+                    assembly ("memory-safe") {
+                        rule := calldataload(add(cases.offset, add(0x60, shl(7, i))))
+                    }
+                    _write(next, rule, c, shift);
+                    next += 0x100;
+                }
+            }
+        }
+    }
+
+    /// @dev Writes to memory at `to` the tally of the case whose slot begins at bit `shift`.
+    function _write(uint256 to, uint256 rule, Count memory c, uint256 shift) private pure {
+        IJury.Outcome outcome;
+        uint256 met;
+        uint256 failed;
+        uint256 metBps;
+        uint256 counted = c.counted >> shift;
+        if (((counted >> 16) & 0xf) >= c.quorum) {
+            // Behind the slot's reason, failed is the low half.
+            uint256 reached = c.reached >> shift >> 8;
+            uint256 reachable = c.reachable >> shift >> 8;
+            met = (reached >> 16) & 0xffff;
+            failed = reached & 0xffff;
+            (outcome, metBps) =
+                TallyLib.decide(rule, met, failed, (reachable >> 16) & 0xffff, reachable & 0xffff);
+        }
+        assembly ("memory-safe") {
+            mstore(to, outcome)
+            mstore(add(to, 0x20), and(metBps, 0xffff))
+            mstore(add(to, 0x40), and(counted, 0xffff))
+            mstore(add(to, 0x60), and(shr(shift, mload(add(c, 0x20))), 0xffff))
+            mstore(add(to, 0x80), met)
+            mstore(add(to, 0xa0), failed)
+            mstore(add(to, 0xc0), mload(add(c, 0xa0)))
+            mstore(add(to, 0xe0), mload(add(c, 0xc0)))
+        }
+    }
+
+    /// @dev Counts the votes of six cases at once, as `TallyLib` counts one case's: the 32 bits of
+    /// each vote are lanes of four bit planes, biased so that a lane carries out at the quorum.
+    /// Slots beyond the list hold what lies behind it in the calldata; lanes do not mix, and nobody
+    /// reads them.
+    /// @param skip How far into a seat's votes the first of the six begins
+    function _count(uint256[] memory signed, uint256 skip, uint256 seats, uint256 appealSeats)
+        private
+        pure
+        returns (Count memory c)
+    {
+        (c.quorum, c.panelSeats, c.appealSeats) = (TallyLib.quorum(seats), seats, appealSeats);
+        uint256 p0;
+        uint256 p1;
+        uint256 p2;
+        uint256 p3;
+        unchecked {
+            uint256 bias = 16 - c.quorum;
+            p0 = LANES * (bias & 1);
+            p1 = LANES * ((bias >> 1) & 1);
+            p2 = LANES * ((bias >> 2) & 1);
+            p3 = LANES * (bias >> 3);
+        }
+        assembly ("memory-safe") {
+            let counted := 0
+            let voted := 0
+            let reached := 0
+            let at_ := add(signed, 0x20)
+            for { let end := add(at_, shl(5, mload(signed))) } lt(at_, end) {
+                at_ := add(at_, 0x20)
+            } {
+                let seat := mload(at_)
+                let votes := shr(16, calldataload(add(and(seat, 0xffffffffffffffff), skip)))
+                seat := shr(64, seat)
+                // In both masks of a slot: absent, or no ballot. A sum carries into the next slot
+                // when a slot has such a bit; 1 for each slot that has none.
+                let present := and(and(votes, shl(16, votes)), MET_LANES)
+                present := xor(FIRSTS, and(shr(40, add(present, MET_LANES)), FIRSTS))
+                votes := and(votes, mul(present, 0xffffffff00))
+                // The seat's bit, and one more ballot.
+                counted := add(counted, mul(present, or(seat, 0x10000)))
+                voted := or(voted, mul(seat, and(shr(40, add(votes, LANES)), FIRSTS)))
+
+                let carry := and(p0, votes)
+                p0 := xor(p0, votes)
+                votes := and(p1, carry)
+                p1 := xor(p1, carry)
+                carry := and(p2, votes)
+                p2 := xor(p2, votes)
+                reached := or(reached, and(p3, carry))
+                p3 := xor(p3, carry)
+            }
+            mstore(c, counted)
+            mstore(add(c, 0x20), voted)
+            mstore(add(c, 0x40), reached)
+        }
+        unchecked {
+            uint256 missing = seats * FIRSTS - ((c.counted >> 16) & (15 * FIRSTS));
+            uint256 carry = p0 & ((missing & FIRSTS) * 0xffffffff00);
+            uint256 m = ((missing >> 1) & FIRSTS) * 0xffffffff00;
+            carry = (p1 & m) | (carry & (p1 | m));
+            m = ((missing >> 2) & FIRSTS) * 0xffffffff00;
+            carry = (p2 & m) | (carry & (p2 | m));
+            m = ((missing >> 3) & FIRSTS) * 0xffffffff00;
+            c.reachable = c.reached | (p3 & m) | (carry & (p3 | m));
+        }
+    }
+}
