@@ -377,20 +377,20 @@ impl Work {
             .ok()
     }
 
-    /// Asks until everything is answered. A provider that is out makes the seat void, but not
-    /// before the last tenth of the window.
+    /// Asks until everything is answered; from the last tenth of the window on, once more and never
+    /// again.
     async fn judge(&self, session: &Session<'_>) -> Result<Opinion, JurorError> {
         let mut wait = FIRST_WAIT;
         loop {
-            let due = self.is_last_tenth();
             let permit = self.desk.judging.acquire().await.map_err(|_| JurorError::Stopped)?;
-            let patience = self.standing.borrow().patience();
-            let judged = session.round(Instant::now() + patience).await?;
+            let deadline = Instant::now() + self.standing.borrow().patience();
+            if self.is_last_tenth() {
+                return session.last_round(deadline).await;
+            }
+            let judged = session.round(deadline).await?;
             drop(permit);
-            match judged {
-                Judged::Opinion(opinion) => return Ok(opinion),
-                Judged::Outage if due => return Ok(Opinion::void()),
-                Judged::Outage => {}
+            if let Judged::Opinion(opinion) = judged {
+                return Ok(opinion);
             }
             tracing::warn!(case = %self.row.case_id, "the provider is out");
             tokio::select! {

@@ -47,7 +47,7 @@ pub(crate) struct Asked {
 pub(crate) struct Window {
     /// No verdict counts from here on.
     pub(crate) judge_end: u64,
-    /// From here on the juror says what it has: `missing`, `void`.
+    /// From here on the juror says what it has: `missing`, or what was answered.
     pub(crate) last_tenth: u64,
 }
 

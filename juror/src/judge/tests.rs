@@ -269,6 +269,47 @@ async fn a_long_outage_costs_one_question_per_round() {
 }
 
 #[tokio::test]
+async fn a_question_that_is_never_answered_does_not_hold_up_the_others() {
+    // "b" fails through the first round and is up from then on; "a" never is.
+    let double = Double::start(|number, question| match question.criterion.id.as_str() {
+        "b" if number >= 6 => Act::Vote("NOT_MET"),
+        _ => Act::Raw(500, ""),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(TEXT.as_bytes());
+    let milestone = milestone(vec![llm("a"), llm("b")]);
+    let store = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&store, &case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
+    }
+    let asked = double.seen().len();
+    let opinion = session.last_round(soon()).await.unwrap();
+    assert_eq!(opinion, Opinion { met: 0, failed: 0b10, reason: Reason::Judged });
+    assert_eq!(double.seen().len(), asked + 3, "\"b\" had its answer before the last round");
+}
+
+#[tokio::test]
+async fn the_last_round_asks_everything_and_voids_a_seat_that_heard_nothing() {
+    let double = Double::start(|_, _| Act::Raw(500, "")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(TEXT.as_bytes());
+    let found = Check::Regex { pattern: "quarterly".to_owned(), expect: Expect::Match };
+    let milestone = milestone(vec![llm("a"), llm("b"), checked("c", found)]);
+    let store = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&store, &case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
+    assert_eq!(double.seen().len(), 6);
+    assert_eq!(session.last_round(soon()).await.unwrap(), Opinion::void());
+    assert_eq!(double.seen().len(), 12, "both questions, and not one of them first");
+}
+
+#[tokio::test]
 async fn the_transcript_and_every_exact_byte_are_on_disk_and_no_key_is() {
     let double = Double::start(|number, _| match number {
         0 => Act::Raw(500, "oops"),

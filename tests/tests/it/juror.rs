@@ -466,7 +466,7 @@ async fn a_case_that_a_reorganisation_ended_is_taken_up_again() {
 }
 
 #[tokio::test]
-async fn an_outage_makes_the_whole_seat_void_but_not_before_the_last_tenth() {
+async fn an_outage_on_one_question_is_an_abstention_on_it_but_not_before_the_last_tenth() {
     let court = Court::new(
         Double::start(|_, question| match question.criterion.id.as_str() {
             "complete" => Act::Vote("MET"),
@@ -483,7 +483,22 @@ async fn an_outage_makes_the_whole_seat_void_but_not_before_the_last_tenth() {
 
     court.go_to(court.deliver_by() + DAY * 9 / 10);
     let ballot = court.ballot(&juror, taken.case_id).await;
-    assert_eq!((ballot.met, ballot.failed, ballot.reason), (0, 0, 4));
+    assert_eq!((ballot.met, ballot.failed, ballot.reason), (0b011, 0, 0));
+}
+
+#[tokio::test]
+async fn a_provider_that_answers_nothing_makes_the_whole_seat_void() {
+    let court = Court::new(Double::start(|_, _| Act::Raw(503, "down")).await);
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.push(&juror, WORK).await;
+    court.go_to(court.deliver_by() + DAY * 9 / 10);
+    let ballot = court.ballot(&juror, taken.case_id).await;
+    assert_eq!(
+        (ballot.met, ballot.failed, ballot.reason),
+        (0, 0, 4),
+        "checks alone decide nothing"
+    );
 }
 
 #[tokio::test]
