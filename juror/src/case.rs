@@ -24,7 +24,7 @@ use crate::{
     chain::{Chain, Moment},
     config::{FetchConfig, Limits},
     fetch,
-    judge::{Judge, Judged, Session},
+    judge::{Judged, Questioning, Session},
     sign::BallotSigner,
     store::{BallotRow, CaseRow, Store, Taken},
     verify::{Asked, Fault, Seen, Standing, Window},
@@ -47,7 +47,7 @@ pub(crate) struct Desk {
     pub(crate) chain: Chain,
     pub(crate) store: Store,
     pub(crate) signer: BallotSigner,
-    pub(crate) judge: Judge,
+    pub(crate) questioning: Questioning,
     pub(crate) fetch: FetchConfig,
     pub(crate) limits: Limits,
     pub(crate) moments: watch::Receiver<Moment>,
@@ -250,7 +250,7 @@ impl Desk {
             &row.ballot,
             FixedBytes(signature),
             self.signer.juror(),
-            self.judge.source,
+            self.questioning.source,
         );
         CaseStatus { ballot: Some(body), ..status(case_id, CaseState::Ballot) }
     }
@@ -319,7 +319,8 @@ impl Work {
 
     async fn work(&self) -> Result<BallotRow, Fault> {
         let desk = &self.desk;
-        let mut session = desk.judge.session(&desk.store, &self.row, &self.asked.milestone).await?;
+        let mut session =
+            desk.questioning.session(&desk.store, &self.row, &self.asked.milestone).await?;
         let opinion = if let Some(opinion) = session.concluded().await {
             opinion
         } else if let Some(bytes) = self.deliverable().await? {

@@ -29,9 +29,9 @@ const RETRY_WAIT: Duration = Duration::from_millis(500);
 /// Further attempts, with identical bytes, after an answer that is no vote.
 const MALFORMED_RETRIES: u8 = 1;
 
-/// Judges cases through one provider.
+/// How this juror questions its provider.
 #[derive(Debug)]
-pub(crate) struct Judge {
+pub(crate) struct Questioning {
     pub(crate) provider: Provider,
     pub(crate) family: String,
     pub(crate) source: Source,
@@ -51,7 +51,7 @@ pub(crate) enum Judged {
 /// One case on the desk, with its transcript so far.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
-    judge: &'a Judge,
+    questioning: &'a Questioning,
     store: &'a Store,
     case: &'a CaseRow,
     milestone: &'a MilestoneSheet,
@@ -76,7 +76,7 @@ enum Asked {
     Outage,
 }
 
-impl Judge {
+impl Questioning {
     /// Takes up a case where its transcript ends.
     pub(crate) async fn session<'a>(
         &'a self,
@@ -91,7 +91,7 @@ impl Judge {
             log.add(&entry);
         }
         Ok(Session {
-            judge: self,
+            questioning: self,
             store,
             case,
             milestone,
@@ -177,7 +177,7 @@ impl Session<'_> {
         let Some(view) = &self.view else { return Ok(false) };
         let asks: Vec<BoxFuture<'_, _>> =
             open.iter().map(|criterion| self.ask(criterion, view, deadline).boxed()).collect();
-        let mut asks = stream::iter(asks).buffer_unordered(self.judge.questions);
+        let mut asks = stream::iter(asks).buffer_unordered(self.questioning.questions);
         let mut outage = false;
         while let Some(asked) = asks.next().await {
             outage |= asked? == Asked::Outage;
@@ -220,7 +220,7 @@ impl Session<'_> {
     ) -> Result<Asked, JurorError> {
         let prose = format!("{}\n{}", self.milestone.title, self.milestone.description);
         let prompt = Prompt::new(criterion, &prose, view, &self.nonce);
-        let request = self.judge.provider.request(&prompt);
+        let request = self.questioning.provider.request(&prompt);
         let request_digest = self.store.keep_blob(&request.body).await?;
         let (mut tries, mut malformed, mut wait) = (0_u8, 0_u8, RETRY_WAIT);
         loop {
@@ -229,7 +229,7 @@ impl Session<'_> {
             if left.is_zero() {
                 return Ok(Asked::Outage);
             }
-            let reply = self.judge.provider.send(&request, left).await;
+            let reply = self.questioning.provider.send(&request, left).await;
             let vote = read_vote(&reply, &prompt, view);
             self.record_call(criterion, request_digest, &reply, &vote).await?;
             let found = match &vote {
@@ -273,8 +273,8 @@ impl Session<'_> {
         let call = Call {
             criterion_id: criterion.id.clone(),
             attempt: last.saturating_add(1),
-            host: self.judge.provider.host.clone(),
-            model_requested: self.judge.provider.model.name().to_owned(),
+            host: self.questioning.provider.host.clone(),
+            model_requested: self.questioning.provider.model.name().to_owned(),
             model_reported: answer.and_then(|answer| answer.model_reported.clone()),
             request_digest,
             response_digest,
@@ -311,8 +311,8 @@ impl Session<'_> {
         Entry::Case {
             case_id: self.case.case_id,
             deliverable: self.case.deliverable,
-            family: self.judge.family.clone(),
-            source: self.judge.source,
+            family: self.questioning.family.clone(),
+            source: self.questioning.source,
             template: prompt::VERSION.to_owned(),
             template_digest: prompt::template_digest(),
             nonce: self.nonce.as_str().to_owned(),

@@ -23,7 +23,7 @@ use crate::{
     chain::{self, Chain, Moment},
     config::Config,
     http::{self, Door},
-    judge::Judge,
+    judge::Questioning,
     provider::Provider,
     sign::BallotSigner,
     store::Store,
@@ -92,14 +92,14 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     let registered = chain.preflight(juror).await?;
     let source = Source::of_family(&registered.family);
     let info = info(&config, juror, &registered, source);
-    let judge = Judge {
+    let questioning = Questioning {
         provider: Provider::new(&config.provider, secrets.api_key)?,
         family: registered.family,
         source,
         questions: config.limits.questions,
     };
     let signer = BallotSigner::new(secrets.signer, config.chain_id, config.jury);
-    let (desk, moments) = desk(&config, chain, store, (judge, signer)).await?;
+    let (desk, moments) = desk(&config, chain, store, (questioning, signer)).await?;
     let (listener, url) = listen(&config.listen).await?;
     desk.resume().await?;
     let every = Duration::from_millis(config.poll_ms);
@@ -114,14 +114,14 @@ async fn desk(
     config: &Config,
     chain: Chain,
     store: Store,
-    (judge, signer): (Judge, BallotSigner),
+    (questioning, signer): (Questioning, BallotSigner),
 ) -> Result<(Arc<Desk>, watch::Sender<Moment>), JurorError> {
     let moments = watch::Sender::new(chain.moment().await?);
     let desk = Desk {
         chain,
         store,
         signer,
-        judge,
+        questioning,
         fetch: config.fetch.clone(),
         limits: config.limits.clone(),
         moments: moments.subscribe(),
