@@ -3,7 +3,7 @@
 //! A start checks the world first: key, store, chain, contracts, registration. What is wrong stops
 //! it with one line.
 
-use std::{future::IntoFuture, sync::Arc, time::Duration};
+use std::{future::IntoFuture, pin::pin, sync::Arc, time::Duration};
 
 use alloy::{
     primitives::Address,
@@ -153,10 +153,15 @@ fn announce(info: &JurorInfo, registered_url: &str, url: &str) {
     );
 }
 
-/// Runs a juror until the process is told to end (ctrl-c or SIGTERM).
-pub async fn run(config: Config) -> Result<(), JurorError> {
-    let handle = start(config).await?;
-    told_to_end().await?;
+/// Runs a juror until `end`, which may also come while it starts.
+pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<(), JurorError> {
+    let mut end = pin!(end);
+    let handle = tokio::select! {
+        biased;
+        () = &mut end => return Ok(()),
+        started = Box::pin(start(config)) => started?,
+    };
+    end.await;
     handle.shutdown().await;
     Ok(())
 }
@@ -196,18 +201,4 @@ fn info(
         deliverable_max_bytes: u64::try_from(config.fetch.deliverable_max_bytes)
             .unwrap_or(u64::MAX),
     }
-}
-
-async fn told_to_end() -> Result<(), JurorError> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(|_| JurorError::Signals)?;
-        tokio::select! {
-            got = tokio::signal::ctrl_c() => got.map_err(|_| JurorError::Signals),
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(|_| JurorError::Signals)
 }
