@@ -1,13 +1,10 @@
 //! Pushing deliverables to jurors. A juror chose its URL itself, so it may point anywhere.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use surety_terms::host;
 use tokio::task::JoinSet;
 use url::{Host, Url};
 
@@ -70,8 +67,8 @@ impl Jurors {
             && url.query().is_none()
             && url.fragment().is_none();
         let public = match url.host() {
-            Some(Host::Ipv4(ip)) => is_public(ip.into()),
-            Some(Host::Ipv6(ip)) => is_public(ip.into()),
+            Some(Host::Ipv4(ip)) => host::is_public(ip.into()),
+            Some(Host::Ipv6(ip)) => host::is_public(ip.into()),
             Some(Host::Domain(_)) => true,
             None => false,
         };
@@ -88,31 +85,10 @@ impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|at| is_public(at.ip())).collect();
+            let public: Vec<SocketAddr> = found.filter(|at| host::is_public(at.ip())).collect();
             let addresses: Addrs = Box::new(public.into_iter());
             Ok(addresses)
         })
-    }
-}
-
-/// Whether an address belongs to the public internet.
-fn is_public(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            let reserved = matches!((a, b, c), (0 | 240.., ..) | (192, 0, 0))
-                || (a == 100 && b & 0xc0 == 64)
-                || (a == 198 && b & 0xfe == 18);
-            let special = ip.is_private() || ip.is_loopback() || ip.is_link_local();
-            !(reserved || special || ip.is_multicast() || ip.is_documentation())
-        }
-        IpAddr::V6(ip) => {
-            // Global unicast without Teredo, documentation and 6to4. Translated IPv4 is outside.
-            let [first, second, ..] = ip.segments();
-            let special = (first == 0x2001 && (second < 0x0200 || second == 0x0db8))
-                || matches!(first, 0x2002 | 0x3fff);
-            first & 0xe000 == 0x2000 && !special
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One function boots the agent, and it checks the world first.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use alloy::{primitives::Address, providers::DynProvider};
 use surety_chain::{Rpc, key};
@@ -105,10 +105,15 @@ pub async fn check(config: &Config) -> Result<Address, Error> {
     Ok(session(config, rpc).await?.owner())
 }
 
-/// Runs an agent until the process is told to end.
-pub async fn run(config: Config) -> Result<(), Error> {
-    let handle = start(config).await?;
-    interrupted().await;
+/// Runs an agent until `end`, which may also come while it starts.
+pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<(), Error> {
+    let mut end = pin!(end);
+    let handle = tokio::select! {
+        biased;
+        () = &mut end => return Ok(()),
+        started = Box::pin(start(config)) => started?,
+    };
+    end.await;
     tracing::info!("the agent stops");
     handle.shutdown().await;
     Ok(())
@@ -135,29 +140,4 @@ fn read_token(path: &std::path::Path) -> Result<Zeroizing<String>, Error> {
         return Err(fail("the principal's token needs at least 16 characters"));
     }
     Ok(token)
-}
-
-/// Waits for the signal to end.
-async fn interrupted() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = interrupt => {}
-        () = terminated() => {}
-    }
-}
-
-/// Waits for SIGTERM; for ever where there is none.
-async fn terminated() {
-    #[cfg(unix)]
-    if let Ok(mut terminate) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    {
-        terminate.recv().await;
-        return;
-    }
-    std::future::pending::<()>().await;
 }

@@ -11,6 +11,7 @@ pub mod escrow {
     //! `DealEscrow`: deals, milestones, payouts and credits.
     #![expect(
         missing_docs,
+        clippy::too_many_arguments,
         reason = "generated from the ABI; the interface is documented in Solidity"
     )]
     alloy::sol!(
@@ -25,6 +26,7 @@ pub mod jury {
     //! `Jury`: jurors, juries, ballots and the tally.
     #![expect(
         missing_docs,
+        clippy::too_many_arguments,
         reason = "generated from the ABI; the interface is documented in Solidity"
     )]
     alloy::sol!(
@@ -39,6 +41,7 @@ pub mod registry {
     //! `ReputationRegistry`: facts about wallets and the score formula.
     #![expect(
         missing_docs,
+        clippy::too_many_arguments,
         reason = "generated from the ABI; the interface is documented in Solidity"
     )]
     alloy::sol!(

@@ -110,7 +110,14 @@ fn show(value: &DynSolValue) -> String {
         DynSolValue::Address(a) => a.to_string(),
         DynSolValue::String(s) => s.clone(),
         DynSolValue::FixedBytes(word, size) => hex::encode_prefixed(&word[..(*size).min(32)]),
-        other => other.as_bytes().map_or_else(|| format!("{other:?}"), hex::encode_prefixed),
+        other @ (DynSolValue::Function(_)
+        | DynSolValue::Bytes(_)
+        | DynSolValue::Array(_)
+        | DynSolValue::FixedArray(_)
+        | DynSolValue::Tuple(_)
+        | DynSolValue::CustomStruct { .. }) => {
+            other.as_bytes().map_or_else(|| format!("{other:?}"), hex::encode_prefixed)
+        }
     }
 }
 

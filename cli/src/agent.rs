@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use surety_agent::Config;
 
-use crate::output::Output;
+use crate::{ending, output::Output};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AgentCommand {
@@ -38,7 +38,10 @@ pub(crate) struct Checked {
 /// Runs the command.
 pub(crate) async fn run(command: AgentCommand, output: Output) -> Result<()> {
     match command {
-        AgentCommand::Run(args) => Ok(surety_agent::run(Config::load(&args.config)?).await?),
+        AgentCommand::Run(args) => {
+            let end = ending::told_to_end()?;
+            Ok(surety_agent::run(Config::load(&args.config)?, end).await?)
+        }
         AgentCommand::CheckConfig(args) => {
             let config = Config::load(&args.config)?;
             let address = Some(surety_agent::check(&config).await?);

@@ -12,6 +12,7 @@ use surety_terms::Usdc;
 
 use crate::{
     agent::{Checked, ConfigArgs},
+    ending,
     network::{self, SenderArgs},
     output::{self, Output},
 };
@@ -60,7 +61,10 @@ struct Registered {
 /// Runs the command.
 pub(crate) async fn run(command: JurorCommand, output: Output) -> Result<()> {
     match command {
-        JurorCommand::Run(args) => Ok(surety_juror::run(Config::load(&args.config)?).await?),
+        JurorCommand::Run(args) => {
+            let end = ending::told_to_end()?;
+            Ok(surety_juror::run(Config::load(&args.config)?, end).await?)
+        }
         JurorCommand::CheckConfig(args) => {
             let config = Config::load(&args.config)?;
             output.result(&Checked { good: true, chain_id: config.chain_id, address: None })

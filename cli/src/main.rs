@@ -5,6 +5,7 @@
 mod agent;
 mod deal;
 mod deploy;
+mod ending;
 mod juror;
 mod jury;
 mod key;
@@ -13,11 +14,14 @@ mod output;
 mod relayer;
 mod terms;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use output::Output;
+
+/// How long the end waits for what nobody waits for any more, such as a name that is looked up.
+const LEFT_OVER: Duration = Duration::from_secs(1);
 
 /// Trust for commerce between agents: terms, escrow, juries.
 #[derive(Debug, Parser)]
@@ -70,10 +74,12 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return output.fail(&error.into()),
     };
-    match runtime.block_on(run(cli.command, output)) {
+    let code = match runtime.block_on(run(cli.command, output)) {
         Ok(code) => code,
         Err(error) => output.fail(&error),
-    }
+    };
+    runtime.shutdown_timeout(LEFT_OVER);
+    code
 }
 
 /// Runs a command.

@@ -6,6 +6,7 @@ use surety_relayer::Config;
 
 use crate::{
     agent::{Checked, ConfigArgs},
+    ending,
     output::Output,
 };
 
@@ -20,7 +21,10 @@ pub(crate) enum RelayerCommand {
 /// Runs the command.
 pub(crate) async fn run(command: RelayerCommand, output: Output) -> Result<()> {
     match command {
-        RelayerCommand::Run(args) => Ok(surety_relayer::run(Config::load(&args.config)?).await?),
+        RelayerCommand::Run(args) => {
+            let end = ending::told_to_end()?;
+            Ok(surety_relayer::run(Config::load(&args.config)?, end).await?)
+        }
         RelayerCommand::CheckConfig(args) => {
             let config = Config::load(&args.config)?;
             output.result(&Checked { good: true, chain_id: config.chain_id, address: None })

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::primitives::{B128, B256, FixedBytes};
+use alloy::primitives::{B128, B256, Bytes, FixedBytes};
 use surety_jury::{
     Opinion,
     wire::{BallotBody, CaseRequest, CaseState, CaseStatus},
@@ -24,7 +24,7 @@ use crate::{
     chain::{Chain, Moment},
     config::{FetchConfig, Limits},
     fetch,
-    judge::{Judge, Judged, Session},
+    judge::{Judged, Questioning, Session},
     sign::BallotSigner,
     store::{BallotRow, CaseRow, Store, Taken},
     verify::{Asked, Fault, Seen, Standing, Window},
@@ -47,7 +47,7 @@ pub(crate) struct Desk {
     pub(crate) chain: Chain,
     pub(crate) store: Store,
     pub(crate) signer: BallotSigner,
-    pub(crate) judge: Judge,
+    pub(crate) questioning: Questioning,
     pub(crate) fetch: FetchConfig,
     pub(crate) limits: Limits,
     pub(crate) moments: watch::Receiver<Moment>,
@@ -76,32 +76,38 @@ impl Desk {
     /// A case that ended without a ballot is looked at again: the chain may have been reorganised
     /// since.
     pub(crate) async fn take(self: &Arc<Self>, request: CaseRequest) -> Result<CaseStatus, Fault> {
-        let body = json::canonical(&request).map_err(Problem::from)?;
-        let asked = Asked::of(request, &self.chain)?;
+        let asked = Asked::of(&request, &self.chain)?;
         let known = self.status(asked.case_id).await?;
         match known {
-            Some(status) if status.state == CaseState::Silent => self.retake(asked, status).await,
+            Some(status) if status.state == CaseState::Silent => {
+                self.retake(request, asked, status).await
+            }
             Some(status) => Ok(status),
-            None => self.take_new(body, asked).await,
+            None => self.take_new(request, asked).await,
         }
     }
 
-    async fn take_new(self: &Arc<Self>, body: Vec<u8>, asked: Asked) -> Result<CaseStatus, Fault> {
+    async fn take_new(
+        self: &Arc<Self>,
+        request: CaseRequest,
+        asked: Asked,
+    ) -> Result<CaseStatus, Fault> {
         self.has_room()?;
         let verified = asked.verify(&self.chain, self.signer.juror(), Seen::Now).await?;
+        let (request, asked) = to_keep(request, asked, verified.signed)?;
         let row = CaseRow {
             case_id: asked.case_id,
             deal_id: asked.place.deal_id,
             milestone: asked.place.milestone,
             round: asked.round,
-            deliverable: asked.delivery.deliverable,
+            deliverable: asked.deliverable(),
             seat: verified.seat,
             nonce: B128::from(rand::random::<[u8; 16]>()),
-            request: body,
+            request,
             seen_at: verified.standing.now,
             closed: None,
         };
-        let pinned = verified.standing.pinned == Some(row.deliverable);
+        let pinned = verified.standing.pins(row.deliverable).is_some();
         match self.store.take(&row, pinned).await? {
             Taken::New => {
                 tracing::info!(case = %row.case_id, seat = row.seat, "case taken");
@@ -117,17 +123,19 @@ impl Desk {
 
     async fn retake(
         self: &Arc<Self>,
+        request: CaseRequest,
         asked: Asked,
         silent: CaseStatus,
     ) -> Result<CaseStatus, Fault> {
         self.has_room()?;
-        let standing = match asked.verify(&self.chain, self.signer.juror(), Seen::Before).await {
-            Ok(verified) => verified.standing,
+        let verified = match asked.verify(&self.chain, self.signer.juror(), Seen::Before).await {
+            Ok(verified) => verified,
             Err(Fault::Refused(_)) => return Ok(silent),
             Err(fault @ Fault::Unable(_)) => return Err(fault),
         };
-        match self.store.reopen_case(asked.case_id).await? {
-            Some(row) => Ok(self.begin(row, asked, standing)),
+        let (request, asked) = to_keep(request, asked, verified.signed)?;
+        match self.store.reopen_case(asked.case_id, &request).await? {
+            Some(row) => Ok(self.begin(row, asked, verified.standing)),
             None => Ok(self.status(asked.case_id).await?.unwrap_or(silent)),
         }
     }
@@ -143,7 +151,7 @@ impl Desk {
         for row in self.store.open_cases().await? {
             let request = json::parse_strict(&row.request, CASE_BYTES).ok();
             let asked = request
-                .and_then(|request| Asked::of(request, &self.chain).ok())
+                .and_then(|request| Asked::of(&request, &self.chain).ok())
                 .filter(|asked| asked.case_id == row.case_id)
                 .ok_or(JurorError::StoreForeign { case_id: row.case_id })?;
             cases.push((row, asked));
@@ -242,7 +250,7 @@ impl Desk {
             &row.ballot,
             FixedBytes(signature),
             self.signer.juror(),
-            self.judge.source,
+            self.questioning.source,
         );
         CaseStatus { ballot: Some(body), ..status(case_id, CaseState::Ballot) }
     }
@@ -311,7 +319,8 @@ impl Work {
 
     async fn work(&self) -> Result<BallotRow, Fault> {
         let desk = &self.desk;
-        let mut session = desk.judge.session(&desk.store, &self.row, &self.asked.milestone).await?;
+        let mut session =
+            desk.questioning.session(&desk.store, &self.row, &self.asked.milestone).await?;
         let opinion = if let Some(opinion) = session.concluded().await {
             opinion
         } else if let Some(bytes) = self.deliverable().await? {
@@ -326,7 +335,7 @@ impl Work {
         Ok(desk.signer.cast(&desk.store, &ballot).await?)
     }
 
-    /// The bytes, from whoever pushes them, else from the delivery's URI. `None` when they are
+    /// The bytes, from whoever pushes them, else from the seller's URI. `None` when they are
     /// missing, which nobody says before the last tenth of the window.
     async fn deliverable(&self) -> Result<Option<Vec<u8>>, JurorError> {
         let (store, digest) = (&self.desk.store, self.row.deliverable);
@@ -362,27 +371,27 @@ impl Work {
             () = tokio::time::sleep(wait) => {}
             () = self.last_tenth(), if over => {}
         }
-        let uri = &self.asked.delivery.uri;
-        fetch::deliverable(uri, self.row.deliverable, &self.desk.fetch)
+        let uri = self.asked.uri(&self.standing.borrow()).to_owned();
+        fetch::deliverable(&uri, self.row.deliverable, &self.desk.fetch)
             .await
             .inspect_err(|fault| tracing::debug!(case = %self.row.case_id, %fault, "not fetched"))
             .ok()
     }
 
-    /// Asks until everything is answered. A provider that is out makes the seat void, but not
-    /// before the last tenth of the window.
+    /// Asks until everything is answered; from the last tenth of the window on, once more and never
+    /// again.
     async fn judge(&self, session: &Session<'_>) -> Result<Opinion, JurorError> {
         let mut wait = FIRST_WAIT;
         loop {
-            let due = self.is_last_tenth();
             let permit = self.desk.judging.acquire().await.map_err(|_| JurorError::Stopped)?;
-            let patience = self.standing.borrow().patience();
-            let judged = session.round(Instant::now() + patience).await?;
+            let deadline = Instant::now() + self.standing.borrow().patience();
+            if self.is_last_tenth() {
+                return session.last_round(deadline).await;
+            }
+            let judged = session.round(deadline).await?;
             drop(permit);
-            match judged {
-                Judged::Opinion(opinion) => return Ok(opinion),
-                Judged::Outage if due => return Ok(Opinion::void()),
-                Judged::Outage => {}
+            if let Judged::Opinion(opinion) = judged {
+                return Ok(opinion);
             }
             tracing::warn!(case = %self.row.case_id, "the provider is out");
             tokio::select! {
@@ -439,6 +448,20 @@ impl Work {
             changed
         });
     }
+}
+
+/// What the store keeps of a request, and the same recomputed. A signature that is none of the
+/// seller's is left out: the chain vouches for such a case, after a restart too.
+fn to_keep(
+    mut request: CaseRequest,
+    asked: Asked,
+    signed: bool,
+) -> Result<(Vec<u8>, Asked), Fault> {
+    let asked = if signed { asked } else { asked.without_signature() };
+    if !signed {
+        request.signature = Bytes::new();
+    }
+    Ok((json::canonical(&request).map_err(Problem::from)?, asked))
 }
 
 fn status(case_id: B256, state: CaseState) -> CaseStatus {

@@ -23,6 +23,7 @@ use surety_bindings::{
     escrow::{DealEscrow, DealEscrow::MilestoneDelivered, SlowState},
     jury::{Juror, Jury},
 };
+use surety_terms::limits;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -32,8 +33,8 @@ use crate::{JurorError, config::Config};
 const LOG_SPAN: u64 = 5_000;
 /// The smallest span worth trying.
 const LOG_SPAN_LEAST: u64 = 50;
-/// How many states are remembered.
-const STATES: usize = 1_024;
+/// How many pinned deliveries are remembered.
+const REMEMBERED: usize = 1_024;
 /// Gas that a contract wallet gets to check a signature: the escrow's own allowance and the call.
 const WALLET_GAS: u64 = 600_000;
 
@@ -45,8 +46,10 @@ pub(crate) struct Chain {
     pub(crate) jury: Address,
     pub(crate) consumers: Arc<[Address]>,
     tag: BlockNumberOrTag,
-    /// States by their digest, which fixes them for ever: a search is made once.
-    states: Arc<Mutex<HashMap<B256, SlowState>>>,
+    /// Pinned deliveries by place and digest: a search is made once. The digest fixes the state for
+    /// ever and not the URI, so the place belongs to the key: another deal may pin the same digest in
+    /// the same second, with a URI that leads nowhere.
+    delivered: Arc<Mutex<HashMap<(Place, B256), Delivered>>>,
 }
 
 /// A block: what is read together is read there.
@@ -66,7 +69,7 @@ pub(crate) struct Moment {
 }
 
 /// One milestone of one deal in one escrow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
     pub(crate) consumer: Address,
     pub(crate) deal_id: B256,
@@ -83,6 +86,14 @@ pub(crate) struct MilestoneView {
     pub(crate) state_digest: B256,
 }
 
+/// What the escrow announced when a delivery was pinned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    pub(crate) state: SlowState,
+    /// Where the seller says that the bytes are; empty when it says nothing, or too much.
+    pub(crate) uri: String,
+}
+
 impl Chain {
     pub(crate) fn new(provider: DynProvider, config: &Config) -> Self {
         Self {
@@ -91,7 +102,7 @@ impl Chain {
             jury: config.jury,
             consumers: config.consumers.clone().into(),
             tag: config.block_tag.into(),
-            states: Arc::default(),
+            delivered: Arc::default(),
         }
     }
 
@@ -235,39 +246,40 @@ impl Chain {
         Ok(answer.is_some_and(|bytes| bytes.get(..32) == Some(magic.as_slice())))
     }
 
-    /// The slow-path state whose digest the escrow holds, from the event that announced it.
+    /// The pinned delivery whose state's digest the escrow holds, from the event that announced it.
     ///
     /// Searches from the newest block back to `since`: an older state's window is over.
-    pub(crate) async fn slow_state(
+    pub(crate) async fn delivered(
         &self,
         at: Block,
         place: Place,
         state_digest: B256,
         since: u64,
-    ) -> Result<Option<SlowState>, JurorError> {
-        let states = || self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = states().get(&state_digest).cloned();
+    ) -> Result<Option<Delivered>, JurorError> {
+        let remembered = || self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (place, state_digest);
+        let known = remembered().get(&key).cloned();
         if known.is_some() {
             return Ok(known);
         }
-        let found = self.search_state(at, place, state_digest, since).await?;
-        if let Some(state) = &found {
-            let mut states = states();
-            if states.len() >= STATES {
-                states.clear();
+        let found = self.search_delivered(at, place, state_digest, since).await?;
+        if let Some(delivered) = &found {
+            let mut remembered = remembered();
+            if remembered.len() >= REMEMBERED {
+                remembered.clear();
             }
-            states.insert(state_digest, state.clone());
+            remembered.insert(key, delivered.clone());
         }
         Ok(found)
     }
 
-    async fn search_state(
+    async fn search_delivered(
         &self,
         at: Block,
         place: Place,
         state_digest: B256,
         since: u64,
-    ) -> Result<Option<SlowState>, JurorError> {
+    ) -> Result<Option<Delivered>, JurorError> {
         let mut to = at.number;
         let mut span = LOG_SPAN;
         loop {
@@ -289,8 +301,8 @@ impl Chain {
             let found = logs
                 .iter()
                 .filter_map(|log| MilestoneDelivered::decode_log(&log.inner).ok())
-                .map(|event| event.data.state)
-                .find(|state| keccak256(state.abi_encode()) == state_digest);
+                .map(|event| Delivered::new(event.data))
+                .find(|found| keccak256(found.state.abi_encode()) == state_digest);
             if found.is_some() || from == 0 {
                 return Ok(found);
             }
@@ -299,6 +311,15 @@ impl Chain {
             }
             to = from;
         }
+    }
+}
+
+impl Delivered {
+    /// What one event says. A URI that no signed delivery may have is none.
+    fn new(event: MilestoneDelivered) -> Self {
+        let MilestoneDelivered { state, uri, .. } = event;
+        let fits = uri.chars().count() <= limits::URI_CHARS;
+        Self { state, uri: if fits { uri } else { String::new() } }
     }
 }
 
@@ -338,5 +359,25 @@ pub(crate) async fn follow(
         }
         let Ok(moment) = moment else { continue };
         moments.send_if_modified(|last| std::mem::replace(last, moment) != moment);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pinned_uri_that_no_signed_delivery_may_have_is_none() {
+        for (chars, kept) in [(0, true), (limits::URI_CHARS, true), (limits::URI_CHARS + 1, false)]
+        {
+            let uri = "é".repeat(chars);
+            let event = MilestoneDelivered {
+                dealId: B256::ZERO,
+                milestone: 0,
+                state: SlowState::default(),
+                uri: uri.clone(),
+            };
+            assert_eq!(Delivered::new(event).uri == uri, kept, "{chars}");
+        }
     }
 }

@@ -310,6 +310,28 @@ mod tests {
     }
 
     #[test]
+    fn the_readmes_example_has_every_key_and_states_every_default() {
+        let readme = include_str!("../README.md");
+        let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let config: Config = example.parse().unwrap();
+        // The comments are not compared, so the keys are those that TOML sees.
+        let stated: toml::Table = example.parse().unwrap();
+        assert_eq!(stated, toml::Table::try_from(&config).unwrap());
+
+        let needed: String = example
+            .lines()
+            .filter(|line| !line.contains("# default:"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert_eq!(needed.parse::<Config>().unwrap(), config);
+        let left_out = example.lines().count() - needed.lines().count();
+        assert_eq!(left_out, 12, "as many keys have a default");
+        for dialect in Dialect::ALL {
+            assert!(example.contains(&format!("\"{dialect}\"")), "{dialect}");
+        }
+    }
+
+    #[test]
     fn an_unknown_key_is_named_with_its_line() {
         let fault = fault(&MINIMAL.replace("chain_id", "chain_idd"));
         assert!(fault.contains("line 3") && fault.contains("chain_idd"), "{fault}");

@@ -114,9 +114,6 @@ pub enum JurorError {
     /// A check did not finish.
     #[error("a check did not finish")]
     Check,
-    /// Signals of the operating system cannot be heard.
-    #[error("the operating system's signals cannot be heard")]
-    Signals,
     /// The juror is stopping.
     #[error("the juror is stopping")]
     Stopped,

@@ -4,13 +4,11 @@
 //! names, a cap on bytes and time, and only public addresses. The connection goes to the address
 //! that was checked, so that a name that resolves differently a second time gains nothing.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use alloy::primitives::{B256, keccak256};
 use reqwest::{Client, redirect::Policy};
+use surety_terms::host;
 use url::{Host, Url};
 
 use crate::config::FetchConfig;
@@ -96,95 +94,15 @@ async fn resolve(url: &Url, allow_private: bool) -> Result<SocketAddr, FetchFaul
             .map_err(|_| FetchFault::Unresolved)?
             .collect(),
     };
-    if !allow_private && addrs.iter().any(|addr| !is_public(addr.ip())) {
+    if !allow_private && addrs.iter().any(|addr| !host::is_public(addr.ip())) {
         return Err(FetchFault::Private);
     }
     addrs.first().copied().ok_or(FetchFault::Unresolved)
 }
 
-/// Whether an address belongs to the public internet, as the IANA special-purpose registries say.
-fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => is_public_v4(ip),
-        IpAddr::V6(ip) => is_public_v6(ip),
-    }
-}
-
-fn is_public_v4(ip: Ipv4Addr) -> bool {
-    let special = ip.is_private()
-        || ip.is_loopback()
-        || ip.is_link_local()
-        || ip.is_multicast()
-        || ip.is_documentation()
-        || match ip.octets() {
-            // This network; reserved and broadcast; shared; protocols; 6to4 relays; benchmarks.
-            [0 | 240.., ..]
-            | [100, 64..=127, ..]
-            | [192, 0, 0, _]
-            | [192, 88, 99, _]
-            | [198, 18 | 19, ..] => true,
-            _ => false,
-        };
-    !special
-}
-
-fn is_public_v6(ip: Ipv6Addr) -> bool {
-    match ip.segments() {
-        // Addresses that carry another one are as public as that one.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0, 0, 0, 0, 0, 0xffff, high, low]
-        | [0x2002, high, low, ..] => {
-            is_public_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
-        }
-        // Teredo, benchmarks, ORCHID and the rest of 2001::/23; documentation.
-        [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
-        [first, ..] => (0x2000..=0x3fff).contains(&first),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn private_and_special_addresses_are_not_public() {
-        for ip in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "255.255.255.255",
-            "224.0.0.1",
-            "192.0.2.1",
-            "198.18.0.1",
-            "::",
-            "::1",
-            "fc00::1",
-            "fe80::1",
-            "ff02::1",
-            "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1",
-            "64:ff9b::a00:1",
-            "64:ff9b:1::1",
-            "2002:7f00:1::",
-            "2001:db8::1",
-            "2001::1",
-            "fec0::1",
-            "::127.0.0.1",
-        ] {
-            assert!(!is_public(ip.parse().unwrap()), "{ip}");
-        }
-    }
-
-    #[test]
-    fn addresses_of_the_internet_are_public() {
-        for ip in ["1.1.1.1", "8.8.8.8", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8"] {
-            assert!(is_public(ip.parse().unwrap()), "{ip}");
-        }
-    }
 
     #[test]
     fn only_plain_http_addresses_are_fetched() {

@@ -29,9 +29,9 @@ const RETRY_WAIT: Duration = Duration::from_millis(500);
 /// Further attempts, with identical bytes, after an answer that is no vote.
 const MALFORMED_RETRIES: u8 = 1;
 
-/// Judges cases through one provider.
+/// How this juror questions its provider.
 #[derive(Debug)]
-pub(crate) struct Judge {
+pub(crate) struct Questioning {
     pub(crate) provider: Provider,
     pub(crate) family: String,
     pub(crate) source: Source,
@@ -51,7 +51,7 @@ pub(crate) enum Judged {
 /// One case on the desk, with its transcript so far.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
-    judge: &'a Judge,
+    questioning: &'a Questioning,
     store: &'a Store,
     case: &'a CaseRow,
     milestone: &'a MilestoneSheet,
@@ -76,7 +76,7 @@ enum Asked {
     Outage,
 }
 
-impl Judge {
+impl Questioning {
     /// Takes up a case where its transcript ends.
     pub(crate) async fn session<'a>(
         &'a self,
@@ -91,7 +91,7 @@ impl Judge {
             log.add(&entry);
         }
         Ok(Session {
-            judge: self,
+            questioning: self,
             store,
             case,
             milestone,
@@ -144,45 +144,47 @@ impl Session<'_> {
 
     /// Asks every question that has no answer yet.
     ///
-    /// After an outage only one question is asked first, so that a provider that is down all night
-    /// does not fill the transcript. At `deadline` an answer that is not there is an outage.
+    /// After an outage only one question is asked first, the one that was asked least, so that a
+    /// provider that is down all night does not fill the transcript, and a question that it never
+    /// answers does not hold up the others. At `deadline` an answer that is not there is an outage.
     pub(crate) async fn round(&self, deadline: Instant) -> Result<Judged, JurorError> {
-        let open = self.unanswered().await;
-        let Some(view) = &self.view else {
-            // The bytes match their digest and are no text: programs may have read them, a model
-            // cannot.
-            return if open.is_empty() {
-                self.opinion().await.map(Judged::Opinion)
-            } else {
-                Ok(Judged::Opinion(opined(Opinion::unreadable(self.milestone.criteria.len()))?))
-            };
-        };
-        let mut open = open.as_slice();
-        if self.had_outage().await
-            && let Some((first, rest)) = open.split_first()
-        {
-            if self.ask(first, view, deadline).await? == Asked::Outage {
+        let mut open = self.unanswered().await;
+        if self.had_outage().await && !open.is_empty() {
+            let rest = open.split_off(1);
+            if self.is_out(&open, deadline).await? {
                 return Ok(Judged::Outage);
             }
             open = rest;
         }
-        let asks: Vec<BoxFuture<'_, _>> =
-            open.iter().map(|criterion| self.ask(criterion, view, deadline).boxed()).collect();
-        let mut asks = stream::iter(asks).buffer_unordered(self.judge.questions);
-        let (mut outage, mut decided) = (false, false);
-        while let Some(asked) = asks.next().await {
-            match asked? {
-                Asked::Outage => outage = true,
-                // Decides the whole ballot, whatever the other questions would say.
-                Asked::Found(Finding::Injection) => decided = true,
-                Asked::Found(_) => {}
-            }
-        }
-        if outage && !decided {
+        if self.is_out(&open, deadline).await? {
             Ok(Judged::Outage)
         } else {
             self.opinion().await.map(Judged::Opinion)
         }
+    }
+
+    /// Asks every question that has no answer yet for the last time. What stays unanswered is
+    /// weighed by [`Opinion::of`], as whoever replays the transcript weighs it.
+    pub(crate) async fn last_round(&self, deadline: Instant) -> Result<Opinion, JurorError> {
+        let open = self.unanswered().await;
+        self.is_out(&open, deadline).await?;
+        self.opinion().await
+    }
+
+    /// Asks some questions, and tells whether the provider was out for one whose answer matters.
+    async fn is_out(&self, open: &[Criterion], deadline: Instant) -> Result<bool, JurorError> {
+        // A model cannot be shown what is no text.
+        let Some(view) = &self.view else { return Ok(false) };
+        let asks: Vec<BoxFuture<'_, _>> =
+            open.iter().map(|criterion| self.ask(criterion, view, deadline).boxed()).collect();
+        let mut asks = stream::iter(asks).buffer_unordered(self.questioning.questions);
+        let mut outage = false;
+        while let Some(asked) = asks.next().await {
+            outage |= asked? == Asked::Outage;
+        }
+        // An injection decides the whole ballot, whatever the other questions would say.
+        let log = self.log.lock().await;
+        Ok(outage && !log.findings.values().any(|finding| *finding == Finding::Injection))
     }
 
     /// Writes that the bytes could not be had, and says what follows.
@@ -218,7 +220,7 @@ impl Session<'_> {
     ) -> Result<Asked, JurorError> {
         let prose = format!("{}\n{}", self.milestone.title, self.milestone.description);
         let prompt = Prompt::new(criterion, &prose, view, &self.nonce);
-        let request = self.judge.provider.request(&prompt);
+        let request = self.questioning.provider.request(&prompt);
         let request_digest = self.store.keep_blob(&request.body).await?;
         let (mut tries, mut malformed, mut wait) = (0_u8, 0_u8, RETRY_WAIT);
         loop {
@@ -227,7 +229,7 @@ impl Session<'_> {
             if left.is_zero() {
                 return Ok(Asked::Outage);
             }
-            let reply = self.judge.provider.send(&request, left).await;
+            let reply = self.questioning.provider.send(&request, left).await;
             let vote = read_vote(&reply, &prompt, view);
             self.record_call(criterion, request_digest, &reply, &vote).await?;
             let found = match &vote {
@@ -271,8 +273,8 @@ impl Session<'_> {
         let call = Call {
             criterion_id: criterion.id.clone(),
             attempt: last.saturating_add(1),
-            host: self.judge.provider.host.clone(),
-            model_requested: self.judge.provider.model.name().to_owned(),
+            host: self.questioning.provider.host.clone(),
+            model_requested: self.questioning.provider.model.name().to_owned(),
             model_reported: answer.and_then(|answer| answer.model_reported.clone()),
             request_digest,
             response_digest,
@@ -309,8 +311,8 @@ impl Session<'_> {
         Entry::Case {
             case_id: self.case.case_id,
             deliverable: self.case.deliverable,
-            family: self.judge.family.clone(),
-            source: self.judge.source,
+            family: self.questioning.family.clone(),
+            source: self.questioning.source,
             template: prompt::VERSION.to_owned(),
             template_digest: prompt::template_digest(),
             nonce: self.nonce.as_str().to_owned(),
@@ -319,10 +321,14 @@ impl Session<'_> {
         }
     }
 
+    /// The criteria without a finding, those that were asked least first.
     async fn unanswered(&self) -> Vec<Criterion> {
         let log = self.log.lock().await;
         let open = |criterion: &&Criterion| !log.findings.contains_key(&criterion.id);
-        self.milestone.criteria.iter().filter(open).cloned().collect()
+        let mut open: Vec<Criterion> =
+            self.milestone.criteria.iter().filter(open).cloned().collect();
+        open.sort_by_key(|criterion| log.attempts.get(&criterion.id).copied().unwrap_or(0));
+        open
     }
 
     /// Whether a question was asked that still has no answer.
@@ -338,6 +344,10 @@ impl Session<'_> {
             log.findings.get(&criterion.id).copied().unwrap_or(Finding::Unanswered)
         };
         let findings: Vec<Finding> = self.milestone.criteria.iter().map(finding).collect();
+        // The bytes match their digest and are no text: programs may have read them, a model cannot.
+        if self.view.is_none() && findings.contains(&Finding::Unanswered) {
+            return opined(Opinion::unreadable(findings.len()));
+        }
         opined(Opinion::of(&findings))
     }
 }

@@ -3,7 +3,7 @@
 //! A start checks the world first: key, store, chain, contracts, registration. What is wrong stops
 //! it with one line.
 
-use std::{future::IntoFuture, sync::Arc, time::Duration};
+use std::{future::IntoFuture, pin::pin, sync::Arc, time::Duration};
 
 use alloy::{
     primitives::Address,
@@ -23,7 +23,7 @@ use crate::{
     chain::{self, Chain, Moment},
     config::Config,
     http::{self, Door},
-    judge::Judge,
+    judge::Questioning,
     provider::Provider,
     sign::BallotSigner,
     store::Store,
@@ -92,14 +92,14 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     let registered = chain.preflight(juror).await?;
     let source = Source::of_family(&registered.family);
     let info = info(&config, juror, &registered, source);
-    let judge = Judge {
+    let questioning = Questioning {
         provider: Provider::new(&config.provider, secrets.api_key)?,
         family: registered.family,
         source,
         questions: config.limits.questions,
     };
     let signer = BallotSigner::new(secrets.signer, config.chain_id, config.jury);
-    let (desk, moments) = desk(&config, chain, store, (judge, signer)).await?;
+    let (desk, moments) = desk(&config, chain, store, (questioning, signer)).await?;
     let (listener, url) = listen(&config.listen).await?;
     desk.resume().await?;
     let every = Duration::from_millis(config.poll_ms);
@@ -114,14 +114,14 @@ async fn desk(
     config: &Config,
     chain: Chain,
     store: Store,
-    (judge, signer): (Judge, BallotSigner),
+    (questioning, signer): (Questioning, BallotSigner),
 ) -> Result<(Arc<Desk>, watch::Sender<Moment>), JurorError> {
     let moments = watch::Sender::new(chain.moment().await?);
     let desk = Desk {
         chain,
         store,
         signer,
-        judge,
+        questioning,
         fetch: config.fetch.clone(),
         limits: config.limits.clone(),
         moments: moments.subscribe(),
@@ -153,10 +153,15 @@ fn announce(info: &JurorInfo, registered_url: &str, url: &str) {
     );
 }
 
-/// Runs a juror until the process is told to end (ctrl-c or SIGTERM).
-pub async fn run(config: Config) -> Result<(), JurorError> {
-    let handle = start(config).await?;
-    told_to_end().await?;
+/// Runs a juror until `end`, which may also come while it starts.
+pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<(), JurorError> {
+    let mut end = pin!(end);
+    let handle = tokio::select! {
+        biased;
+        () = &mut end => return Ok(()),
+        started = Box::pin(start(config)) => started?,
+    };
+    end.await;
     handle.shutdown().await;
     Ok(())
 }
@@ -196,18 +201,4 @@ fn info(
         deliverable_max_bytes: u64::try_from(config.fetch.deliverable_max_bytes)
             .unwrap_or(u64::MAX),
     }
-}
-
-async fn told_to_end() -> Result<(), JurorError> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(|_| JurorError::Signals)?;
-        tokio::select! {
-            got = tokio::signal::ctrl_c() => got.map_err(|_| JurorError::Signals),
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(|_| JurorError::Signals)
 }

@@ -200,10 +200,16 @@ impl Store {
     }
 
     /// Opens a case again that ended without a ballot; `None` when it is open already.
-    pub(crate) async fn reopen_case(&self, case_id: B256) -> Result<Option<CaseRow>, JurorError> {
+    pub(crate) async fn reopen_case(
+        &self,
+        case_id: B256,
+        request: &[u8],
+    ) -> Result<Option<CaseRow>, JurorError> {
         let row = sqlx::query(
-            "UPDATE cases SET closed = NULL WHERE case_id = ? AND closed IS NOT NULL RETURNING *",
+            "UPDATE cases SET closed = NULL, request = ?
+             WHERE case_id = ? AND closed IS NOT NULL RETURNING *",
         )
+        .bind(request)
         .bind(case_id.as_slice())
         .fetch_optional(&self.pool)
         .await?;
@@ -460,8 +466,9 @@ mod tests {
         assert_eq!(store.open_cases().await.unwrap(), vec![row(1, 1)]);
         store.close_case(row(1, 1).case_id, "late").await.unwrap();
         assert_eq!(store.open_cases().await.unwrap(), vec![]);
-        assert_eq!(store.reopen_case(row(1, 1).case_id).await.unwrap(), Some(row(1, 1)));
-        assert_eq!(store.reopen_case(row(1, 1).case_id).await.unwrap(), None);
+        let again = CaseRow { request: b"again".to_vec(), ..row(1, 1) };
+        assert_eq!(store.reopen_case(row(1, 1).case_id, b"again").await.unwrap(), Some(again));
+        assert_eq!(store.reopen_case(row(1, 1).case_id, b"more").await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use alloy::{
     sol_types::Eip712Domain,
 };
 use surety_bindings::{
-    escrow::{Delivery, SlowState, Terms},
+    escrow::{Delivery, Terms},
     jury::Case,
 };
 use surety_jury::wire::CaseRequest;
@@ -17,7 +17,7 @@ use surety_terms::{MilestoneSheet, Problem, digest, limits};
 
 use crate::{
     JurorError,
-    chain::{Block, Chain, Moment, Place},
+    chain::{Block, Chain, Delivered, Moment, Place},
 };
 
 /// `IDealEscrow.Status.Delivered`: the ABI knows an enum only as a number.
@@ -31,9 +31,10 @@ pub(crate) struct Asked {
     pub(crate) case_id: B256,
     pub(crate) place: Place,
     pub(crate) round: u8,
-    pub(crate) delivery: Delivery,
+    delivery: Delivery,
     /// What is judged: title, description, criteria.
     pub(crate) milestone: MilestoneSheet,
+    /// The seller's, of the delivery; empty when it gave none.
     signature: Bytes,
     terms: Terms,
     domain: Eip712Domain,
@@ -46,7 +47,7 @@ pub(crate) struct Asked {
 pub(crate) struct Window {
     /// No verdict counts from here on.
     pub(crate) judge_end: u64,
-    /// From here on the juror says what it has: `missing`, `void`.
+    /// From here on the juror says what it has: `missing`, or what was answered.
     pub(crate) last_tenth: u64,
 }
 
@@ -56,8 +57,16 @@ pub(crate) struct Standing {
     /// Now: the newest block's timestamp.
     pub(crate) now: u64,
     pub(crate) window: Window,
-    /// The digest that the seller put on the chain, if it did.
-    pub(crate) pinned: Option<B256>,
+    /// What the seller put on the chain, if it did.
+    pub(crate) pinned: Option<Pinned>,
+}
+
+/// A delivery on the chain: the escrow saw to it that the seller put it there, or signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pinned {
+    pub(crate) deliverable: B256,
+    /// Where the seller says that the bytes are.
+    pub(crate) uri: String,
 }
 
 /// Whether a case is new to this juror.
@@ -73,6 +82,8 @@ pub(crate) enum Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Verified {
     pub(crate) seat: u8,
+    /// Whether the request's signature is the seller's.
+    pub(crate) signed: bool,
     pub(crate) standing: Standing,
 }
 
@@ -89,6 +100,11 @@ impl Standing {
     /// Whether the juror has to say what it has.
     pub(crate) const fn is_last_tenth(&self) -> bool {
         self.now >= self.window.last_tenth
+    }
+
+    /// The pinned delivery, if it is the one with this digest.
+    pub(crate) fn pins(&self, deliverable: B256) -> Option<&Pinned> {
+        self.pinned.as_ref().filter(|pinned| pinned.deliverable == deliverable)
     }
 
     /// How long the provider may be asked: until the middle of the last tenth, so that a ballot
@@ -115,7 +131,7 @@ impl From<Problem> for Fault {
 
 impl Asked {
     /// Recomputes what a request is about, without asking the chain.
-    pub(crate) fn of(request: CaseRequest, chain: &Chain) -> Result<Self, Fault> {
+    pub(crate) fn of(request: &CaseRequest, chain: &Chain) -> Result<Self, Fault> {
         let CaseRequest { term_sheet: sheet, delivery, signature, round } = request;
         sheet.validate().map_err(|err| Problem::from(err.under("termSheet")))?;
         need(&sheet.chain_id, &chain.id(), "termSheet.chainId", "must be this juror's chain")?;
@@ -140,26 +156,26 @@ impl Asked {
         };
         most(delivery.uri.chars().count(), limits::URI_CHARS, "delivery.uri", "characters")?;
         most(signature.len(), limits::SIGNATURE_BYTES, "signature", "bytes")?;
-        need(&round, &1, "round", "must be 1: no deal can reach an appeal yet")?;
+        need(round, &1, "round", "must be 1: no deal can reach an appeal yet")?;
         let case = Case {
             chainId: U256::from(chain.id()),
             jury: chain.jury,
             consumer: sheet.escrow,
             dealId: deal_id,
             milestone: delivery.milestone,
-            round,
+            round: *round,
             deliverable: delivery.deliverable,
         };
         Ok(Self {
             place: Place { consumer: sheet.escrow, deal_id, milestone: delivery.milestone },
             case_id: digest::case_id(&case),
-            round,
+            round: *round,
             deliver_by: milestone.deliver_by,
             milestone: milestone.clone(),
             terms: sheet.terms(),
             domain: sheet.domain(),
-            delivery,
-            signature,
+            delivery: delivery.clone(),
+            signature: signature.clone(),
         })
     }
 
@@ -183,7 +199,7 @@ impl Asked {
             .into());
         };
         let standing = self.standing(chain, moment).await?;
-        let pinned = standing.pinned == Some(self.delivery.deliverable);
+        let pinned = standing.pins(self.deliverable()).is_some();
         if seen == Seen::Now && !pinned && standing.now >= self.deliver_by {
             return Err(conflict(
                 "late-delivery",
@@ -195,16 +211,31 @@ impl Asked {
             )
             .into());
         }
-        // Also of a pinned delivery: the chain vouches for its digest, the signature for its URI.
-        if !self.signed_by_seller(chain, at).await? {
-            return Err(refusal(
-                "signature-invalid",
-                format!("seller {} did not sign this delivery", self.terms.seller),
-                ("signature", "must be the seller's over the delivery"),
-            )
-            .into());
+        let signed = self.signed_by_seller(chain, at).await?;
+        if !signed && !pinned {
+            return Err(self.unsigned());
         }
-        Ok(Verified { seat, standing })
+        Ok(Verified { seat, signed, standing })
+    }
+
+    /// The same without its signature, which turned out to be none of the seller's.
+    pub(crate) fn without_signature(self) -> Self {
+        Self { signature: Bytes::new(), ..self }
+    }
+
+    /// The digest of what is judged.
+    pub(crate) const fn deliverable(&self) -> B256 {
+        self.delivery.deliverable
+    }
+
+    /// Where the bytes are, in the seller's own words: those that it signed, else those that it put
+    /// on the chain. The words of an unsigned request count for nothing, or whoever asks first could
+    /// name a place where the bytes are missing.
+    pub(crate) fn uri<'a>(&'a self, standing: &'a Standing) -> &'a str {
+        match standing.pins(self.deliverable()) {
+            Some(pinned) if self.signature.is_empty() => &pinned.uri,
+            Some(_) | None => &self.delivery.uri,
+        }
     }
 
     /// How the milestone stands now; a fault when no ballot could count any more.
@@ -229,13 +260,13 @@ impl Asked {
             )
             .into());
         }
-        let state = if view.state_digest.is_zero() {
+        let delivered = if view.state_digest.is_zero() {
             None
         } else {
             // A delivery that was pinned longer ago than this can no longer be judged.
             let since = now.saturating_sub(self.terms.judgeWithin.to::<u64>());
-            let state = chain.slow_state(at, self.place, view.state_digest, since).await?;
-            Some(state.filter(|state| state.status == DELIVERED).ok_or_else(|| {
+            let found = chain.delivered(at, self.place, view.state_digest, since).await?;
+            Some(found.filter(|found| found.state.status == DELIVERED).ok_or_else(|| {
                 conflict(
                     "window-over",
                     format!("milestone {} is past round 1", self.place.milestone),
@@ -243,7 +274,7 @@ impl Asked {
                 )
             })?)
         };
-        let window = self.window(state.as_ref());
+        let window = self.window(delivered.as_ref());
         if now >= window.judge_end {
             return Err(conflict(
                 "window-over",
@@ -252,16 +283,41 @@ impl Asked {
             )
             .into());
         }
-        Ok(Standing { now, window, pinned: state.map(|state| state.deliverable) })
+        let pinned = delivered.map(|delivered| Pinned {
+            deliverable: delivered.state.deliverable,
+            uri: delivered.uri,
+        });
+        let standing = Standing { now, window, pinned };
+        // Also of a case that was taken: a reorganisation may have taken the pinned delivery back.
+        if self.signature.is_empty()
+            && standing.pins(self.deliverable()).is_none()
+            && !self.signed_by_seller(chain, at).await?
+        {
+            return Err(self.unsigned());
+        }
+        Ok(standing)
     }
 
-    fn window(&self, state: Option<&SlowState>) -> Window {
+    fn window(&self, delivered: Option<&Delivered>) -> Window {
         let within: u64 = self.terms.judgeWithin.to();
-        let judge_end = state.map_or_else(
+        let judge_end = delivered.map_or_else(
             || self.deliver_by.saturating_add(within),
-            |state| state.until.to::<u64>(),
+            |delivered| delivered.state.until.to::<u64>(),
         );
         Window { judge_end, last_tenth: judge_end.saturating_sub(within / 10) }
+    }
+
+    /// Nobody vouches for the delivery: neither the seller's signature nor the chain.
+    fn unsigned(&self) -> Fault {
+        let seller = self.terms.seller;
+        let (slug, detail) = if self.signature.is_empty() {
+            ("signature-missing", "the delivery is neither signed nor on the chain".to_owned())
+        } else {
+            ("signature-invalid", format!("seller {seller} did not sign this delivery"))
+        };
+        let rule =
+            "must be the seller's over the delivery, unless the delivery stands on the chain";
+        refusal(slug, detail, ("signature", rule)).into()
     }
 
     /// The seller's key, or its contract wallet, signed exactly this delivery.
@@ -316,4 +372,61 @@ fn refusal(slug: &str, detail: String, (field, rule): (&str, &str)) -> Problem {
 /// A request that the chain's state speaks against.
 fn conflict(slug: &str, detail: String, (field, rule): (&str, &str)) -> Problem {
     Problem::new(slug, 409, "The chain speaks against the case", detail).with_field(field, rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use surety_terms::{Bps, Usdc};
+
+    use super::*;
+
+    const DIGEST: B256 = B256::repeat_byte(1);
+
+    fn asked(signature: &'static [u8]) -> Asked {
+        Asked {
+            case_id: B256::ZERO,
+            place: Place { consumer: Address::ZERO, deal_id: B256::ZERO, milestone: 0 },
+            round: 1,
+            delivery: Delivery {
+                deliverable: DIGEST,
+                uri: "asked".to_owned(),
+                ..Delivery::default()
+            },
+            milestone: MilestoneSheet {
+                title: String::new(),
+                description: String::new(),
+                amount: Usdc::ZERO,
+                deliver_by: 0,
+                pass_bps: Bps::WHOLE,
+                pro_rata: false,
+                criteria: vec![],
+            },
+            signature: signature.into(),
+            terms: Terms::default(),
+            domain: Eip712Domain::default(),
+            deliver_by: 0,
+        }
+    }
+
+    fn standing(pinned: Option<B256>) -> Standing {
+        let pinned = pinned.map(|deliverable| Pinned { deliverable, uri: "pinned".to_owned() });
+        Standing { now: 0, window: Window { judge_end: 10, last_tenth: 9 }, pinned }
+    }
+
+    #[test]
+    fn the_uri_is_the_one_that_the_seller_signed_else_the_one_that_it_pinned() {
+        let other = Some(B256::repeat_byte(2));
+        for (signature, pinned, uri) in [
+            (&b"signed"[..], None, "asked"),
+            (b"signed", Some(DIGEST), "asked"),
+            (b"", Some(DIGEST), "pinned"),
+            // Only a contract wallet that calls the empty signature its own gets this far.
+            (b"", None, "asked"),
+            (b"", other, "asked"),
+        ] {
+            assert_eq!(asked(signature).uri(&standing(pinned)), uri, "{signature:?} {pinned:?}");
+        }
+        let unsigned = asked(b"none of the seller's").without_signature();
+        assert_eq!(unsigned.uri(&standing(Some(DIGEST))), "pinned");
+    }
 }

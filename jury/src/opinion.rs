@@ -27,7 +27,8 @@ pub enum Finding {
     /// answered something else. What a deliverable says can bring that about, so it costs this
     /// criterion an abstention and no more: nobody silences a failed check with it.
     Refused,
-    /// The provider could not be asked, retries included.
+    /// The provider could not be asked, retries included: an abstention, and the whole seat is void
+    /// when no other question was answered either.
     Unanswered,
     /// The vote points at an instruction to the jurors, and the quote is in the deliverable.
     Injection,
@@ -113,9 +114,14 @@ impl Opinion {
     /// Combines one finding per criterion, in the milestone's order.
     ///
     /// - One injection fails every criterion, those that a check passed included.
-    /// - If the provider could be asked none of the questions, the seat is void: it abstains on
-    ///   everything, so that a dead provider never decides by its checks alone.
-    /// - Otherwise each criterion stands for itself.
+    /// - If the provider answered none of the questions and could not be asked one, it is down and
+    ///   the seat is void: it abstains on everything, so that a dead provider never decides by its
+    ///   checks alone.
+    /// - Otherwise each criterion stands for itself. A question without an answer costs its own bit
+    ///   and no other: a deliverable can be made to time out on one criterion, and must not silence
+    ///   what the others found.
+    ///
+    /// This is the only place that decides so; a juror waits as long as it may and then asks here.
     pub fn of(findings: &[Finding]) -> Result<Self, JuryError> {
         let needed = findings.len().clamp(1, MAX_CRITERIA);
         if findings.len() != needed {
@@ -297,7 +303,38 @@ mod tests {
         assert_eq!(opinion.ballot(case, root), wanted);
     }
 
+    #[test]
+    fn an_outage_on_one_question_silences_no_other() {
+        let (met, failed) = (Finding::Voted(Answer::Met), Finding::Voted(Answer::NotMet));
+        let down = Finding::Unanswered;
+        let declined = Finding::Voted(Answer::CannotVerify);
+        for (findings, masks) in [
+            (vec![met, down], (0b01, 0b00)),
+            (vec![down, failed], (0b00, 0b10)),
+            (vec![down, failed, down, met], (0b1000, 0b0010)),
+            (vec![Finding::Checked(Some(false)), down, declined], (0b000, 0b001)),
+        ] {
+            let (met, failed) = masks;
+            let wanted = Opinion { met, failed, reason: Reason::Judged };
+            assert_eq!(Opinion::of(&findings), Ok(wanted), "{findings:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn an_unanswered_question_is_an_abstention_or_voids_a_seat_that_heard_nothing(
+            findings in prop::collection::vec(prop::sample::select(ALL.to_vec()), 1..=16),
+        ) {
+            let mut refused = findings.clone();
+            for finding in refused.iter_mut().filter(|finding| **finding == Finding::Unanswered) {
+                *finding = Finding::Refused;
+            }
+            let heard = findings.iter().any(|finding| finding.is_heard());
+            let down = findings.contains(&Finding::Unanswered) && !heard;
+            let wanted = if down { Ok(Opinion::void()) } else { Opinion::of(&refused) };
+            prop_assert_eq!(Opinion::of(&findings), wanted);
+        }
+
         #[test]
         fn only_a_finding_of_met_is_ever_met(
             findings in prop::collection::vec(prop::sample::select(ALL.to_vec()), 1..=16),

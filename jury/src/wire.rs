@@ -19,7 +19,8 @@ pub struct CaseRequest {
     /// The seller's statement.
     #[serde(with = "surety_terms::wire::delivery")]
     pub delivery: Delivery,
-    /// The seller's signature of the delivery's digest.
+    /// The seller's signature of the delivery's digest. Empty when the seller pinned the delivery on
+    /// the chain itself: then the chain says where the bytes are, and the delivery's URI is not read.
     pub signature: Bytes,
     /// 1 for the panel, 2 for the appeal panel.
     pub round: u8,

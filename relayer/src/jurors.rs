@@ -1,7 +1,7 @@
 //! Talking to jurors. They are strangers: an answer may be anything, of any size, at any time, and
 //! a registered URL may point anywhere.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;
 use surety_jury::wire::{CaseRequest, CaseStatus};
-use surety_terms::json;
+use surety_terms::{host, json};
 use url::{Host, Url};
 
 use crate::RelayerError;
@@ -144,8 +144,8 @@ impl Jurors {
             && url.password().is_none()
             && url.fragment().is_none();
         let host = match url.host() {
-            Some(Host::Ipv4(ip)) => self.config.allow_private_hosts || is_public(ip.into()),
-            Some(Host::Ipv6(ip)) => self.config.allow_private_hosts || is_public(ip.into()),
+            Some(Host::Ipv4(ip)) => self.config.allow_private_hosts || host::is_public(ip.into()),
+            Some(Host::Ipv6(ip)) => self.config.allow_private_hosts || host::is_public(ip.into()),
             Some(Host::Domain(_)) => true,
             None => false,
         };
@@ -162,7 +162,7 @@ impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|a| is_public(a.ip())).collect();
+            let public: Vec<SocketAddr> = found.filter(|a| host::is_public(a.ip())).collect();
             if public.is_empty() {
                 return Err("no public address".into());
             }
@@ -170,48 +170,6 @@ impl Resolve for PublicOnly {
             Ok(addresses)
         })
     }
-}
-
-/// Whether an address belongs to the public internet.
-fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => is_public_v4(ip),
-        IpAddr::V6(ip) => is_public_v6(ip),
-    }
-}
-
-fn is_public_v4(ip: Ipv4Addr) -> bool {
-    let [a, b, c, _] = ip.octets();
-    let reserved = a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && (b == 18 || b == 19));
-    !(reserved
-        || ip.is_private()
-        || ip.is_loopback()
-        || ip.is_link_local()
-        || ip.is_multicast()
-        || ip.is_documentation()
-        || ip.is_broadcast())
-}
-
-fn is_public_v6(ip: Ipv6Addr) -> bool {
-    // Addresses that carry an IPv4 address are as public as that one.
-    if let Some(v4) = ip.to_ipv4() {
-        return is_public_v4(v4);
-    }
-    let [first, second, .., seventh, eighth] = ip.segments();
-    if first == 0x64 && second == 0xff9b {
-        let [a, b] = seventh.to_be_bytes();
-        let [c, d] = eighth.to_be_bytes();
-        return is_public_v4(Ipv4Addr::new(a, b, c, d));
-    }
-    // Global unicast, without 6to4, Teredo and documentation.
-    (0x2000..0x4000).contains(&first)
-        && first != 0x2002
-        && !(first == 0x2001 && (second < 0x0200 || second == 0x0db8))
-        && first != 0x3fff
 }
 
 #[cfg(test)]

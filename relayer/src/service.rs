@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -83,11 +84,16 @@ pub async fn start_on(config: Config, chain: DynProvider) -> Result<Handle, Rela
     boot(config, Rpc::new(chain)).await
 }
 
-/// Runs a relayer until the process is told to end (SIGTERM or ctrl-c).
-pub async fn run(config: Config) -> Result<(), RelayerError> {
-    let handle = start(config).await?;
+/// Runs a relayer until `end`, which may also come while it starts.
+pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<(), RelayerError> {
+    let mut end = pin!(end);
+    let handle = tokio::select! {
+        biased;
+        () = &mut end => return Ok(()),
+        started = Box::pin(start(config)) => started?,
+    };
     tracing::info!(url = handle.url(), "the relayer is up");
-    told_to_end().await;
+    end.await;
     handle.shutdown().await;
     Ok(())
 }
@@ -129,25 +135,4 @@ async fn listen(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), Relayer
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let local = listener.local_addr().map_err(failed)?;
     Ok((listener, local))
-}
-
-async fn told_to_end() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
 }

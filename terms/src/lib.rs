@@ -11,6 +11,7 @@
 
 pub mod check;
 pub mod digest;
+pub mod host;
 pub mod json;
 pub mod problem;
 pub mod rule;

@@ -15,7 +15,7 @@ use crate::{
 const TEXT: &str = "The quarterly report covers three markets.\nRevenue grew by nine percent.\n";
 const SECRET: &str = "sk-planted-secret-0123456789";
 
-fn judge(double: &Double) -> Judge {
+fn questioning(double: &Double) -> Questioning {
     let config = ProviderConfig {
         dialect: Dialect::OpenAiChat,
         base_url: double.url.parse().unwrap(),
@@ -24,7 +24,7 @@ fn judge(double: &Double) -> Judge {
         timeout_secs: 1,
         max_output_tokens: 500,
     };
-    Judge {
+    Questioning {
         provider: Provider::new(&config, Some(SECRET.to_owned().into())).unwrap(),
         family: "rehearsal-double".to_owned(),
         source: Source::Rehearsal,
@@ -85,8 +85,8 @@ async fn round(double: &Double, milestone: &MilestoneSheet, deliverable: &[u8]) 
     let folder = tempfile::tempdir().unwrap();
     let case = case(deliverable);
     let store = open(folder.path(), &case).await;
-    let judge = judge(double);
-    let mut session = judge.session(&store, &case, milestone).await.unwrap();
+    let questioning = questioning(double);
+    let mut session = questioning.session(&store, &case, milestone).await.unwrap();
     session.read(deliverable.to_vec()).await.unwrap();
     session.round(soon()).await.unwrap()
 }
@@ -236,7 +236,7 @@ async fn after_a_restart_no_answer_is_asked_again() {
     })
     .await;
     let store = open(folder.path(), &case).await;
-    let before = judge(&down);
+    let before = questioning(&down);
     let mut session = before.session(&store, &case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec()).await.unwrap();
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
@@ -245,7 +245,7 @@ async fn after_a_restart_no_answer_is_asked_again() {
 
     let up = Double::start(|_, _| Act::Vote("MET")).await;
     let store = Store::open(folder.path()).await.unwrap();
-    let after = judge(&up);
+    let after = questioning(&up);
     let mut session = after.session(&store, &case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec()).await.unwrap();
     assert_eq!(session.round(soon()).await.unwrap(), opinion(0b10, 0b01, Reason::Judged));
@@ -259,13 +259,54 @@ async fn a_long_outage_costs_one_question_per_round() {
     let case = case(TEXT.as_bytes());
     let milestone = milestone(vec![llm("a"), llm("b"), llm("c")]);
     let store = open(folder.path(), &case).await;
-    let judge = judge(&double);
-    let mut session = judge.session(&store, &case, &milestone).await.unwrap();
+    let questioning = questioning(&double);
+    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec()).await.unwrap();
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 9);
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 12);
+}
+
+#[tokio::test]
+async fn a_question_that_is_never_answered_does_not_hold_up_the_others() {
+    // "b" fails through the first round and is up from then on; "a" never is.
+    let double = Double::start(|number, question| match question.criterion.id.as_str() {
+        "b" if number >= 6 => Act::Vote("NOT_MET"),
+        _ => Act::Raw(500, ""),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(TEXT.as_bytes());
+    let milestone = milestone(vec![llm("a"), llm("b")]);
+    let store = open(folder.path(), &case).await;
+    let questioning = questioning(&double);
+    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
+    }
+    let asked = double.seen().len();
+    let opinion = session.last_round(soon()).await.unwrap();
+    assert_eq!(opinion, Opinion { met: 0, failed: 0b10, reason: Reason::Judged });
+    assert_eq!(double.seen().len(), asked + 3, "\"b\" had its answer before the last round");
+}
+
+#[tokio::test]
+async fn the_last_round_asks_everything_and_voids_a_seat_that_heard_nothing() {
+    let double = Double::start(|_, _| Act::Raw(500, "")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(TEXT.as_bytes());
+    let found = Check::Regex { pattern: "quarterly".to_owned(), expect: Expect::Match };
+    let milestone = milestone(vec![llm("a"), llm("b"), checked("c", found)]);
+    let store = open(folder.path(), &case).await;
+    let questioning = questioning(&double);
+    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
+    assert_eq!(double.seen().len(), 6);
+    assert_eq!(session.last_round(soon()).await.unwrap(), Opinion::void());
+    assert_eq!(double.seen().len(), 12, "both questions, and not one of them first");
 }
 
 #[tokio::test]
@@ -279,8 +320,8 @@ async fn the_transcript_and_every_exact_byte_are_on_disk_and_no_key_is() {
     let case = case(TEXT.as_bytes());
     let milestone = milestone(vec![llm("a")]);
     let store = open(folder.path(), &case).await;
-    let judge = judge(&double);
-    let mut session = judge.session(&store, &case, &milestone).await.unwrap();
+    let questioning = questioning(&double);
+    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec()).await.unwrap();
     let Judged::Opinion(opinion) = session.round(soon()).await.unwrap() else {
         panic!("an outage")
@@ -320,8 +361,8 @@ async fn a_deadline_ends_a_round_that_nobody_answers() {
     let case = case(TEXT.as_bytes());
     let milestone = milestone(vec![llm("a"), llm("b")]);
     let store = open(folder.path(), &case).await;
-    let judge = judge(&double);
-    let mut session = judge.session(&store, &case, &milestone).await.unwrap();
+    let questioning = questioning(&double);
+    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec()).await.unwrap();
     let deadline = Instant::now() + Duration::from_millis(200);
     assert_eq!(session.round(deadline).await.unwrap(), Judged::Outage);

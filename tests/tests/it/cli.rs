@@ -5,13 +5,16 @@
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use alloy::primitives::B256;
 use serde_json::{Value, json};
 use surety_tests::{World, actors};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::agent::{Market, key_file};
 
@@ -181,4 +184,55 @@ async fn a_deal_is_shown_from_the_chain_alone() {
     let unknown = B256::repeat_byte(1).to_string();
     let line = failure(&["deal", "show", &unknown, "--rpc", &rpc, "--escrow", &escrow]).await;
     assert!(line.contains("not open"), "{line}");
+}
+
+/// Configurations of every service for a chain endpoint.
+fn services(folder: &TempDir, rpc: &str) -> [(&'static str, String); 3] {
+    let key = key_file(folder, "service", &actors::juror(0)).display().to_string();
+    let address = "0x1111111111111111111111111111111111111111";
+    let shared = |name: &str| {
+        format!(
+            "chain_rpc = '{rpc}'\nchain_id = 31337\nkey_file = '{key}'\nlisten = '127.0.0.1:0'\n\
+             store = '{}'\n",
+            folder.path().join(name).display()
+        )
+    };
+    let provider = "[provider]\ndialect = 'ollama'\nbase_url = 'http://127.0.0.1:1'\nmodel = 'm'\n";
+    let juror = format!("jury = '{address}'\nconsumers = ['{address}']\n{provider}");
+    let agent = format!("escrow = '{address}'\nrelayer_url = 'http://127.0.0.1:1'\n[buyer]\n");
+    [
+        ("juror", shared("juror") + &juror),
+        ("relayer", shared("relayer") + &format!("escrow = '{address}'\n")),
+        ("agent", shared("agent") + &agent),
+    ]
+}
+
+#[tokio::test]
+async fn a_service_that_is_told_to_end_while_it_starts_ends_well() {
+    // Less than a service waits for one answer.
+    const AT_ONCE: Duration = Duration::from_secs(10);
+    // Takes every connection, and never answers.
+    let endpoint = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let rpc = format!("http://{}", endpoint.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    for (service, config) in services(&folder, &rpc) {
+        let config = write(&folder, &format!("{service}.toml"), &config);
+        // The second time on the store of the first: it was let go of.
+        for signal in ["-TERM", "-INT"] {
+            let child = surety()
+                .args([service, "run", "--config", &config])
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let asked = timeout(AT_ONCE, endpoint.accept()).await;
+            let pid = child.id().unwrap().to_string();
+            let told = Command::new("kill").args([signal, &pid]).status().await.unwrap();
+            assert!(told.success(), "{service}");
+            let ended = timeout(AT_ONCE, child.wait_with_output()).await;
+            let ended = ended.expect("it ends at once").unwrap();
+            let complaint = String::from_utf8_lossy(&ended.stderr);
+            assert!(asked.is_ok(), "{service} did not start: {complaint}");
+            assert_eq!(ended.status.code(), Some(0), "{service} {signal}: {complaint}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ mod provider;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use alloy::primitives::{Address, B256, keccak256};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 use axum::Router;
 use axum::routing::get;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -310,6 +310,90 @@ async fn bytes_are_fetched_from_the_uri_when_nobody_pushes_them() {
 }
 
 #[tokio::test]
+async fn a_pinned_unsigned_delivery_is_judged_with_the_chains_uri_whatever_the_request_says() {
+    for signature in [Bytes::new(), forged()] {
+        let court = Court::kind().await;
+        let juror = court.start().await;
+        court.pin_directly(&[(&court.sheet, WORK, &serve(WORK).await)]).await;
+        let trap = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let lie = format!("http://{}/work", trap.local_addr().unwrap());
+        let mut request = court.unsigned(&court.sheet, WORK, &lie);
+        request.signature = signature;
+
+        let taken = court.take(&juror, &request).await;
+        let ballot = court.ballot(&juror, taken.case_id).await;
+
+        assert_eq!((ballot.met, ballot.reason), (0b111, 0));
+        let knocked = tokio::time::timeout(std::time::Duration::ZERO, trap.accept()).await;
+        assert!(knocked.is_err(), "the request's URI was asked");
+    }
+}
+
+#[tokio::test]
+async fn a_restart_takes_the_chains_uri_of_an_unsigned_delivery_too() {
+    let court = Court::kind().await;
+    let mut patient = court.config();
+    patient.fetch.grace_secs = 3_600;
+    let juror = court.try_start(patient).await.unwrap();
+    court.pin_directly(&[(&court.sheet, WORK, &serve(WORK).await)]).await;
+    let mut request = court.unsigned(&court.sheet, WORK, "http://127.0.0.1:9/");
+    request.signature = forged();
+    let taken = court.take(&juror, &request).await;
+    assert_eq!(taken.state, CaseState::AwaitingDeliverable);
+    juror.shutdown().await;
+
+    let juror = court.start().await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn an_unsigned_delivery_that_is_not_pinned_is_refused_by_field() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let request = court.unsigned(&court.sheet, WORK, "");
+    let problem = court.refused(&juror, &request).await;
+    assert_eq!((problem.slug(), problem.status), ("signature-missing", 422));
+    assert_eq!(problem.field.as_deref(), Some("signature"));
+    assert!(problem.rule.unwrap().contains("unless the delivery stands on the chain"));
+
+    court.pin_directly(&[(&court.sheet, b"other work", "")]).await;
+    assert_eq!(court.refused(&juror, &request).await.slug(), "signature-missing");
+}
+
+#[tokio::test]
+async fn another_deals_pin_of_the_same_bytes_in_the_same_second_does_not_lend_its_uri() {
+    let mut court = Court::kind().await;
+    let mut other = court.sheet.clone();
+    other.salt = B256::repeat_byte(2);
+    court.world.open(&other.terms()).unwrap();
+    court.node = court.world.node();
+    let juror = court.start().await;
+    let uri = serve(WORK).await;
+    court.pin_directly(&[(&other, WORK, "http://127.0.0.1:9/"), (&court.sheet, WORK, &uri)]).await;
+    court.take(&juror, &court.unsigned(&other, WORK, "")).await;
+    let taken = court.take(&juror, &court.unsigned(&court.sheet, WORK, "")).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn an_unsigned_case_falls_silent_when_a_reorganisation_takes_the_pin_back() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    court.pin_directly(&[(&court.sheet, WORK, "")]).await;
+    let taken = court.take(&juror, &court.unsigned(&court.sheet, WORK, "")).await;
+    court.node.reorg(1, Orphans::Forget);
+    let status = court.status(&juror, taken.case_id, 30).await;
+    assert_eq!(status.state, CaseState::Silent);
+    assert_eq!(status.problem.unwrap().slug(), "signature-missing");
+
+    // The seller's signature is as good as its pin.
+    let again = court.take(&juror, &court.request(WORK)).await;
+    assert_eq!((again.case_id, again.state), (taken.case_id, CaseState::AwaitingDeliverable));
+    court.push(&juror, WORK).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
 async fn a_private_host_is_not_fetched_from_by_default() {
     let court = Court::kind().await;
     let mut config = court.config();
@@ -382,7 +466,7 @@ async fn a_case_that_a_reorganisation_ended_is_taken_up_again() {
 }
 
 #[tokio::test]
-async fn an_outage_makes_the_whole_seat_void_but_not_before_the_last_tenth() {
+async fn an_outage_on_one_question_is_an_abstention_on_it_but_not_before_the_last_tenth() {
     let court = Court::new(
         Double::start(|_, question| match question.criterion.id.as_str() {
             "complete" => Act::Vote("MET"),
@@ -399,7 +483,22 @@ async fn an_outage_makes_the_whole_seat_void_but_not_before_the_last_tenth() {
 
     court.go_to(court.deliver_by() + DAY * 9 / 10);
     let ballot = court.ballot(&juror, taken.case_id).await;
-    assert_eq!((ballot.met, ballot.failed, ballot.reason), (0, 0, 4));
+    assert_eq!((ballot.met, ballot.failed, ballot.reason), (0b011, 0, 0));
+}
+
+#[tokio::test]
+async fn a_provider_that_answers_nothing_makes_the_whole_seat_void() {
+    let court = Court::new(Double::start(|_, _| Act::Raw(503, "down")).await);
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.push(&juror, WORK).await;
+    court.go_to(court.deliver_by() + DAY * 9 / 10);
+    let ballot = court.ballot(&juror, taken.case_id).await;
+    assert_eq!(
+        (ballot.met, ballot.failed, ballot.reason),
+        (0, 0, 4),
+        "checks alone decide nothing"
+    );
 }
 
 #[tokio::test]

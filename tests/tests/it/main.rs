@@ -1,10 +1,5 @@
 //! Everything that takes more than one crate to test, in one binary.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    unreachable_pub,
-    reason = "a test's helper fails as the test does, and serves only this binary"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helper fails as the test does")]
 
 mod agent;
 mod anvil;

@@ -10,6 +10,7 @@ mod hostile;
 mod operations;
 mod process;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -169,5 +170,7 @@ pub(crate) fn signatures(deal: &Deal, buyer: &Session, seller: &Session) -> (Byt
 pub(crate) fn key_file(folder: &TempDir, name: &str, key: &PrivateKeySigner) -> PathBuf {
     let path = folder.path().join(format!("{name}.key"));
     std::fs::write(&path, key.to_bytes().to_string()).unwrap();
+    // A juror reads no key that others may read.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     path
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use alloy::network::TransactionBuilder as _;
-use alloy::primitives::{Address, B256, Bytes, keccak256};
+use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::Provider as _;
 use alloy::rpc::types::TransactionRequest;
 use alloy::signers::local::PrivateKeySigner;
@@ -186,6 +186,41 @@ impl Court {
             signature: request.signature,
         })
         .await;
+    }
+
+    /// The request of a relayer that has no signature of the seller.
+    pub(crate) fn unsigned(&self, sheet: &TermSheet, work: &[u8], uri: &str) -> CaseRequest {
+        CaseRequest { signature: Bytes::new(), ..self.request_for(sheet, work, uri) }
+    }
+
+    /// The seller pins deliveries on the chain by itself, all in one block: the deal, the
+    /// deliverable, and where it says that the bytes are.
+    pub(crate) async fn pin_directly(&self, deliveries: &[(&TermSheet, &[u8], &str)]) {
+        let seller = self.world.seller();
+        self.node.set_balance(seller.address(), U256::from(1_000_000_000_000_000_000_u64));
+        let seller = self.node.provider_for(seller);
+        self.node.set_automine(false);
+        let mut sent = Vec::new();
+        for (sheet, work, uri) in deliveries {
+            let call = DealEscrow::deliverCall {
+                terms: sheet.terms(),
+                milestone: 0,
+                deliverable: keccak256(work),
+                uri: (*uri).to_owned(),
+                signature: Bytes::new(),
+            };
+            let request = TransactionRequest::default()
+                .with_to(self.world.contracts().escrow)
+                .with_input(call.abi_encode())
+                .with_gas_limit(500_000);
+            sent.push(*seller.send_transaction(request).await.unwrap().tx_hash());
+        }
+        self.node.mine();
+        self.node.set_automine(true);
+        for hash in sent {
+            let receipt = seller.get_transaction_receipt(hash).await.unwrap().unwrap();
+            assert!(receipt.status());
+        }
     }
 
     /// Moves the chain to a moment.
