@@ -19,7 +19,24 @@ pub mod escrow {
         DealEscrow,
         "artifacts/DealEscrow.json"
     );
+    pub use super::digests::IDealEscrow::{
+        Accept, Agree, Appeal, Concede, Delivery, Request, Revoke,
+    };
     pub use IDealEscrow::*;
+}
+
+pub mod digests {
+    //! `DealDigests`: what parties sign for an escrow besides the terms. Not deployed: it is the
+    //! source of these structs, and a second opinion on their digests.
+    #![expect(
+        missing_docs,
+        reason = "generated from the ABI; the interface is documented in Solidity"
+    )]
+    alloy::sol!(
+        #[sol(rpc, all_derives, extra_derives(serde::Serialize, serde::Deserialize))]
+        DealDigests,
+        "artifacts/DealDigests.json"
+    );
 }
 
 pub mod jury {

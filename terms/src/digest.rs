@@ -2,7 +2,9 @@
 
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::{Eip712Domain, SolStruct, eip712_domain};
-use surety_bindings::escrow::{Accept, Agree, Concede, Delivery, Terms};
+use surety_bindings::escrow::{
+    Accept, Agree, Appeal, Concede, Delivery, Request, Revoke, Terms,
+};
 use surety_bindings::jury::{Ballot, BallotBatch, Case, Registration, Unbonding};
 
 mod token {
@@ -63,6 +65,21 @@ pub fn concede_digest(act: &Concede, domain: &Eip712Domain) -> B256 {
 /// What both parties sign to agree, in the escrow's domain.
 pub fn agree_digest(act: &Agree, domain: &Eip712Domain) -> B256 {
     act.eip712_signing_hash(domain)
+}
+
+/// What a party signs to revoke, in the escrow's domain.
+pub fn revoke_digest(act: &Revoke, domain: &Eip712Domain) -> B256 {
+    act.eip712_signing_hash(domain)
+}
+
+/// What a loser signs to appeal, or its authorization has as nonce, in the escrow's domain.
+pub fn appeal_digest(act: &Appeal, domain: &Eip712Domain) -> B256 {
+    act.eip712_signing_hash(domain)
+}
+
+/// What a party signs to have something performed for a fee, in the escrow's domain.
+pub fn request_digest(request: &Request, domain: &Eip712Domain) -> B256 {
+    request.eip712_signing_hash(domain)
 }
 
 /// The id of a case: its EIP-712 struct hash, without a domain, since it names chain and contract.

@@ -3,7 +3,6 @@ pragma solidity 0.8.37;
 
 import {IDealEscrow} from "../interfaces/IDealEscrow.sol";
 import {Ending} from "../interfaces/IReputationRegistry.sol";
-import {IToken} from "../interfaces/IToken.sol";
 import {ActLib} from "../libraries/ActLib.sol";
 import {PayoutLib} from "../libraries/PayoutLib.sol";
 import {Funding} from "./Funding.sol";
@@ -33,8 +32,8 @@ abstract contract Acts is Funding {
         live.state.status = Status.Delivered;
         live.state.deliverable = deliverable;
         live.state.until = _in(t.judgeWithin);
-        _move(live);
-        emit MilestoneDelivered(live.dealId, milestone, deliverable, uri);
+        _keep(live);
+        emit MilestoneDelivered(live.dealId, milestone, live.state, uri);
         _payRequested(live, IDealEscrow.deliver.selector, 1, 0, requested);
     }
 
@@ -127,7 +126,7 @@ abstract contract Acts is Funding {
         live.state.status = Status.Round2;
         live.state.until = _in(live.terms.judgeWithin);
         _move(live);
-        uint256 before = IToken(token).balanceOf(address(this));
+        uint256 before = _balance();
         uint256 amount = uint256(live.terms.appealBond) + fee;
         _pull(loser, amount, validUntil, digest, authorization);
         _requireArrived(before, amount);

@@ -54,10 +54,14 @@ abstract contract Base is IDealEscrow, EIP712 {
     uint256 private transient _entered;
 
     modifier nonReentrant() {
-        if (_entered != 0) revert Reentered();
-        _entered = 1;
+        _enter();
         _;
         _entered = 0;
+    }
+
+    function _enter() private {
+        if (_entered != 0) revert Reentered();
+        _entered = 1;
     }
 
     /// @dev Addresses without code cannot be a jury, a registry or a token: better no escrow than a
@@ -173,13 +177,16 @@ abstract contract Base is IDealEscrow, EIP712 {
         return "";
     }
 
-    /// @dev Writes the milestone's new slow-path state, and emits it: nobody can go on without the
-    /// preimage.
+    /// @dev Writes the milestone's new slow-path state. Whoever calls emits it: nobody can go on
+    /// without the preimage.
+    function _keep(Live memory live) internal {
+        _deals[live.dealId] = live.word.slowed(live.milestone);
+        _states[live.dealId][live.milestone] = keccak256(abi.encode(live.state));
+    }
+
     function _move(Live memory live) internal {
-        (bytes32 dealId, uint256 milestone) = (live.dealId, live.milestone);
-        _deals[dealId] = live.word.slowed(milestone);
-        _states[dealId][milestone] = keccak256(abi.encode(live.state));
-        emit MilestoneMoved(dealId, uint8(milestone), live.state);
+        _keep(live);
+        emit MilestoneMoved(live.dealId, uint8(live.milestone), live.state);
     }
 
     /// @dev When the window closes that is open now: the panel's while nothing is on-chain.

@@ -62,8 +62,12 @@ abstract contract Funding is Payouts {
             catch {}
     }
 
+    function _balance() internal view returns (uint256) {
+        return IToken(token).balanceOf(address(this));
+    }
+
     function _requireArrived(uint256 before, uint256 needed) internal view {
-        uint256 got = IToken(token).balanceOf(address(this)) - before;
+        uint256 got = _balance() - before;
         if (got != needed) revert TransferMismatch(got, needed);
     }
 
@@ -105,7 +109,7 @@ abstract contract Funding is Payouts {
                 credits[token][party] = credit - fee;
             } else {
                 if (consent.authorization.length == 0) revert FeeUncovered(credit, fee);
-                uint256 before = IToken(token).balanceOf(address(this));
+                uint256 before = _balance();
                 _pull(party, fee, consent.validUntil, digest, consent.authorization);
                 _requireArrived(before, fee);
             }

@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {IDealEscrow} from "../interfaces/IDealEscrow.sol";
-import {IToken} from "../interfaces/IToken.sol";
 import {ActLib} from "../libraries/ActLib.sol";
 import {DealWord, DealWordLib} from "../libraries/DealWordLib.sol";
 import {PanelLib} from "../libraries/PanelLib.sol";
@@ -32,7 +31,7 @@ abstract contract Opening is Funding {
         _deals[dealId] = DealWordLib.opened(sum, bond);
         _emitOpened(terms, t, dealId);
 
-        uint256 before = IToken(token).balanceOf(address(this));
+        uint256 before = _balance();
         _pull(t.buyer, t.total, t.openBy, dealId, buyerAuthorization);
         if (bond != 0) _pull(t.seller, bond, t.openBy, dealId, sellerAuthorization);
         _requireArrived(before, t.total + bond);

@@ -203,13 +203,14 @@ interface IDealEscrow {
     event DealOpened(
         bytes32 indexed dealId, address indexed buyer, address indexed seller, Terms terms
     );
-    /// @notice The milestone is in a new slow-path state, whose preimage the next call needs: a
-    /// delivery is pinned, a verdict stands, or the appeal panel is asked.
-    event MilestoneMoved(bytes32 indexed dealId, uint8 indexed milestone, SlowState state);
-    /// @notice The seller put its deliverable's digest on-chain.
+    /// @notice The seller put its deliverable's digest on-chain; `state` is the preimage that the
+    /// next call needs.
     event MilestoneDelivered(
-        bytes32 indexed dealId, uint8 indexed milestone, bytes32 deliverable, string uri
+        bytes32 indexed dealId, uint8 indexed milestone, SlowState state, string uri
     );
+    /// @notice A verdict stands, or the appeal panel is asked; `state` is the preimage that the
+    /// next call needs.
+    event MilestoneMoved(bytes32 indexed dealId, uint8 indexed milestone, SlowState state);
     /// @notice A party revoked the signed terms: the deal can never open.
     event DealRevoked(bytes32 indexed dealId, address indexed party);
     /// @notice A verdict was counted. `seats`, `met` and `failed` are masks.

@@ -12,12 +12,26 @@ library RefusalLib {
     }
 
     /// @notice An error with one word.
-    function encode(bytes4 selector, uint256 a) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(selector, a);
+    function encode(bytes4 selector, uint256 a) internal pure returns (bytes memory refusal) {
+        refusal = encode(selector, a, 0);
+        assembly ("memory-safe") {
+            mstore(refusal, 0x24)
+        }
     }
 
     /// @notice An error with two words.
-    function encode(bytes4 selector, uint256 a, uint256 b) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(selector, a, b);
+    function encode(bytes4 selector, uint256 a, uint256 b)
+        internal
+        pure
+        returns (bytes memory refusal)
+    {
+        assembly ("memory-safe") {
+            refusal := mload(0x40)
+            mstore(refusal, 0x44)
+            mstore(add(refusal, 0x20), selector)
+            mstore(add(refusal, 0x24), a)
+            mstore(add(refusal, 0x44), b)
+            mstore(0x40, add(refusal, 0x80))
+        }
     }
 }

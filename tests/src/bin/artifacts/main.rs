@@ -48,6 +48,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let root = arguments.root.canonicalize().context("the root does not exist")?;
     let mut sources: Vec<_> =
         CONTRACTS.iter().map(|name| PathBuf::from(format!("contracts/src/{name}.sol"))).collect();
+    sources.push("contracts/src/DealDigests.sol".into());
     sources.push("contracts/test/doubles/TestUSDC.sol".into());
     let compiled = compile::compile(&root, &sources)?;
 
@@ -56,6 +57,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let path = format!("bindings/artifacts/{name}.json");
         files.push((path, pretty(&artifact(&compiled, name)?)?));
     }
+    let digests = pretty(&artifact(&compiled, "DealDigests")?)?;
+    files.push(("bindings/artifacts/DealDigests.json".into(), digests));
     files.push(("demo/artifacts/TestUSDC.json".into(), pretty(&artifact(&compiled, "TestUSDC")?)?));
     let errors = errors::collect(&compiled, &CONTRACTS)?;
     files.push(("bindings/artifacts/errors.json".into(), pretty(&serde_json::to_value(&errors)?)?));
