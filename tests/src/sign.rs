@@ -51,7 +51,7 @@ pub fn opening(
             valid_before: terms.openBy.to(),
             nonce,
         };
-        self::authorization(signer, contracts, &authorization)
+        digest::by_authorization(&self::authorization(signer, contracts, &authorization))
     };
     let seller_signature =
         if terms.bond.is_zero() { digest(seller, nonce) } else { pull(seller, terms.bond) };
