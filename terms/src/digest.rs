@@ -2,9 +2,7 @@
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::sol_types::{Eip712Domain, SolStruct, eip712_domain};
-use surety_bindings::escrow::{
-    Accept, Agree, Appeal, Concede, Delivery, Request, Revoke, Terms,
-};
+use surety_bindings::escrow::{Accept, Agree, Appeal, Concede, Delivery, Request, Revoke, Terms};
 use surety_bindings::jury::{Ballot, BallotBatch, Case, Registration, Unbonding};
 
 mod token {

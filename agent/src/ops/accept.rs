@@ -1,6 +1,9 @@
 //! Accept: the buyer's own release of a milestone's money.
 
-use alloy::{primitives::aliases::{U40, U96}, sol_types::SolCall as _};
+use alloy::{
+    primitives::aliases::{U40, U96},
+    sol_types::SolCall as _,
+};
 use surety_bindings::escrow::{Accept, Consent, DealEscrow};
 use surety_terms::digest;
 

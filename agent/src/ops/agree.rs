@@ -1,6 +1,9 @@
 //! Agree: both parties' own split of a milestone's money and bond share.
 
-use alloy::{primitives::aliases::{U40, U96}, sol_types::SolCall as _};
+use alloy::{
+    primitives::aliases::{U40, U96},
+    sol_types::SolCall as _,
+};
 use surety_bindings::escrow::{Agree, Consent, DealEscrow};
 use surety_terms::{Usdc, digest};
 

@@ -1,6 +1,9 @@
 //! Concede: the seller gives a milestone's money and its bond share to the buyer.
 
-use alloy::{primitives::aliases::{U40, U96}, sol_types::SolCall as _};
+use alloy::{
+    primitives::aliases::{U40, U96},
+    sol_types::SolCall as _,
+};
 use surety_bindings::escrow::{Concede, Consent, DealEscrow};
 use surety_terms::digest;
 

@@ -14,6 +14,7 @@ mod provider;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use alloy::primitives::aliases::U96;
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use axum::Router;
 use axum::routing::get;
@@ -187,6 +188,7 @@ async fn a_milestone_that_has_ended_is_refused() {
         milestone: 0,
         round: 1,
         standing: 0,
+        fee: U96::ZERO,
         validUntil: alloy::primitives::aliases::U40::from(valid_until),
     };
     court
@@ -195,8 +197,10 @@ async fn a_milestone_that_has_ended_is_refused() {
             milestone: 0,
             state: vec![],
             seller: Consent {
+                fee: act.fee,
                 validUntil: act.validUntil,
                 signature: sign::concede(&court.world.seller(), court.world.contracts(), &act),
+                authorization: Bytes::new(),
             },
         })
         .await;
