@@ -8,7 +8,8 @@
 
 #![expect(clippy::expect_used, reason = "in a test a broken expectation is a failed test")]
 
-use alloy::primitives::{Address, B256, U256, keccak256};
+use alloy::primitives::aliases::U96;
+use alloy::primitives::{Address, B256, keccak256};
 use alloy::sol_types::SolError;
 use proptest::prelude::*;
 use surety_bindings::escrow::DealEscrow;
@@ -138,7 +139,8 @@ fn a_deal_with_fees_or_partial_payment_opens_and_pays_its_opener() {
         let relayer = world.relayer().address();
         let before = world.balance(relayer);
         world.open(&sheet.terms()).unwrap();
-        assert_eq!(U256::from(world.balance(relayer) - before), sheet.open_fee.into());
+        let open_fee: U96 = sheet.open_fee.into();
+        assert_eq!(world.balance(relayer) - before, open_fee);
     }
 }
 
