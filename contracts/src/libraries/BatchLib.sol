@@ -32,7 +32,7 @@ library BatchLib {
     /// @dev Six cases in slots, and what all cases share.
     /// @param counted Low 16 bits the seats that answered or abstained, the next four how many
     /// @param voted The seats that answered something
-    /// @param reached Lanes with a quorum
+    /// @param reached Lanes with a quorum, above a slot's low byte met, then failed
     /// @param reachable Lanes that would have, if every missing seat voted that way
     struct Count {
         uint256 counted;
@@ -188,13 +188,10 @@ library BatchLib {
         uint256 metBps;
         uint256 counted = c.counted >> shift;
         if (((counted >> 16) & 0xf) >= c.quorum) {
-            // Behind the slot's reason, failed is the low half.
-            uint256 reached = c.reached >> shift >> 8;
-            uint256 reachable = c.reachable >> shift >> 8;
-            met = (reached >> 16) & 0xffff;
-            failed = reached & 0xffff;
-            (outcome, metBps) =
-                TallyLib.decide(rule, met, failed, (reachable >> 16) & 0xffff, reachable & 0xffff);
+            uint256 reached = (c.reached >> shift >> 8) & 0xffffffff;
+            uint256 reachable = (c.reachable >> shift >> 8) & 0xffffffff;
+            (met, failed) = (reached & 0xffff, reached >> 16);
+            (outcome, metBps) = TallyLib.decide(rule, reached, reachable);
         }
         assembly ("memory-safe") {
             mstore(to, outcome)
@@ -271,7 +268,14 @@ library BatchLib {
             m = ((missing >> 2) & FIRSTS) * 0xffffffff00;
             carry = (p2 & m) | (carry & (p2 | m));
             m = ((missing >> 3) & FIRSTS) * 0xffffffff00;
-            c.reachable = c.reached | (p3 & m) | (carry & (p3 | m));
+            c.reachable = _metLow(c.reached | (p3 & m) | (carry & (p3 | m)));
+            c.reached = _metLow(c.reached);
         }
+    }
+
+    /// @dev Changes the halves of each slot's masks, which the calldata has the other way round than
+    /// `TallyLib`.
+    function _metLow(uint256 lanes) private pure returns (uint256) {
+        return ((lanes & MET_LANES) >> 16) | ((lanes << 16) & MET_LANES);
     }
 }

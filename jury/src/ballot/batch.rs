@@ -79,8 +79,7 @@ impl SignedBatch {
     pub fn answers(&self, index: usize) -> Option<Answers> {
         let vote = self.batch.votes.chunks_exact(LEAF_BYTES).nth(index)?;
         let (met, rest) = vote.split_first_chunk()?;
-        let (met, failed) =
-            (u16::from_be_bytes(*met), u16::from_be_bytes(*rest.first_chunk()?));
+        let (met, failed) = (u16::from_be_bytes(*met), u16::from_be_bytes(*rest.first_chunk()?));
         (met & failed == 0).then_some((self.seat, met, failed))
     }
 
@@ -170,7 +169,8 @@ mod tests {
     }
 
     fn batch(leaves: &[Leaf]) -> BallotBatch {
-        let leaves: Vec<_> = (0..).map(|i: u8| keccak256([i])).zip(leaves.iter().copied()).collect();
+        let leaves: Vec<_> =
+            (0..).map(|i: u8| keccak256([i])).zip(leaves.iter().copied()).collect();
         ballot_batch(&leaves, B256::repeat_byte(7)).unwrap()
     }
 
@@ -317,7 +317,7 @@ mod tests {
             index in any::<usize>(),
         ) {
             for batch in unpack_batch(&bytes, &cases(count)).unwrap_or_default() {
-                drop(batch.answers(index));
+                prop_assert!(batch.answers(index).is_none_or(|(seat, ..)| seat == batch.seat));
                 drop(batch.verify(CHAIN, JURY, Address::ZERO));
             }
         }
