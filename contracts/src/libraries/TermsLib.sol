@@ -125,11 +125,12 @@ library TermsLib {
         if (deliverBy + judgeWithin > block.timestamp + LIFE_MOST) {
             revert IDealEscrow.EndsTooLate(i, deliverBy + judgeWithin, block.timestamp + LIFE_MOST);
         }
-        _requireRule(m.rule, i);
+        requireRule(m.rule, i);
     }
 
+    /// @notice Refuses a rule that no panel could apply; `i` is for the error.
     /// @dev Criteria are 0 to k-1 without a gap: a zero weight ends the list.
-    function _requireRule(uint256 rule, uint256 i) private pure {
+    function requireRule(uint256 rule, uint256 i) internal pure {
         if (rule >> 255 != 0) revert IDealEscrow.RuleInvalid(i, rule);
         if ((rule >> 254) & 1 != 0) revert IDealEscrow.NotSupported("proRata");
         unchecked {
