@@ -12,7 +12,7 @@ import {vm} from "../utils/Vm.sol";
 /// must never work.
 contract PactHandler is PactFixture {
     uint256 internal constant WALLETS = 3;
-    uint256 internal constant PACTS_MOST = 6;
+    uint256 internal constant PACTS_MOST = 24;
     uint256 internal constant WALLET_KEY = 0xAC7000;
     uint256 internal constant PURSE = 1_000_000e6;
 
