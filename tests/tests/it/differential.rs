@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256, aliases::U96, keccak256};
+use alloy::sol_types::SolValue as _;
 use proptest::prelude::*;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use surety_bindings::formula::Weights;
@@ -86,22 +87,34 @@ fn the_formula_in_rust_is_the_registrys() {
                 2 => weights.with_bad(amount, now),
                 _ => weights.with_neutral(now),
             };
+            let slot = word_slot(recorder, seller);
+            let kept = Weights::of_word(world.evm().state().storage(registry, slot));
+            assert_eq!(kept, weights, "amount {amount}, ending {ending} at {now}");
             let standing =
                 ReputationRegistry::standingCall { recorder, wallet: seller, role: SELLER };
             let standing = world.view(registry, &standing).unwrap();
-            let kept = Weights {
-                good: standing.good,
-                bad: standing.bad,
-                last: standing.last,
-                refilled_at: standing.refilledAt,
-            };
-            assert_eq!(kept, weights, "amount {amount}, ending {ending} at {now}");
+            let shown = weights.at(now);
+            assert_eq!(
+                (standing.good, standing.bad, u64::from(standing.last), standing.drawn),
+                (shown.good, shown.bad, weights.last(), weights.drawn()),
+                "amount {amount}, ending {ending} at {now}"
+            );
         }
         world.advance(Duration::from_secs(rng.random_range(0..400 * 86_400)));
         let score = ReputationRegistry::scoreCall { recorder, wallet: seller, role: SELLER };
         let score = world.view(registry, &score).unwrap();
-        assert_eq!(score.points.to::<u32>(), weights.score(world.now()));
+        let shown = weights.at(world.now());
+        assert_eq!(
+            (score.points.to(), score.good.to(), score.bad.to()),
+            (weights.score(world.now()), shown.good, shown.bad)
+        );
     }
+}
+
+/// Where the registry keeps the word of `wallet` as a seller: its only mapping, keyed by a digest.
+fn word_slot(recorder: Address, wallet: Address) -> U256 {
+    let key = keccak256((recorder, wallet, U256::from(SELLER)).abi_encode());
+    keccak256((key, U256::ZERO).abi_encode()).into()
 }
 
 /// One to sixteen criteria whose positive weights sum to 10,000.
