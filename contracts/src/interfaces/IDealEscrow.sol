@@ -645,8 +645,7 @@ interface IDealEscrow {
     /// @custom:reverts TransferMismatch when the fee did not arrive whole
     /// @custom:reverts GasTooLow when a payment could not be tried honestly
     /// @custom:reverts Reentered when called from inside
-    function reclaim(Terms calldata terms, uint8 milestone, Requested[] calldata requested)
-        external;
+    function reclaim(Terms calldata terms, uint8 milestone, Requested[] calldata requested) external;
 
     /// @notice Asks the appeal panel when the panel was silent about a delivery. Anybody may call.
     /// @param requested Empty, or a party's request with a fee for the caller
