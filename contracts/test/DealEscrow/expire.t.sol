@@ -32,7 +32,7 @@ contract ExpireTest is Fixture {
         uint256 rest = usd(100) + 1 - share;
         expectEnded(id, 0, Ending.Silent, share + usd(10), rest);
         vm.prank(caller);
-        escrow.expire(t, 0, state);
+        escrow.expire(t, 0, state, unasked());
         assertPaid(before, share + usd(10), rest);
         assertWord(id, Word(true, false, 1, 0, 0, 0));
         assertEq(escrow.stateDigest(id, 0), bytes32(0), "state");
@@ -46,7 +46,7 @@ contract ExpireTest is Fixture {
         IDealEscrow.SlowState[] memory state = deliver(t, 0, WORK);
         vm.warp(START + 1 days);
         Purses memory before = purses();
-        escrow.expire(t, 0, state);
+        escrow.expire(t, 0, state, unasked());
         before.sellerCredit = usd(25);
         assertPaid(before, 0, usd(75));
     }
@@ -64,7 +64,7 @@ contract ExpireTest is Fixture {
                 IDealEscrow.TooEarly.selector, moment + 1 days - early, moment + 1 days
             )
         );
-        escrow.expire(t, 0, state);
+        escrow.expire(t, 0, state, unasked());
     }
 
     function test_reverts_whenNothingWasDelivered() public {
@@ -78,7 +78,7 @@ contract ExpireTest is Fixture {
                 IDealEscrow.Status.Delivered
             )
         );
-        escrow.expire(t, 0, noState());
+        escrow.expire(t, 0, noState(), unasked());
     }
 
     function test_reverts_whenTheStateIsInventedOrChanged() public {
@@ -101,10 +101,10 @@ contract ExpireTest is Fixture {
         IDealEscrow.Terms memory t = makeTerms(1);
         bytes32 id = escrow.dealIdOf(t);
         vm.expectRevert(abi.encodeWithSelector(IDealEscrow.DealUnknown.selector, id));
-        escrow.expire(t, 0, noState());
+        escrow.expire(t, 0, noState(), unasked());
         open(t);
         vm.expectRevert(abi.encodeWithSelector(IDealEscrow.MilestoneUnknown.selector, 1, 1));
-        escrow.expire(t, 1, noState());
+        escrow.expire(t, 1, noState(), unasked());
     }
 
     function test_reverts_whenTheMilestoneHasEnded() public {
@@ -112,9 +112,9 @@ contract ExpireTest is Fixture {
         bytes32 id = open(t);
         IDealEscrow.SlowState[] memory state = deliver(t, 0, WORK);
         vm.warp(JUDGE_END);
-        escrow.expire(t, 0, state);
+        escrow.expire(t, 0, state, unasked());
         vm.expectRevert(abi.encodeWithSelector(IDealEscrow.MilestoneAlreadyEnded.selector, id, 0));
-        escrow.expire(t, 0, state);
+        escrow.expire(t, 0, state, unasked());
     }
 
     function reverts(
@@ -124,6 +124,6 @@ contract ExpireTest is Fixture {
         bytes32 needed
     ) internal {
         vm.expectRevert(abi.encodeWithSelector(IDealEscrow.StateMismatch.selector, got, needed));
-        escrow.expire(t, 0, state);
+        escrow.expire(t, 0, state, unasked());
     }
 }

@@ -55,10 +55,9 @@ contract Handler is Fixture {
         _deals.push(Deal(seed, _clock, 0, 0, 0, 0));
         IDealEscrow.Terms memory t = termsOf(_deals.length - 1);
         bytes32 id = escrow.dealIdOf(t);
-        bytes memory bs = authorization(WALLET_KEY + b, t.total, t.openBy, id, address(escrow));
-        bytes memory ss = t.bond == 0
-            ? sign(WALLET_KEY + s, id)
-            : authorization(WALLET_KEY + s, t.bond, t.openBy, id, address(escrow));
+        bytes memory bs = byNonce(WALLET_KEY + b, t.total, t.openBy, id);
+        bytes memory ss =
+            t.bond == 0 ? sign(WALLET_KEY + s, id) : byNonce(WALLET_KEY + s, t.bond, t.openBy, id);
         open(t, bs, ss);
         Deal storage d = _deals[_deals.length - 1];
         (d.remainingAmount, d.remainingBond) = (t.total, t.bond);
@@ -118,8 +117,9 @@ contract Handler is Fixture {
         uint256 share = bondShare(i, t.milestones[m].amount);
         uint128 toSeller = uint128(bound(split, 0, t.milestones[m].amount + share));
         uint40 until = uint40(_clock + 1 hours);
-        bytes32 digest = escrow.agreeDigest(
-            IDealEscrow.Agree(escrow.dealIdOf(t), m, 1, 0, toSeller, asCredit, until)
+        bytes32 digest = digests.agreeDigest(
+            address(escrow),
+            IDealEscrow.Agree(escrow.dealIdOf(t), m, 1, 0, toSeller, asCredit, 0, until)
         );
         (uint256 b, uint256 s) = partiesOf(_deals[i].seed);
         IDealEscrow.Consent memory bc = consent(WALLET_KEY + b, digest, until);
@@ -272,10 +272,10 @@ contract Handler is Fixture {
         vm.warp(_clock);
         IDealEscrow.Terms memory t = termsOf(i);
         if ((_deals[i].slow >> m) & 1 == 0) {
-            escrow.reclaim(t, m);
+            escrow.reclaim(t, m, unasked());
             return ended(i, m, 0, false);
         }
-        escrow.expire(t, m, stateOf(i, m));
+        escrow.expire(t, m, stateOf(i, m), unasked());
         ended(i, m, uint256(t.milestones[m].amount) * t.silentSellerBps / 10_000, true);
     }
 
