@@ -119,6 +119,7 @@ abstract contract Funding is Payouts {
     }
 
     /// @dev What a party asked anybody to perform for a fee, beside an act that needs no consent.
+    /// Only a list of one asks for anything: the same request twice would be paid twice.
     function _payRequested(
         Live memory live,
         bytes4 action,
@@ -126,9 +127,9 @@ abstract contract Funding is Payouts {
         uint8 standing,
         Requested[] calldata requested
     ) internal {
-        for (uint256 i; i < requested.length; ++i) {
-            address party = requested[i].party;
-            Consent calldata consent = requested[i].consent;
+        if (requested.length == 1) {
+            address party = requested[0].party;
+            Consent calldata consent = requested[0].consent;
             Terms memory t = live.terms;
             if (party != t.buyer && party != t.seller) revert NotAParty(party);
             bytes32 digest = _hashTypedData(
