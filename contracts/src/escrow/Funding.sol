@@ -94,7 +94,8 @@ abstract contract Funding is Payouts {
     }
 
     /// @dev Moves an act's fee from its signer to whoever submits it: out of what the act pays the
-    /// signer, else of its credit, else by an authorization whose nonce is the act's digest.
+    /// signer, else of its credit if the token would pay it that, else by an authorization whose
+    /// nonce is the act's digest.
     function _chargeAct(
         TillLib.Till memory till,
         address party,
@@ -105,7 +106,8 @@ abstract contract Funding is Payouts {
         if (fee == 0) return;
         if (!till.take(party, fee)) {
             uint256 credit = credits[token][party];
-            if (credit >= fee) {
+            // Nothing is sent: frozen money must not leave by way of a submitter.
+            if (credit >= fee && _push(party, 0)) {
                 credits[token][party] = credit - fee;
             } else {
                 if (consent.authorization.length == 0) revert FeeUncovered(credit, fee);

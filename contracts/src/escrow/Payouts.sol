@@ -184,7 +184,7 @@ abstract contract Payouts is Base {
     }
 
     /// @dev A starved push reverts: it must not turn into a credit.
-    function _push(address to, uint256 amount) private returns (bool) {
+    function _push(address to, uint256 amount) internal returns (bool) {
         if (gasleft() < PUSH_GAS_FLOOR) revert GasTooLow(gasleft(), PUSH_GAS_FLOOR);
         return TokenLib.tryTransfer(token, to, amount, PUSH_GAS);
     }

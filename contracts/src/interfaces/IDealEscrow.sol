@@ -181,8 +181,8 @@ interface IDealEscrow {
 
     /// @notice A party's consent to an act. A party that calls itself needs only the first two
     /// words, both zero.
-    /// @param fee What the caller gets, from what the act pays the party, else from its credit,
-    /// else by `authorization`
+    /// @param fee What the caller gets, from what the act pays the party, else from its credit if
+    /// the token would pay the party that, else by `authorization`
     /// @param signature The party's signature of the act
     /// @param authorization Funding of `fee`, as `open` takes it, its digest the act's; or empty
     struct Consent {

@@ -7,7 +7,7 @@ import {vm} from "../utils/Vm.sol";
 
 // submitters' fees on what a party signs
 // ├── the fee comes from what the act pays the signer
-// ├── else of the signer's credit
+// ├── else of the signer's credit, if the token would pay it
 // ├── else by an authorization whose nonce is the act's digest, or beside an allowance
 // ├── uncovered, it reverts
 // ├── a party that calls itself needs no signature
@@ -69,6 +69,18 @@ contract ActFeesTest is Stages {
         before.escrow -= usd(110) + FEE;
         assertEq(abi.encode(purses()), abi.encode(before), "purses");
         assertEq(usdc.balanceOf(RELAYER), FEE, "relayer");
+    }
+
+    /// @dev Frozen money must not leave by another door.
+    function test_reverts_whenTheTokenWouldNotPayTheCreditsOwner() public {
+        credit(SELLER_KEY, usd(10));
+        IDealEscrow.Terms memory t = opened();
+        IDealEscrow.Consent memory c = signedConcede(t, 0, noState(), FEE);
+        usdc.blacklist(seller);
+        concedeReverts(t, c, uncovered(usd(10), FEE));
+        usdc.unBlacklist(seller);
+        vm.prank(RELAYER);
+        escrow.concede(t, 0, noState(), c);
     }
 
     // ---- by authorization
