@@ -72,7 +72,7 @@ pub async fn before_signing(
     if let Some(field) = deal.sheet.unsupported() {
         return Err(Error::refused(
             field,
-            "has to be zero or false; the contracts do not support it yet",
+            "has to be zero or false; agents and relayers do not carry it yet",
         ));
     }
     mandate.check(deal)?;

@@ -28,10 +28,6 @@ pub mod escrow {
 pub mod digests {
     //! `DealDigests`: what parties sign for an escrow besides the terms. Not deployed: it is the
     //! source of these structs, and a second opinion on their digests.
-    #![expect(
-        missing_docs,
-        reason = "generated from the ABI; the interface is documented in Solidity"
-    )]
     alloy::sol!(
         #[sol(rpc, all_derives, extra_derives(serde::Serialize, serde::Deserialize))]
         DealDigests,

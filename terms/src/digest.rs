@@ -1,10 +1,8 @@
 //! Every digest that a party or a juror signs, computed from the contracts' own structs.
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::sol_types::{Eip712Domain, SolStruct, eip712_domain};
-use surety_bindings::escrow::{
-    Accept, Agree, Appeal, Concede, Delivery, Request, Revoke, Terms,
-};
+use surety_bindings::escrow::{Accept, Agree, Appeal, Concede, Delivery, Request, Revoke, Terms};
 use surety_bindings::jury::{Ballot, BallotBatch, Case, Registration, Unbonding};
 
 mod token {
@@ -154,6 +152,11 @@ impl TokenDomain {
     pub fn separator(&self) -> B256 {
         self.domain().separator()
     }
+}
+
+/// How the escrow takes an ERC-3009 signature: behind the byte of that route.
+pub fn by_authorization(signature: &[u8]) -> Bytes {
+    [&[0], signature].concat().into()
 }
 
 /// What a party signs so that the escrow or the jury can pull its money.

@@ -91,19 +91,7 @@ pub fn sheet() -> impl Strategy<Value = TermSheet> {
 /// A valid sheet that today's contracts support.
 pub fn supported() -> impl Strategy<Value = TermSheet> {
     sheet().prop_map(|sheet| {
-        let milestones = sheet.milestones.into_iter();
-        fit(TermSheet {
-            jury_fee: Usdc::ZERO,
-            relay_fee: Usdc::ZERO,
-            open_fee: Usdc::ZERO,
-            fee_bps: Bps::ZERO,
-            fee_receiver: Address::ZERO,
-            appeal_within: 0,
-            appeal_bond: Usdc::ZERO,
-            sequential: false,
-            milestones: milestones.map(|part| MilestoneSheet { pro_rata: false, ..part }).collect(),
-            ..sheet
-        })
+        fit(TermSheet { appeal_within: 0, appeal_bond: Usdc::ZERO, sequential: false, ..sheet })
     })
 }
 

@@ -243,8 +243,8 @@ impl TermSheet {
         validate::openable_at(self, now)
     }
 
-    /// The first field with a value that today's contracts refuse to open, in their order; ask
-    /// before signing.
+    /// The first field with a value that the contracts take and today's agents and relayers do not
+    /// carry to its end; ask before signing.
     pub fn unsupported(&self) -> Option<&'static str> {
         validate::unsupported(self)
     }

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use alloy::primitives::Address;
 use surety_bindings::escrow::Delivery;
 
 use crate::amount::{Bps, Usdc};
@@ -90,20 +89,9 @@ pub(crate) fn openable_at(sheet: &TermSheet, now: u64) -> Checked {
 }
 
 pub(crate) fn unsupported(sheet: &TermSheet) -> Option<&'static str> {
-    let pro_rata = sheet.milestones.iter().any(|milestone| milestone.pro_rata);
-    [
-        ("juryFee", sheet.jury_fee != Usdc::ZERO),
-        ("relayFee", sheet.relay_fee != Usdc::ZERO),
-        ("openFee", sheet.open_fee != Usdc::ZERO),
-        ("feeBps", sheet.fee_bps != Bps::ZERO),
-        ("feeReceiver", sheet.fee_receiver != Address::ZERO),
-        ("appealWithin", sheet.appeal_within != 0),
-        ("appealBond", sheet.appeal_bond != Usdc::ZERO),
-        ("sequential", sheet.sequential),
-        ("proRata", pro_rata),
-    ]
-    .into_iter()
-    .find_map(|(field, used)| used.then_some(field))
+    [("appealWithin", sheet.appeal_within != 0), ("sequential", sheet.sequential)]
+        .into_iter()
+        .find_map(|(field, used)| used.then_some(field))
 }
 
 /// A delivery is for this deal, for one of its milestones, and its URI is one.
@@ -366,7 +354,7 @@ fn deceptive(char: char, lines: Lines) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::{B256, Bytes};
+    use alloy::primitives::{Address, B256, Bytes};
     use serde_json::json;
 
     use super::*;
@@ -537,27 +525,13 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_fields_are_named_in_the_order_of_the_contracts() {
+    fn unsupported_fields_are_named_in_the_order_of_the_sheet() {
         let mut sheet = sample::example();
         assert_eq!(sheet.unsupported(), None);
-        sheet.milestones[0].pro_rata = true;
-        assert_eq!(sheet.unsupported(), Some("proRata"));
         sheet.sequential = true;
         assert_eq!(sheet.unsupported(), Some("sequential"));
-        sheet.appeal_bond = Usdc::from_whole(1);
-        assert_eq!(sheet.unsupported(), Some("appealBond"));
         sheet.appeal_within = 3_600;
         assert_eq!(sheet.unsupported(), Some("appealWithin"));
-        sheet.fee_receiver = Address::repeat_byte(1);
-        assert_eq!(sheet.unsupported(), Some("feeReceiver"));
-        sheet.fee_bps = Bps::new(1);
-        assert_eq!(sheet.unsupported(), Some("feeBps"));
-        sheet.open_fee = Usdc::from_whole(1);
-        assert_eq!(sheet.unsupported(), Some("openFee"));
-        sheet.relay_fee = Usdc::from_whole(1);
-        assert_eq!(sheet.unsupported(), Some("relayFee"));
-        sheet.jury_fee = Usdc::from_whole(1);
-        assert_eq!(sheet.unsupported(), Some("juryFee"));
     }
 
     #[test]

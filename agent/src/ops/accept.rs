@@ -1,6 +1,9 @@
 //! Accept: the buyer's own release of a milestone's money.
 
-use alloy::{primitives::aliases::U40, sol_types::SolCall as _};
+use alloy::{
+    primitives::aliases::{U40, U96},
+    sol_types::SolCall as _,
+};
 use surety_bindings::escrow::{Accept, Consent, DealEscrow};
 use surety_terms::digest;
 
@@ -19,10 +22,16 @@ pub fn sign(
         return Err(Error::refused("buyer", "only the buyer accepts"));
     }
     let until = U40::saturating_from(valid_until);
-    let act =
-        Accept { dealId: deal.id, milestone, round: FIRST_ROUND, standing: 0, validUntil: until };
+    let act = Accept {
+        dealId: deal.id,
+        milestone,
+        round: FIRST_ROUND,
+        standing: 0,
+        fee: U96::ZERO,
+        validUntil: until,
+    };
     let signature = session.sign(digest::accept_digest(&act, &deal.sheet.domain()))?;
-    Ok(Consent { validUntil: until, signature })
+    Ok(super::consent(until, signature))
 }
 
 /// Submits the buyer's release and tells how the milestone ended.

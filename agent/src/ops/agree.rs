@@ -1,6 +1,9 @@
 //! Agree: both parties' own split of a milestone's money and bond share.
 
-use alloy::{primitives::aliases::U40, sol_types::SolCall as _};
+use alloy::{
+    primitives::aliases::{U40, U96},
+    sol_types::SolCall as _,
+};
 use surety_bindings::escrow::{Agree, Consent, DealEscrow};
 use surety_terms::{Usdc, digest};
 
@@ -37,10 +40,11 @@ pub fn sign(
         standing: 0,
         sellerAmount: split.seller_amount.base_units(),
         asCredit: split.as_credit,
+        fee: U96::ZERO,
         validUntil: until,
     };
     let signature = session.sign(digest::agree_digest(&act, &deal.sheet.domain()))?;
-    Ok(Consent { validUntil: until, signature })
+    Ok(super::consent(until, signature))
 }
 
 /// Submits a split that both signed and tells how the milestone ended.

@@ -1,6 +1,9 @@
 //! Concede: the seller gives a milestone's money and its bond share to the buyer.
 
-use alloy::{primitives::aliases::U40, sol_types::SolCall as _};
+use alloy::{
+    primitives::aliases::{U40, U96},
+    sol_types::SolCall as _,
+};
 use surety_bindings::escrow::{Concede, Consent, DealEscrow};
 use surety_terms::digest;
 
@@ -19,10 +22,16 @@ pub fn sign(
         return Err(Error::refused("seller", "only the seller concedes"));
     }
     let until = U40::saturating_from(valid_until);
-    let act =
-        Concede { dealId: deal.id, milestone, round: FIRST_ROUND, standing: 0, validUntil: until };
+    let act = Concede {
+        dealId: deal.id,
+        milestone,
+        round: FIRST_ROUND,
+        standing: 0,
+        fee: U96::ZERO,
+        validUntil: until,
+    };
     let signature = session.sign(digest::concede_digest(&act, &deal.sheet.domain()))?;
-    Ok(Consent { validUntil: until, signature })
+    Ok(super::consent(until, signature))
 }
 
 /// Submits the seller's refund and tells how the milestone ended.

@@ -37,6 +37,7 @@ pub async fn pin(
         deliverable: delivery.deliverable,
         uri: delivery.uri.clone(),
         signature,
+        requested: vec![],
     };
     let effect = Effect::Delivered(deal.id, delivery.milestone);
     session.submit(call.abi_encode().into(), effect).await

@@ -9,7 +9,8 @@ use crate::{Deal, Error, Session, history::Ended, session::Effect};
 pub async fn submit(session: &Session, deal: &Deal, milestone: u8) -> Result<Ended, Error> {
     session.check_milestone(&deal.sheet, milestone)?;
     let state = super::state(session, deal, milestone).await?;
-    let call = DealEscrow::expireCall { terms: deal.terms.clone(), milestone, state };
+    let call =
+        DealEscrow::expireCall { terms: deal.terms.clone(), milestone, state, requested: vec![] };
     session.submit(call.abi_encode().into(), Effect::Ended(deal.id, milestone)).await?;
     super::ending(session, deal, milestone).await
 }

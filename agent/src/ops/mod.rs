@@ -11,7 +11,11 @@ pub mod open;
 pub mod reclaim;
 pub mod withdraw;
 
-use surety_bindings::escrow::SlowState;
+use alloy::primitives::{
+    Bytes,
+    aliases::{U40, U96},
+};
+use surety_bindings::escrow::{Consent, SlowState};
 
 use crate::{
     Deal, Error, Session,
@@ -20,6 +24,11 @@ use crate::{
 
 /// The round that acts are signed for; appeals come later.
 const FIRST_ROUND: u8 = 1;
+
+/// A signed consent that pays nobody a fee.
+const fn consent(valid_until: U40, signature: Bytes) -> Consent {
+    Consent { fee: U96::ZERO, validUntil: valid_until, signature, authorization: Bytes::new() }
+}
 
 /// The state that a milestone's next call hands in, read from the chain.
 async fn state(session: &Session, deal: &Deal, milestone: u8) -> Result<Vec<SlowState>, Error> {

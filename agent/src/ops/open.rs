@@ -53,8 +53,12 @@ pub async fn submit(
     session.check_place(&deal.sheet)?;
     let call = DealEscrow::openCall {
         terms: deal.terms.clone(),
-        buyerAuthorization: buyer_authorization,
-        sellerAuthorization: seller_authorization,
+        buyerAuthorization: digest::by_authorization(&buyer_authorization),
+        sellerAuthorization: if deal.terms.bond.is_zero() {
+            seller_authorization
+        } else {
+            digest::by_authorization(&seller_authorization)
+        },
     };
     session.submit(call.abi_encode().into(), Effect::Opened(deal.id)).await
 }

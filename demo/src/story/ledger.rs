@@ -127,6 +127,13 @@ impl Ledger {
             }
             Event::Credited(event) => add(&mut self.credited, event.owner, event.amount),
             Event::Withdrawn(event) => add(&mut self.withdrawn, event.owner, event.amount),
+            // The story has no fees, appeals, batches or revoked terms.
+            Event::ActFeePaid(_)
+            | Event::AppealBondPaid(_)
+            | Event::BatchItemSkipped(_)
+            | Event::DealRevoked(_)
+            | Event::FeesPaid(_)
+            | Event::MilestoneMoved(_) => {}
         }
     }
 }

@@ -130,7 +130,7 @@ impl Pair {
             }
             (2, _) => (one(&mut self.random).address(), vec![]),
             (3, Some(terms)) => {
-                let reclaim = DealEscrow::reclaimCall { terms, milestone: 0 };
+                let reclaim = DealEscrow::reclaimCall { terms, milestone: 0, requested: vec![] };
                 (contracts.escrow, reclaim.abi_encode())
             }
             (4..=6, Some(terms)) => (contracts.escrow, self.settle(&terms)),

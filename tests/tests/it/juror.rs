@@ -14,6 +14,7 @@ mod provider;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use alloy::primitives::aliases::U96;
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use axum::Router;
 use axum::routing::get;
@@ -164,7 +165,7 @@ async fn a_deal_that_was_never_opened_is_refused() {
 async fn a_jury_without_this_key_is_refused() {
     let mut court = Court::kind().await;
     let panel: Vec<Address> = (1..5).map(|seat| court.world.juror(seat).address()).collect();
-    court.sheet.jury = court.world.create_jury(&panel);
+    court.sheet.jury = court.world.create_jury(&panel, &[]);
     court.world.open(&court.sheet.terms()).unwrap();
     court.node = court.world.node();
     let juror = court.start().await;
@@ -187,6 +188,7 @@ async fn a_milestone_that_has_ended_is_refused() {
         milestone: 0,
         round: 1,
         standing: 0,
+        fee: U96::ZERO,
         validUntil: alloy::primitives::aliases::U40::from(valid_until),
     };
     court
@@ -195,8 +197,10 @@ async fn a_milestone_that_has_ended_is_refused() {
             milestone: 0,
             state: vec![],
             seller: Consent {
+                fee: act.fee,
                 validUntil: act.validUntil,
                 signature: sign::concede(&court.world.seller(), court.world.contracts(), &act),
+                authorization: Bytes::new(),
             },
         })
         .await;

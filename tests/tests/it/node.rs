@@ -58,7 +58,7 @@ async fn a_revert_comes_back_with_code_three_and_its_data() {
     let provider = world.node().provider();
     let escrow = DealEscrow::new(world.contracts().escrow, &provider);
 
-    let refused = escrow.reclaim(terms, 0).call().await.err().unwrap();
+    let refused = escrow.reclaim(terms, 0, vec![]).call().await.err().unwrap();
 
     let alloy::contract::Error::TransportError(transport) = &refused else { panic!("{refused}") };
     assert_eq!(transport.as_error_resp().unwrap().code, 3);
@@ -261,7 +261,7 @@ async fn an_estimate_of_what_reverts_gives_the_revert() {
     let terms = world.terms();
     let provider = world.node().provider();
     let escrow = DealEscrow::new(world.contracts().escrow, &provider);
-    let refused = escrow.reclaim(terms, 0).estimate_gas().await.unwrap_err();
+    let refused = escrow.reclaim(terms, 0, vec![]).estimate_gas().await.unwrap_err();
     assert!(refused.as_decoded_error::<DealEscrow::DealUnknown>().is_some());
 }
 

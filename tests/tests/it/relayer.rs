@@ -127,6 +127,7 @@ async fn a_milestone_that_the_buyer_accepts_needs_no_jury() {
         milestone: 0,
         round: 1,
         standing: 0,
+        fee: alloy::primitives::aliases::U96::ZERO,
         validUntil: alloy::primitives::aliases::U40::from(court.node.now() + 1_000),
     };
     let accept = DealEscrow::acceptCall {
@@ -134,6 +135,8 @@ async fn a_milestone_that_the_buyer_accepts_needs_no_jury() {
         milestone: 0,
         state: Vec::new(),
         buyer: surety_bindings::escrow::Consent {
+            fee: act.fee,
+            authorization: Bytes::new(),
             validUntil: act.validUntil,
             signature: sign::accept(&actors::buyer(), &court.contracts, &act),
         },
@@ -154,6 +157,7 @@ fn deliver_call(court: &Court, work: &[u8]) -> Bytes {
         deliverable: request.delivery.deliverable,
         uri: request.delivery.uri,
         signature: request.signature,
+        requested: vec![],
     }
     .abi_encode()
     .into()

@@ -8,6 +8,7 @@
 
 #![expect(clippy::expect_used, reason = "in a test a broken expectation is a failed test")]
 
+use alloy::primitives::aliases::U96;
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::sol_types::SolError;
 use proptest::prelude::*;
@@ -119,28 +120,27 @@ fn time_refuses_what_it_says() {
 }
 
 #[test]
-fn both_name_the_same_unsupported_field() {
+fn a_deal_with_fees_or_partial_payment_opens_and_pays_its_opener() {
     let one = Usdc::from_whole(1);
-    let changes: [fn(&mut TermSheet, Usdc); 9] = [
+    let changes: [fn(&mut TermSheet, Usdc); 5] = [
         |s, one| s.jury_fee = one,
         |s, one| s.relay_fee = one,
         |s, one| {
             s.open_fee = one;
             s.total = s.total.checked_add(one).unwrap();
         },
-        |s, _| s.fee_bps = Bps::new(1),
-        |s, _| s.fee_receiver = Address::repeat_byte(0xfe),
-        |s, _| s.appeal_within = 3_600,
-        |s, one| s.appeal_bond = one,
-        |s, _| s.sequential = true,
+        |s, _| (s.fee_bps, s.fee_receiver) = (Bps::new(1), Address::repeat_byte(0xfe)),
         |s, _| s.milestones[0].pro_rata = true,
     ];
     for change in changes {
         let (mut world, mut sheet) = example();
         change(&mut sheet, one);
-        let revert = world.open(&sheet.terms()).unwrap_err();
-        let field = revert.decode::<DealEscrow::NotSupported>().unwrap().field;
-        assert_eq!(sheet.unsupported(), Some(field.as_str()));
+        assert_eq!((sheet.validate(), sheet.unsupported()), (Ok(()), None));
+        let relayer = world.relayer().address();
+        let before = world.balance(relayer);
+        world.open(&sheet.terms()).unwrap();
+        let open_fee: U96 = sheet.open_fee.into();
+        assert_eq!(world.balance(relayer) - before, open_fee);
     }
 }
 

@@ -28,7 +28,14 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use revm::context::TxEnv;
 use revm::context::result::ExecutionResult;
 use serde_json::{Value, json};
-use surety_bindings::escrow::{Accept, Agree, Concede, DealEscrow, Delivery};
+use surety_bindings::deployment::{FACTORY, SALT};
+use surety_bindings::digests::DealDigests::{
+    self, acceptDigestCall, agreeDigestCall, appealDigestCall, concedeDigestCall,
+    deliveryDigestCall, requestDigestCall, revokeDigestCall,
+};
+use surety_bindings::escrow::{
+    Accept, Agree, Appeal, Concede, DealEscrow, Delivery, Request, Revoke,
+};
 use surety_bindings::jury::{Ballot, BallotBatch, Case, Jury, Registration, Unbonding};
 use surety_terms::{TermSheet, TokenDomain, digest, sample};
 use surety_tests::evm::Evm;
@@ -43,10 +50,7 @@ const SEED: [u8; 32] = *b"surety digest vectors, version 1";
 #[derive(Clone, Debug)]
 struct Vector {
     sheet: TermSheet,
-    delivery: Delivery,
-    accept: Accept,
-    concede: Concede,
-    agree: Agree,
+    acts: Acts,
     case: Case,
     ballot: Ballot,
     batch: BallotBatch,
@@ -71,22 +75,52 @@ fn amount() -> impl Strategy<Value = U96> {
     any::<u128>().prop_map(|units| U96::from(units >> 32))
 }
 
-fn acts() -> impl Strategy<Value = (Delivery, Accept, Concede, Agree)> {
-    let state = (any::<u8>(), any::<u8>(), any::<u8>(), time());
+/// What parties sign besides the terms.
+#[derive(Clone, Debug)]
+struct Acts {
+    delivery: Delivery,
+    revoke: Revoke,
+    accept: Accept,
+    concede: Concede,
+    agree: Agree,
+    appeal: Appeal,
+    request: Request,
+}
+
+fn acts() -> impl Strategy<Value = Acts> {
+    let state = (any::<u8>(), any::<u8>(), any::<u8>(), amount(), time());
     let delivery = (digest_word(), digest_word(), "\\PC{0,40}");
-    (state, delivery, any::<u128>(), any::<bool>()).prop_map(
+    let rest = (any::<u128>(), any::<bool>(), any::<[u8; 4]>());
+    (state, delivery, rest).prop_map(
         |(
-            (milestone, round, standing, validUntil),
+            (milestone, round, standing, fee, validUntil),
             (dealId, deliverable, uri),
-            sellerAmount,
-            asCredit,
-        )| {
-            (
-                Delivery { dealId, milestone, deliverable, uri },
-                Accept { dealId, milestone, round, standing, validUntil },
-                Concede { dealId, milestone, round, standing, validUntil },
-                Agree { dealId, milestone, round, standing, sellerAmount, asCredit, validUntil },
-            )
+            (sellerAmount, asCredit, action),
+        )| Acts {
+            delivery: Delivery { dealId, milestone, deliverable, uri },
+            revoke: Revoke { dealId, fee, validUntil },
+            accept: Accept { dealId, milestone, round, standing, fee, validUntil },
+            concede: Concede { dealId, milestone, round, standing, fee, validUntil },
+            agree: Agree {
+                dealId,
+                milestone,
+                round,
+                standing,
+                sellerAmount,
+                asCredit,
+                fee,
+                validUntil,
+            },
+            appeal: Appeal { dealId, milestone, standing, fee, validUntil },
+            request: Request {
+                action: action.into(),
+                dealId,
+                milestone,
+                round,
+                standing,
+                fee,
+                validUntil,
+            },
         },
     )
 }
@@ -126,21 +160,15 @@ fn juror() -> impl Strategy<Value = (Registration, Unbonding)> {
 fn vector() -> impl Strategy<Value = Vector> {
     let token = ("\\PC{1,20}", "[0-9]{1,2}");
     (sample::sheet(), acts(), judgement(), batch(), juror(), token).prop_map(
-        |(sheet, acts, (case, ballot), batch, (registration, unbonding), token)| {
-            let (delivery, accept, concede, agree) = acts;
-            Vector {
-                sheet,
-                delivery,
-                accept,
-                concede,
-                agree,
-                case,
-                ballot,
-                batch,
-                registration,
-                unbonding,
-                token,
-            }
+        |(sheet, acts, (case, ballot), batch, (registration, unbonding), token)| Vector {
+            sheet,
+            acts,
+            case,
+            ballot,
+            batch,
+            registration,
+            unbonding,
+            token,
         },
     )
 }
@@ -167,12 +195,15 @@ fn vectors(contracts: &Contracts) -> Vec<Vector> {
 /// A vector as `digests.mjs` reads it. The sheet is text, with its keys in no special order, so
 /// that nothing but JSON stands between it and its digest.
 fn form(vector: &Vector) -> Value {
-    let Delivery { dealId, milestone, deliverable, uri } = &vector.delivery;
-    let Agree { round, standing, validUntil, sellerAmount, asCredit, .. } = &vector.agree;
+    let Delivery { dealId, milestone, deliverable, uri } = &vector.acts.delivery;
+    let Agree { round, standing, fee, validUntil, .. } = &vector.acts.agree;
+    let Agree { sellerAmount, asCredit, .. } = &vector.acts.agree;
     let act = json!({
         "dealId": dealId, "milestone": milestone, "round": round, "standing": standing,
-        "validUntil": validUntil.to_string(),
+        "fee": fee.to_string(), "validUntil": validUntil.to_string(),
     });
+    let mut request = act.clone();
+    request["action"] = json!(vector.acts.request.action);
     let mut agree = act.clone();
     agree["sellerAmount"] = json!(sellerAmount.to_string());
     agree["asCredit"] = json!(asCredit);
@@ -185,9 +216,12 @@ fn form(vector: &Vector) -> Value {
         "delivery": {
             "dealId": dealId, "milestone": milestone, "deliverable": deliverable, "uri": uri,
         },
+        "revoke": act,
         "accept": act,
         "concede": act,
         "agree": agree,
+        "appeal": act,
+        "request": request,
         "case": {
             "chainId": case.chainId.to_string(), "jury": case.jury, "consumer": case.consumer,
             "dealId": case.dealId, "milestone": case.milestone, "round": case.round,
@@ -215,7 +249,7 @@ fn form(vector: &Vector) -> Value {
 
 /// What Rust computes, in the form of `digests.mjs`.
 fn by_rust(vector: &Vector) -> Value {
-    let sheet = &vector.sheet;
+    let Vector { sheet, acts, .. } = vector;
     let domain = sheet.domain();
     let (chain_id, jury) = (sheet.chain_id, vector.case.jury);
     let rules = (0..sheet.milestones.len()).map(|milestone| sheet.rule(milestone).to_string());
@@ -227,10 +261,13 @@ fn by_rust(vector: &Vector) -> Value {
         "document": sheet.document(),
         "dealId": sheet.deal_id(),
         "rules": rules.collect::<Vec<_>>(),
-        "delivery": digest::delivery_digest(&vector.delivery, &domain),
-        "accept": digest::accept_digest(&vector.accept, &domain),
-        "concede": digest::concede_digest(&vector.concede, &domain),
-        "agree": digest::agree_digest(&vector.agree, &domain),
+        "delivery": digest::delivery_digest(&acts.delivery, &domain),
+        "revoke": digest::revoke_digest(&acts.revoke, &domain),
+        "accept": digest::accept_digest(&acts.accept, &domain),
+        "concede": digest::concede_digest(&acts.concede, &domain),
+        "agree": digest::agree_digest(&acts.agree, &domain),
+        "appeal": digest::appeal_digest(&acts.appeal, &domain),
+        "request": digest::request_digest(&acts.request, &domain),
         "caseId": digest::case_id(&vector.case),
         "ballot": digest::ballot_digest(&vector.ballot, chain_id, jury),
         "ballotBatch": digest::ballot_batch_digest(&vector.batch, chain_id, jury),
@@ -241,23 +278,34 @@ fn by_rust(vector: &Vector) -> Value {
     })
 }
 
+/// A world with the lens on what parties sign, which no deployment needs.
+fn with_lens() -> World {
+    let mut world = World::new();
+    let code = [SALT.as_slice(), &DealDigests::BYTECODE].concat();
+    world.send(world.relayer().address(), FACTORY, code.into()).unwrap();
+    world
+}
+
 /// What the deployed contracts compute on the sheet's chain; they have no say in the rest.
 fn by_solidity(vector: &Vector, world: &mut World) -> Value {
     let contracts = world.contracts().clone();
     let chain = Evm::new(vector.sheet.chain_id, world.evm().state().clone());
     let (escrow, jury) = (contracts.escrow, contracts.jury);
     let terms = vector.sheet.terms();
-    let (delivery, agree) = (vector.delivery.clone(), vector.agree.clone());
-    let (accept, concede) = (vector.accept.clone(), vector.concede.clone());
+    let acts = vector.acts.clone();
+    let lens = FACTORY.create2_from_code(SALT, &DealDigests::BYTECODE);
     let (case, ballot) = (vector.case.clone(), vector.ballot.clone());
     let (registration, unbonding) = (vector.registration.clone(), vector.unbonding.clone());
     let batch = vector.batch.clone();
     json!({
         "dealId": ask(&chain, escrow, &DealEscrow::dealIdOfCall::from((terms,))),
-        "delivery": ask(&chain, escrow, &DealEscrow::deliveryDigestCall::from((delivery,))),
-        "accept": ask(&chain, escrow, &DealEscrow::acceptDigestCall::from((accept,))),
-        "concede": ask(&chain, escrow, &DealEscrow::concedeDigestCall::from((concede,))),
-        "agree": ask(&chain, escrow, &DealEscrow::agreeDigestCall::from((agree,))),
+        "delivery": ask(&chain, lens, &deliveryDigestCall::from((escrow, acts.delivery))),
+        "revoke": ask(&chain, lens, &revokeDigestCall::from((escrow, acts.revoke))),
+        "accept": ask(&chain, lens, &acceptDigestCall::from((escrow, acts.accept))),
+        "concede": ask(&chain, lens, &concedeDigestCall::from((escrow, acts.concede))),
+        "agree": ask(&chain, lens, &agreeDigestCall::from((escrow, acts.agree))),
+        "appeal": ask(&chain, lens, &appealDigestCall::from((escrow, acts.appeal))),
+        "request": ask(&chain, lens, &requestDigestCall::from((escrow, acts.request))),
         "caseId": ask(&chain, jury, &Jury::caseIdCall::from((case,))),
         "ballot": ask(&chain, jury, &Jury::ballotDigestCall::from((ballot,))),
         "ballotBatch": ask(&chain, jury, &Jury::ballotBatchDigestCall::from((batch,))),
@@ -316,7 +364,7 @@ fn rust_and_viem_agree_on_every_digest() {
 
 #[test]
 fn rust_and_the_contracts_agree_on_every_digest() {
-    let mut world = World::new();
+    let mut world = with_lens();
     let vectors = vectors(world.contracts());
     for (index, vector) in vectors.iter().take(DEPLOYED).enumerate() {
         let rust = by_rust(vector);

@@ -81,7 +81,7 @@ fn time_gives_the_buyer_its_money_back_only_when_the_panel_can_no_longer_judge()
     let mut world = World::new();
     let terms = world.terms();
     world.open(&terms).unwrap();
-    let reclaim = DealEscrow::reclaimCall { terms: terms.clone(), milestone: 0 };
+    let reclaim = DealEscrow::reclaimCall { terms: terms.clone(), milestone: 0, requested: vec![] };
     let (relayer, escrow) = (world.relayer().address(), world.contracts().escrow);
     let opens_at = world.now() + 2 * DAY.as_secs();
 

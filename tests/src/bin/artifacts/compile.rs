@@ -9,7 +9,8 @@ use anyhow::{Context, bail, ensure};
 use foundry_compilers::artifacts::output_selection::OutputSelection;
 use foundry_compilers::artifacts::remappings::Remapping;
 use foundry_compilers::artifacts::{
-    BytecodeHash, EvmVersion, Optimizer, OptimizerDetails, Settings, SettingsMetadata, SolcInput, Source, Sources,
+    BytecodeHash, EvmVersion, Optimizer, OptimizerDetails, Settings, SettingsMetadata, SolcInput,
+    Source, Sources,
 };
 use foundry_compilers::compilers::solc::{Solc, SolcLanguage};
 use foundry_compilers::resolver::parse::SolParser;

@@ -184,6 +184,7 @@ impl Court {
             deliverable: request.delivery.deliverable,
             uri: request.delivery.uri,
             signature: request.signature,
+            requested: vec![],
         })
         .await;
     }
@@ -208,6 +209,7 @@ impl Court {
                 deliverable: keccak256(work),
                 uri: (*uri).to_owned(),
                 signature: Bytes::new(),
+                requested: vec![],
             };
             let request = TransactionRequest::default()
                 .with_to(self.world.contracts().escrow)
