@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IToken} from "../interfaces/IToken.sol";
 import {ActLib} from "../libraries/ActLib.sol";
 import {TillLib} from "../libraries/TillLib.sol";
+import {TokenLib} from "../libraries/TokenLib.sol";
 import {Payouts} from "./Payouts.sol";
 
 /// @title How money enters, and how a party pays whoever submits its act
@@ -107,7 +108,7 @@ abstract contract Funding is Payouts {
         if (!till.take(party, fee)) {
             uint256 credit = credits[token][party];
             // Nothing is sent: frozen money must not leave by way of a submitter.
-            if (credit >= fee && _push(party, 0)) {
+            if (credit >= fee && TokenLib.tryPush(token, party, 0)) {
                 credits[token][party] = credit - fee;
             } else {
                 if (consent.authorization.length == 0) revert FeeUncovered(credit, fee);
