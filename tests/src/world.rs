@@ -282,6 +282,11 @@ impl World {
         balance.expect("balanceOf answers").to()
     }
 
+    /// One storage slot of a contract.
+    pub fn storage(&self, contract: Address, slot: U256) -> U256 {
+        self.evm.state().storage(contract, slot)
+    }
+
     /// How many transactions an account sent.
     pub fn nonce(&self, account: Address) -> u64 {
         self.evm.state().nonce(account)
