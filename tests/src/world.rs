@@ -259,7 +259,17 @@ impl World {
 
     /// Calls a function and forgets what it changed.
     pub fn view<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return, Revert> {
-        let tx = self.message(Address::ZERO, to, call.abi_encode().into());
+        self.view_from(Address::ZERO, to, call)
+    }
+
+    /// The same from an address that the function may care about.
+    pub fn view_from<C: SolCall>(
+        &self,
+        from: Address,
+        to: Address,
+        call: &C,
+    ) -> Result<C::Return, Revert> {
+        let tx = self.message(from, to, call.abi_encode().into());
         let receipt = receipt(self.evm.call(tx), 0)?;
         Ok(decode::<C>(&receipt.output))
     }

@@ -14,6 +14,7 @@ use surety_bindings::registry::ReputationRegistry;
 use super::chain::{Chain, everybody};
 use super::reputation::{Role, Standing};
 use super::state::{Deal, Event, Model};
+use super::terms::Who;
 
 /// Slots of the token's, the escrow's and the registry's mappings.
 const BALANCES: u64 = 5;
@@ -57,11 +58,10 @@ pub fn events(model: &[Event], chain: &[Event]) -> Difference {
 pub fn state(model: &Model, chain: &Chain) -> Difference {
     for who in everybody() {
         let account = chain.address(who);
-        let word = chain.slot(chain.contracts.token, mapping(account.into_word(), BALANCES));
-        let balance = word & !(U256::ONE << LISTED);
-        same(&format!("balance of {who:?}"), &U256::from(model.token.balance(who)), &balance)?;
+        let balance = chain.balance_slot(who);
+        same(&format!("balance of {who:?}"), &model.token.balance(who), &balance)?;
         let listed = model.token.blacklist.contains(&who);
-        same(&format!("whether {who:?} is listed"), &listed, &word.bit(LISTED))?;
+        same(&format!("whether {who:?} is listed"), &listed, &chain.account(who).bit(LISTED))?;
         let credit = chain.credit(account);
         let kept = model.credits.get(&who).copied().unwrap_or(0);
         same(&format!("credit of {who:?}"), &U256::from(kept), &credit)?;
@@ -160,6 +160,16 @@ impl Chain {
         self.world.storage(contract, slot)
     }
 
+    fn account(&self, who: Who) -> U256 {
+        let key = self.address(who).into_word();
+        self.slot(self.contracts.token, mapping(key, BALANCES))
+    }
+
+    /// What somebody has, by the token's storage.
+    pub fn balance_slot(&self, who: Who) -> u128 {
+        (self.account(who) & !(U256::ONE << LISTED)).to()
+    }
+
     /// What the escrow owes an address.
     pub fn credit(&self, owner: Address) -> U256 {
         let of_token = mapping(self.contracts.token.into_word(), CREDITS);
@@ -238,7 +248,7 @@ fn standing_of(word: U256) -> Standing {
 }
 
 /// What the registry keeps of a wallet in one role.
-pub fn standing(chain: &Chain, who: super::terms::Who, role: Role) -> Standing {
+pub fn standing(chain: &Chain, who: Who, role: Role) -> Standing {
     let key = (chain.contracts.escrow, chain.address(who), U256::from(role as u8));
     let slot = mapping(keccak256(key.abi_encode()), WORDS);
     standing_of(chain.slot(chain.contracts.registry, slot))

@@ -9,10 +9,12 @@ use rand::{Rng as _, SeedableRng as _};
 use super::chain::Chain;
 use super::compare;
 use super::draw_steps;
+use super::ledger::Ledger;
 use super::rows::careful;
 use super::shrink;
-use super::state::{At, Event, Model, Time};
+use super::state::{At, Event, Handed, Model, Refusal, Time};
 use super::step::{BY_TIME, Step};
+use super::superset;
 use super::terms::{Terms, Who};
 
 /// How often something happened.
@@ -44,6 +46,8 @@ pub struct Run {
     pub model: Model,
     /// The contracts.
     pub chain: Chain,
+    /// The invariants, kept from what the contracts say.
+    pub ledger: Ledger,
     /// What happened so far.
     pub counts: Counts,
 }
@@ -51,7 +55,8 @@ pub struct Run {
 impl Default for Run {
     fn default() -> Self {
         let (chain, model) = Chain::new();
-        Self { model, chain, counts: Counts::default() }
+        let ledger = Ledger::new(&chain);
+        Self { model, chain, ledger, counts: Counts::default() }
     }
 }
 
@@ -63,30 +68,39 @@ impl Run {
         let chain = self.chain.apply(&before, step)?;
         let model = self.model.apply(terms, step);
         let events = std::mem::take(&mut self.model.events);
-        match (&model, &chain) {
-            (Ok(()), Ok(logged)) => {
-                compare::events(&events, logged)?;
-                *self.counts.done.entry(step.name()).or_default() += 1;
-                for event in logged {
-                    if let Event::Ended { ending, .. } = event {
-                        *self.counts.endings.entry(format!("{ending:?}")).or_default() += 1;
-                    }
-                }
-            }
-            (Err(refusal), Err(error)) => {
-                compare::same("refusal", &refusal.to_string(), error)?;
-                *self.counts.refused.entry(refusal).or_default() += 1;
-            }
-            _ => compare::same(
-                "whether it succeeds",
-                &model.map_err(str::to_owned),
-                &chain.map(|_| ()),
-            )?,
-        }
+        self.count(step, &model, &chain)?;
+        let logged = chain.as_ref().map_or(&[][..], Vec::as_slice);
+        compare::events(&events, logged)?;
         compare::state(&self.model, &self.chain)?;
-        if events.iter().any(|event| matches!(event, Event::Funded { .. } | Event::Claimed { .. }))
-        {
+        let funded = |event: &Event| matches!(event, Event::Funded { .. } | Event::Claimed { .. });
+        if events.iter().any(funded) {
             compare::pots(&self.model, &self.chain)?;
+        }
+        self.ledger.check(&self.chain, terms, (step, model.is_ok()), logged)?;
+        if let (Step::Settle { call, work, ballots }, true) = (step, model.is_ok()) {
+            superset::check(&before, &self.chain, (call.at, *work), ballots)?;
+        }
+        Ok(())
+    }
+
+    /// Both succeed, or both refuse by the same error.
+    fn count(
+        &mut self,
+        step: &Step,
+        model: &Result<(), Refusal>,
+        chain: &Result<Vec<Event>, String>,
+    ) -> Result<(), String> {
+        let model = model.err();
+        let outcome = model.map(str::to_owned);
+        compare::same("refusal", &outcome, &chain.as_ref().err().cloned())?;
+        match model {
+            None => *self.counts.done.entry(step.name()).or_default() += 1,
+            Some(refusal) => *self.counts.refused.entry(refusal).or_default() += 1,
+        }
+        for event in chain.iter().flatten() {
+            if let Event::Ended { ending, .. } = event {
+                *self.counts.endings.entry(format!("{ending:?}")).or_default() += 1;
+            }
         }
         Ok(())
     }
@@ -147,6 +161,7 @@ pub fn close(run: &mut Run, terms: &[Terms]) -> Result<(), String> {
         }
         run.step(terms, &step)?;
     }
+    run.ledger.check_closed()?;
     compare::by_calls(&run.model, &run.chain)
 }
 
@@ -157,7 +172,7 @@ fn next_live(model: &Model) -> Option<(At, Time)> {
         milestones.map(|milestone| At { deal: *deal, milestone })
     });
     let until = |at: At| {
-        let live = model.live(at, Who::Stranger, model.handed(at, super::state::Handed::Right));
+        let live = model.live(at, Who::Stranger, model.handed(at, Handed::Right));
         live.ok().map(|live| (at, live.until()))
     };
     deals.filter_map(until).min_by_key(|(_, until)| *until)
