@@ -1,6 +1,6 @@
 //! Formula v1 of the reputation, step for step what `FormulaLib.sol` computes.
 //!
-//! Unsigned fixed point with 16 fractional bits, everything rounded down. A test runs both over
+//! Unsigned fixed point with 16 fractional bits, everything rounded down, exact to the second. A test runs both over
 //! random facts and compares to the unit; whoever recomputes a score from events uses this module.
 
 use alloy::primitives::U256;
@@ -8,76 +8,127 @@ use alloy::primitives::U256;
 /// After this long a weight has halved.
 pub const HALF_LIFE_SECS: u64 = 7_776_000;
 
-/// The bucket of good weight holds 10 and refills by 4 a day: it is full after 2.5 days.
-const BUCKET_SECS: u64 = 216_000;
-const REFILL_PER_DAY: u64 = 4 << 16;
-const DAY_SECS: u64 = 86_400;
+/// Drops per unit of weight. 4 a day are 2048 drops a second, without a remainder, so that the bucket
+/// is exact however the time is cut.
+const DROPS: u64 = 675;
+const REFILL_PER_SEC: u64 = 2048;
+/// The bucket of good weight holds 10; it is full after 2.5 days.
+const BUCKET: u64 = (10 << 16) * DROPS;
 
-/// `floor(2^(64 - 2^-i))` for i from 1 to 16.
-const ROOTS: [u64; 16] = [
-    0xb504_f333_f9de_6484,
-    0xd744_fcca_d69d_6af4,
-    0xeac0_c6e7_dd24_392e,
-    0xf525_7d15_2486_cc2c,
-    0xfa83_b2db_722a_033a,
-    0xfd3e_0c0c_f486_c174,
-    0xfe9e_115c_7b8f_884b,
-    0xff4e_cb59_511e_c8a5,
-    0xffa7_5652_1c8d_aed1,
-    0xffd3_a751_c0f7_e10b,
-    0xffe9_d2b2_f7db_2755,
-    0xfff4_e91b_ff1b_8c3d,
-    0xfffa_747e_a004_0664,
-    0xfffd_3a3b_7814_eb53,
-    0xfffe_9d1c_c60d_dab1,
-    0xffff_4e8e_2587_9bfa,
+/// `floor(2^(64 - 2^i / half-life))` for i from 22 down to 0: one factor per bit of the seconds.
+const ROOTS: [u64; 23] = [
+    0xb024_c96c_df22_94c4,
+    0xd459_c263_19bc_94b1,
+    0xe927_f518_7329_93eb,
+    0xf44f_aa20_875b_b533,
+    0xfa16_5a33_a951_0504,
+    0xfd06_c146_d893_359b,
+    0xfe82_4406_e58a_4a17,
+    0xff40_daa7_12b2_ae9d,
+    0xffa0_5b75_c52c_cfef,
+    0xffd0_2942_9bc0_686e,
+    0xffe8_1383_216c_f95e,
+    0xfff4_097a_0241_b09b,
+    0xfffa_04ab_1d18_a13d,
+    0xfffd_0251_157c_e213,
+    0xfffe_8127_6c78_e949,
+    0xffff_4093_6eaa_dd30,
+    0xffff_a049_a571_020a,
+    0xffff_d024_ce3f_650b,
+    0xffff_e812_6601_6b6c,
+    0xffff_f409_32b9_23ec,
+    0xffff_fa04_994a_ad83,
+    0xffff_fd02_4ca0_dda5,
+    0xffff_fe81_264f_508b,
 ];
 
 /// What is kept of one wallet in one role: the registry's word, without its counts.
+///
+/// Both weights are kept as what they would have been when the half-life that `last` is in began,
+/// counted from 1970: a fact adds to them and touches nothing that was there. They halve, rounded
+/// down, when another half-life has begun. Read them with [`at`](Self::at).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weights {
-    /// S: good weight as of `last`.
-    pub good: u32,
-    /// F: bad weight as of `last`.
-    pub bad: u32,
+    /// S as of the start of the half-life that `last` is in.
+    good: u32,
+    /// F, in the same way.
+    bad: u32,
     /// Timestamp of the last fact.
-    pub last: u32,
-    /// The rate limit's clock.
-    pub refilled_at: u32,
+    last: u32,
+    /// What is drawn from the rate limit's bucket as of `last`, in drops.
+    drawn: u32,
+}
+
+/// Both weights at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faded {
+    /// S, 16 fractional bits.
+    pub good: u32,
+    /// F, 16 fractional bits.
+    pub bad: u32,
 }
 
 impl Weights {
-    /// Both weights as they are at `now`.
+    /// The low 160 bits of the registry's word, without the first fact's timestamp.
     #[must_use]
-    pub fn at(self, now: u64) -> Self {
-        let decay = Decay::over(now.saturating_sub(u64::from(self.last)));
-        Self { good: decay.fade(self.good), bad: decay.fade(self.bad), ..self }
+    pub fn of_word(word: U256) -> Self {
+        let field = |i: usize| clamp((word >> (32 * i)).as_limbs()[0] & u64::from(u32::MAX));
+        Self { good: field(0), bad: field(1), last: field(3), drawn: field(4) }
+    }
+
+    /// Both weights as they are at `now`; before the last fact, as of that.
+    #[must_use]
+    pub fn at(self, now: u64) -> Faded {
+        let last = u64::from(self.last);
+        let decay = Decay::over(now.max(last) - last + last % HALF_LIFE_SECS);
+        Faded { good: decay.fade(self.good), bad: decay.fade(self.bad) }
+    }
+
+    /// Timestamp of the last fact.
+    #[must_use]
+    pub fn last(self) -> u64 {
+        self.last.into()
+    }
+
+    /// What is drawn from the rate limit's bucket as of the last fact: 675 drops per unit of weight.
+    #[must_use]
+    pub fn drawn(self) -> u32 {
+        self.drawn
     }
 
     /// After one good fact of `amount` base units at `now`: the rate limit lets in what it can.
     #[must_use]
     pub fn with_good(self, amount: u128, now: u64) -> Self {
-        let faded = self.at(now);
-        let (added, refilled_at) = admit(weight(amount), u64::from(self.refilled_at), now);
-        Self {
-            good: faded.good.saturating_add(added),
-            refilled_at: clamp(refilled_at),
-            last: clamp(now),
-            ..faded
-        }
+        let moved = self.with_neutral(now);
+        let room = BUCKET.saturating_sub(moved.drawn.into()) / DROPS;
+        let added = weight(amount).min(clamp(room));
+        let drawn = clamp(u64::from(moved.drawn) + u64::from(added) * DROPS);
+        Self { good: moved.good.saturating_add(grown(added, now)), drawn, ..moved }
     }
 
     /// After one bad fact of `amount` base units at `now`; bad facts are not limited.
     #[must_use]
     pub fn with_bad(self, amount: u128, now: u64) -> Self {
-        let faded = self.at(now);
-        Self { bad: faded.bad.saturating_add(weight(amount)), last: clamp(now), ..faded }
+        let moved = self.with_neutral(now);
+        Self { bad: moved.bad.saturating_add(grown(weight(amount), now)), ..moved }
     }
 
     /// After one neutral fact at `now`: only time passes.
     #[must_use]
     pub fn with_neutral(self, now: u64) -> Self {
-        Self { last: clamp(now), ..self.at(now) }
+        let last = u64::from(self.last);
+        if now <= last {
+            return Self { last: clamp(now), ..self };
+        }
+        let halvings = now / HALF_LIFE_SECS - last / HALF_LIFE_SECS;
+        let halve = |value| Decay { factor: 1 << 64, halvings }.fade(value);
+        let refilled = (now - last).saturating_mul(REFILL_PER_SEC);
+        Self {
+            good: halve(self.good),
+            bad: halve(self.bad),
+            last: clamp(now),
+            drawn: clamp(u64::from(self.drawn).saturating_sub(refilled)),
+        }
     }
 
     /// `1000 * S / (S + F + 2)` at `now`.
@@ -116,16 +167,11 @@ struct Decay {
 
 impl Decay {
     fn over(elapsed: u64) -> Self {
-        let fraction = ((elapsed % HALF_LIFE_SECS) << 16) / HALF_LIFE_SECS;
+        let secs = elapsed % HALF_LIFE_SECS;
         let mut factor = 1u128 << 64;
         for (i, root) in ROOTS.iter().enumerate() {
-            if (fraction >> (15 - i)) & 1 != 0 {
-                // Below 2^129 only while `factor` is exactly one, and then the product is the root.
-                factor = if factor >> 64 != 0 {
-                    u128::from(*root)
-                } else {
-                    (factor * u128::from(*root)) >> 64
-                };
+            if (secs >> (ROOTS.len() - 1 - i)) & 1 != 0 {
+                factor = (factor * u128::from(*root)) >> 64;
             }
         }
         Self { factor, halvings: elapsed / HALF_LIFE_SECS }
@@ -138,12 +184,13 @@ impl Decay {
     }
 }
 
-/// How much of `w` the bucket lets in at `now`, and its clock after that.
-fn admit(w: u32, refilled_at: u64, now: u64) -> (u32, u64) {
-    let from = refilled_at.max(now.saturating_sub(BUCKET_SECS));
-    let room = now.saturating_sub(from) * REFILL_PER_DAY / DAY_SECS;
-    let added = w.min(clamp(room));
-    (added, from + u64::from(added) * DAY_SECS / REFILL_PER_DAY)
+/// `value * 2^(t / half-life)`, where t is how long the half-life that `now` is in has run: at most
+/// twice as much.
+fn grown(value: u32, now: u64) -> u32 {
+    let left = Decay::over(HALF_LIFE_SECS - now % HALF_LIFE_SECS);
+    let shift = 63 + u32::try_from(left.halvings).unwrap_or(u32::MAX);
+    let grown = (u128::from(value) * left.factor).checked_shr(shift).unwrap_or(0);
+    u32::try_from(grown).unwrap_or(u32::MAX)
 }
 
 fn clamp(value: u64) -> u32 {
@@ -154,7 +201,7 @@ fn clamp(value: u64) -> u32 {
 mod tests {
     use super::*;
 
-    const NOW: u64 = 1_800_000_000;
+    const NOW: u64 = 232 * HALF_LIFE_SECS;
 
     #[test]
     fn a_dollar_weighs_one_and_nothing_weighs_nothing() {
@@ -181,7 +228,37 @@ mod tests {
         for _ in 0..100 {
             weights = weights.with_good(1_000_000, NOW);
         }
-        assert!(weights.good <= 10 << 16, "{weights:?}");
-        assert!(weights.good > 9 << 16, "{weights:?}");
+        assert_eq!(weights.at(NOW).good, 10 << 16);
+    }
+
+    /// Ninety days of a thousand neutral facts a day, in which time the weight halves.
+    #[test]
+    fn a_thousand_facts_a_day_neither_stop_the_clock_nor_cost_a_weight() {
+        let quiet = Weights::default().with_good(1_023_000_000, NOW).with_bad(1_000_000, NOW);
+        let mut busy = quiet;
+        let mut now = NOW;
+        for _ in 0..90_000 {
+            now += 86;
+            busy = busy.with_neutral(now);
+        }
+        let (quiet, busy) = (quiet.at(now), busy.at(now));
+        assert_eq!(busy, quiet);
+        assert_eq!(busy.good, 328_733);
+    }
+
+    /// Ten years of dust good facts of one unit each, one a second for a while, then one an hour.
+    #[test]
+    fn dust_never_lets_in_more_than_ten_and_four_a_day() {
+        let dust = 11;
+        assert_eq!(weight(dust), 1);
+        let mut weights = Weights::default().with_good(1_023_000_000, NOW);
+        let (mut now, mut let_in) = (NOW, 10 << 16);
+        for i in 0..200_000u64 {
+            now += if i < 100_000 { 1 } else { 3600 };
+            let before = weights.with_neutral(now).drawn;
+            weights = weights.with_good(dust, now);
+            let_in += u64::from(weights.drawn - before) / DROPS;
+            assert!(let_in * DROPS <= BUCKET + (now - NOW) * REFILL_PER_SEC);
+        }
     }
 }

@@ -198,6 +198,10 @@ contract Jury is IJury, EIP712 {
         (t.outcome, met, failed, metBps) = TallyLib.tally(rule, seats, votes);
         (t.met, t.failed, t.metBps) = (uint16(met), uint16(failed), uint16(metBps));
         (t.panelSeats, t.appealSeats) = (uint8(seats), uint8(PanelLib.appealSeats(code)));
+        assembly ("memory-safe") {
+            // Memory holds it as the ABI encodes it; the compiler would copy it field by field.
+            return(t, 0x100)
+        }
     }
 
     /// @inheritdoc IJury

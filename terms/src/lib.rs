@@ -9,6 +9,7 @@
     )
 )]
 
+pub mod batch;
 pub mod check;
 pub mod digest;
 pub mod host;

@@ -1,6 +1,7 @@
 //! The signatures that buyers, sellers and jurors make, as functions of who signs what. Digests and
 //! packing are the ones the services use.
 
+use alloy::primitives::aliases::U96;
 use alloy::primitives::{B256, Bytes, U256};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
@@ -43,19 +44,31 @@ pub fn opening(
 ) -> (Bytes, Bytes) {
     let nonce = deal_id(contracts, terms);
     let pull = |signer: &PrivateKeySigner, amount| {
-        let authorization = Authorization {
-            from: signer.address(),
-            to: contracts.escrow,
-            value: U256::from(amount),
-            valid_after: 0,
-            valid_before: terms.openBy.to(),
-            nonce,
-        };
-        digest::by_authorization(&self::authorization(signer, contracts, &authorization))
+        funding(signer, contracts, amount, terms.openBy.to(), nonce)
     };
     let seller_signature =
         if terms.bond.is_zero() { digest(seller, nonce) } else { pull(seller, terms.bond) };
     (pull(buyer, terms.total), seller_signature)
+}
+
+/// Funding of `amount` by ERC-3009, as the escrow takes it; `nonce` is the digest that is thereby
+/// signed.
+pub fn funding(
+    signer: &PrivateKeySigner,
+    contracts: &Contracts,
+    amount: U96,
+    valid_before: u64,
+    nonce: B256,
+) -> Bytes {
+    let authorization = Authorization {
+        from: signer.address(),
+        to: contracts.escrow,
+        value: U256::from(amount),
+        valid_after: 0,
+        valid_before,
+        nonce,
+    };
+    digest::by_authorization(&self::authorization(signer, contracts, &authorization))
 }
 
 /// An ERC-3009 authorization to receive.

@@ -101,6 +101,7 @@ pub struct World {
     evm: Evm,
     contracts: Contracts,
     jurors: Vec<PrivateKeySigner>,
+    appeal: Vec<PrivateKeySigner>,
     jury: B256,
     deals: u64,
     sent: Vec<Message>,
@@ -121,14 +122,23 @@ impl World {
 
     /// A world with a jury of `seats`, 3 to 15.
     pub fn with_seats(seats: usize) -> Self {
+        Self::with_panels(seats, 0)
+    }
+
+    /// A world with a jury of `seats` and an appeal panel of `appeal`; none if zero.
+    pub fn with_panels(seats: usize, appeal: usize) -> Self {
         let mut world = Self::bare();
-        world.jurors = (0..seats).map(actors::juror).collect();
-        for (i, juror) in world.jurors.clone().iter().enumerate() {
+        let mut jurors: Vec<_> = (0..seats + appeal).map(actors::juror).collect();
+        for (i, juror) in jurors.iter().enumerate() {
             let url = format!("http://127.0.0.1:{}", 9_100 + i);
             world.register(juror, &format!("rehearsal-family-{i}"), &url);
         }
-        let panel: Vec<_> = world.jurors.iter().map(PrivateKeySigner::address).collect();
-        world.jury = world.create_jury(&panel);
+        world.appeal = jurors.split_off(seats);
+        world.jurors = jurors;
+        let keys = |jurors: &[PrivateKeySigner]| {
+            jurors.iter().map(PrivateKeySigner::address).collect::<Vec<_>>()
+        };
+        world.jury = world.create_jury(&keys(&world.jurors), &keys(&world.appeal));
         world
     }
 
@@ -143,8 +153,8 @@ impl World {
         evm.block_mut().timestamp = U256::from(GENESIS);
         evm.block_mut().number = U256::ONE;
         let (contracts, sent) = contracts::deploy(&mut evm);
-        let (jurors, jury) = (Vec::new(), B256::ZERO);
-        let mut world = Self { evm, contracts, jurors, jury, deals: 0, sent };
+        let (jurors, appeal, jury) = (Vec::new(), Vec::new(), B256::ZERO);
+        let mut world = Self { evm, contracts, jurors, appeal, jury, deals: 0, sent };
         for actor in [actors::buyer(), actors::seller()] {
             world.mint(actor.address(), usd(1_000_000));
         }
@@ -171,6 +181,11 @@ impl World {
         actors::relayer()
     }
 
+    /// Whom marketplace fees go to.
+    pub fn receiver(&self) -> PrivateKeySigner {
+        actors::actor("receiver")
+    }
+
     /// The juror on seat `i`.
     pub fn juror(&self, i: usize) -> PrivateKeySigner {
         self.jurors.get(i).expect("the jury has that seat").clone()
@@ -179,6 +194,11 @@ impl World {
     /// The jurors of the jury, in the order of their seats.
     pub fn jurors(&self) -> &[PrivateKeySigner] {
         &self.jurors
+    }
+
+    /// The jurors of the jury's appeal panel, in the order of their seats.
+    pub fn appeal_jurors(&self) -> &[PrivateKeySigner] {
+        &self.appeal
     }
 
     /// The jury that [`World::terms`] names.
@@ -326,9 +346,9 @@ impl World {
         self.call(actors::relayer().address(), self.contracts.jury, &register).expect("registered");
     }
 
-    /// Creates a jury without an appeal panel and returns its digest.
-    pub fn create_jury(&mut self, panel: &[Address]) -> B256 {
-        let create = Jury::createJuryCall { panel_: panel.to_vec(), appealPanel: vec![] };
+    /// Creates a jury and returns its digest.
+    pub fn create_jury(&mut self, panel: &[Address], appeal: &[Address]) -> B256 {
+        let create = Jury::createJuryCall { panel_: panel.to_vec(), appealPanel: appeal.to_vec() };
         let created = self.call(actors::relayer().address(), self.contracts.jury, &create);
         created.expect("created").output
     }
@@ -369,7 +389,16 @@ impl World {
 
     /// Opens the deal, signed by buyer and seller, submitted by the relayer.
     pub fn open(&mut self, terms: &Terms) -> Result<Receipt<B256>, Revert> {
-        let (buyer, seller) = sign::opening(&self.contracts, terms, &self.buyer(), &self.seller());
+        self.open_by(terms, &self.seller())
+    }
+
+    /// Opens a deal of another seller.
+    pub fn open_by(
+        &mut self,
+        terms: &Terms,
+        seller: &PrivateKeySigner,
+    ) -> Result<Receipt<B256>, Revert> {
+        let (buyer, seller) = sign::opening(&self.contracts, terms, &self.buyer(), seller);
         let open = DealEscrow::openCall {
             terms: terms.clone(),
             buyerAuthorization: buyer,

@@ -87,14 +87,8 @@ abstract contract Verdicts is Payouts {
             msg.sender
         );
         Terms memory t = live.terms;
-        PayoutLib.Due memory due = PayoutLib.due(
-            t.juryFee, t.relayFee, tally.panelSeats, tally.seats, tally.voted
-        );
-        if (round == 2) {
-            (live.second, live.submitter2) = (due, msg.sender);
-            return _endRound2(live, verdict, tally.metBps);
-        }
-        (live.first, live.state.submitter) = (due, msg.sender);
+        _addDue(live, round, tally);
+        if (round == 2) return _endRound2(live, verdict, tally.metBps);
         if (verdict == UNDETERMINED) {
             if (tally.appealSeats != 0) {
                 _goOn(live, Status.Round2, deliverable, 0, 0, t.judgeWithin);
@@ -106,6 +100,18 @@ abstract contract Verdicts is Payouts {
         } else {
             _byVerdict(live, verdict, tally.metBps, 0);
         }
+    }
+
+    /// @dev What the round that was counted now is owed.
+    function _addDue(Live memory live, uint8 round, IJury.Tally memory tally) private view {
+        Terms memory t = live.terms;
+        (uint256 juryFee, uint256 relayFee) = (t.juryFee, t.relayFee);
+        if (juryFee | relayFee == 0) return;
+        PayoutLib.Due memory due = PayoutLib.due(
+            juryFee, relayFee, tally.panelSeats, tally.seats, tally.voted
+        );
+        if (round == 2) (live.second, live.submitter2) = (due, msg.sender);
+        else (live.first, live.state.submitter) = (due, msg.sender);
     }
 
     /// @dev Round 1 is counted and the milestone goes on: what it is owed is kept for the end.
@@ -127,7 +133,7 @@ abstract contract Verdicts is Payouts {
             voted: uint16(due.voted),
             seatFee: uint96(due.seatFee),
             relayFee: uint96(due.relayFee),
-            submitter: msg.sender
+            submitter: live.state.submitter
         });
         _move(live);
     }

@@ -86,9 +86,10 @@ interface IDealEscrow {
     /// @param until When the state's window closes
     /// @param standing The verdict of round 1, if one stands: an `IJury.Outcome`
     /// @param metBps Weight that round 1 called met, where a verdict stands
-    /// @param voted Seats that answered something in round 1
+    /// @param voted Seats of round 1 that earned a fee: they answered something
     /// @param seatFee What each of them is owed, paid when the milestone ends
-    /// @param relayFee What `submitter`, who handed in round 1's ballots, is owed then
+    /// @param relayFee What `submitter` is owed then
+    /// @param submitter Who handed in round 1's ballots, where the terms have fees
     struct SlowState {
         Status status;
         bytes32 deliverable;

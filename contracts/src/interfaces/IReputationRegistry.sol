@@ -37,14 +37,16 @@ interface IReputationRegistry {
     /// @param good S: good weight, 16 fractional bits, as of `last`
     /// @param bad F: bad weight, 16 fractional bits, as of `last`
     /// @param first Timestamp of the first fact
-    /// @param last Timestamp of the last fact
-    /// @param refilledAt The rate limit's clock: a bucket of 10 that refills by 4 a day
+    /// @param last Timestamp of the last fact of any kind, whatever it weighed
+    /// @param drawn What good facts have drawn from the rate limit's bucket and time has not
+    /// refilled, as of `last`: 675 drops per unit of S; a bucket of 442,368,000 drops (a weight of
+    /// 10) that refills by 2048 a second (a weight of 4 a day)
     struct Standing {
         uint32 good;
         uint32 bad;
         uint32 first;
         uint32 last;
-        uint32 refilledAt;
+        uint32 drawn;
         uint24 goodCount;
         uint24 badCount;
         uint24 neutralCount;

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IJury} from "../interfaces/IJury.sol";
 import {BallotLib} from "./BallotLib.sol";
+import {PanelLib} from "./PanelLib.sol";
 import {TallyLib} from "./TallyLib.sol";
 
 /// @title Many cases under one signature per juror
@@ -32,7 +33,7 @@ library BatchLib {
     /// @dev Six cases in slots, and what all cases share.
     /// @param counted Low 16 bits the seats that answered or abstained, the next four how many
     /// @param voted The seats that answered something
-    /// @param reached Lanes with a quorum
+    /// @param reached Lanes with a quorum, above a slot's low byte met, then failed
     /// @param reachable Lanes that would have, if every missing seat voted that way
     struct Count {
         uint256 counted;
@@ -101,50 +102,61 @@ library BatchLib {
         uint256 start
     ) internal view returns (uint256[] memory signed) {
         bytes32 typehash = BATCH_TYPEHASH;
-        uint256 halfOrder = BallotLib.HALF_ORDER;
+        uint256 size = VOTE_BYTES * count;
+        uint256 votes;
+        uint256 scratch;
         assembly ("memory-safe") {
             signed := mload(0x40)
-            let next := add(signed, 0x20)
-            // Behind room for 15 seats: the batch's struct at 0x00, the digest's preimage at 0x80,
-            // ecrecover's input at 0xe0, and the votes at 0x160.
-            let b := add(signed, 0x200)
-            mstore(b, typehash)
-            mstore(add(b, 0x20), list)
-            mstore(add(b, 0x80), hex"1901")
-            mstore(add(b, 0x82), domainSeparator)
-            let size := mul(VOTE_BYTES, count)
-            let votes := add(ballots.offset, add(2, HEAD_BYTES))
-            let key := add(add(code, 0x20), start)
-
-            for { let seat := 1 } mask {
-                seat := shl(1, seat)
-                mask := shr(1, mask)
-                key := add(key, 20)
-            } {
-                if and(mask, 1) {
-                    calldatacopy(add(b, 0x160), votes, size)
-                    mstore(add(b, 0x40), keccak256(add(b, 0x160), size))
-                    // Transcript, r and vs, of which the last two move on below.
-                    mstore(add(b, 0x60), calldataload(sub(votes, 96)))
-                    mstore(add(b, 0xa2), keccak256(b, 0x80))
-                    mstore(add(b, 0xe0), keccak256(add(b, 0x80), 0x42))
-                    let s := calldataload(sub(votes, 32))
-                    mstore(add(b, 0x100), add(27, shr(255, s)))
-                    mstore(add(b, 0x120), calldataload(sub(votes, 64)))
-                    s := shr(1, shl(1, s))
-                    mstore(add(b, 0x140), s)
-                    // ecrecover answers nothing for a signature that is none; a key is never zero.
-                    mstore(0x00, 0)
-                    pop(staticcall(gas(), 1, add(b, 0xe0), 0x80, 0x00, 0x20))
-                    if iszero(or(xor(mload(0x00), shr(96, mload(key))), gt(s, halfOrder))) {
-                        mstore(next, or(shl(64, seat), votes))
-                        next := add(next, 0x20)
-                    }
-                    votes := add(votes, add(size, HEAD_BYTES))
+            // Behind room for 15 seats, what is the same for each of them.
+            scratch := add(signed, 0x200)
+            mstore(0x40, scratch)
+            mstore(scratch, typehash)
+            mstore(add(scratch, 0x20), list)
+            mstore(add(scratch, 0x80), hex"1901")
+            mstore(add(scratch, 0x82), domainSeparator)
+            votes := add(ballots.offset, add(2, HEAD_BYTES))
+        }
+        uint256 found;
+        for (uint256 seat; mask >> seat != 0; ++seat) {
+            if ((mask >> seat) & 1 == 0) continue;
+            if (_isSigned(scratch, votes, size, PanelLib.key(code, start, seat))) {
+                assembly ("memory-safe") {
+                    found := add(found, 1)
+                    mstore(add(signed, shl(5, found)), or(shl(add(64, seat), 1), votes))
                 }
             }
-            mstore(signed, sub(shr(5, sub(next, signed)), 1))
-            mstore(0x40, next)
+            votes += size + HEAD_BYTES;
+        }
+        assembly ("memory-safe") {
+            mstore(signed, found)
+        }
+    }
+
+    /// @dev Whether `key` signed the batch whose votes begin in the calldata at `votes`.
+    /// @param scratch Free memory with the batch's struct at 0x00 (type and list are there), the
+    /// digest's preimage at 0x80 (prefix and domain are there), room for ecrecover's input at 0xe0
+    /// and for the votes at 0x160
+    function _isSigned(uint256 scratch, uint256 votes, uint256 size, address key)
+        private
+        view
+        returns (bool good)
+    {
+        uint256 halfOrder = BallotLib.HALF_ORDER;
+        assembly ("memory-safe") {
+            calldatacopy(add(scratch, 0x160), votes, size)
+            mstore(add(scratch, 0x40), keccak256(add(scratch, 0x160), size))
+            mstore(add(scratch, 0x60), calldataload(sub(votes, 96)))
+            mstore(add(scratch, 0xa2), keccak256(scratch, 0x80))
+            mstore(add(scratch, 0xe0), keccak256(add(scratch, 0x80), 0x42))
+            let s := calldataload(sub(votes, 32))
+            mstore(add(scratch, 0x100), add(27, shr(255, s)))
+            mstore(add(scratch, 0x120), calldataload(sub(votes, 64)))
+            s := shr(1, shl(1, s))
+            mstore(add(scratch, 0x140), s)
+            // ecrecover answers nothing for a signature that is none; a key is never zero.
+            mstore(0x00, 0)
+            pop(staticcall(gas(), 1, add(scratch, 0xe0), 0x80, 0x00, 0x20))
+            good := iszero(or(xor(mload(0x00), key), gt(s, halfOrder)))
         }
     }
 
@@ -188,13 +200,10 @@ library BatchLib {
         uint256 metBps;
         uint256 counted = c.counted >> shift;
         if (((counted >> 16) & 0xf) >= c.quorum) {
-            // Behind the slot's reason, failed is the low half.
-            uint256 reached = c.reached >> shift >> 8;
-            uint256 reachable = c.reachable >> shift >> 8;
-            met = (reached >> 16) & 0xffff;
-            failed = reached & 0xffff;
-            (outcome, metBps) =
-                TallyLib.decide(rule, met, failed, (reachable >> 16) & 0xffff, reachable & 0xffff);
+            uint256 reached = (c.reached >> shift >> 8) & 0xffffffff;
+            uint256 reachable = (c.reachable >> shift >> 8) & 0xffffffff;
+            (met, failed) = (reached & 0xffff, reached >> 16);
+            (outcome, metBps) = TallyLib.decide(rule, reached, reachable);
         }
         assembly ("memory-safe") {
             mstore(to, outcome)
@@ -263,15 +272,37 @@ library BatchLib {
             mstore(add(c, 0x20), voted)
             mstore(add(c, 0x40), reached)
         }
+        c.reachable = _metLow(c.reached | _carries(c.counted, seats, p0, p1, p2, p3));
+        c.reached = _metLow(c.reached);
+    }
+
+    /// @dev The lanes of the planes `p0` to `p3` that would carry out, if every seat that is missing
+    /// in a slot voted that way.
+    function _carries(
+        uint256 counted,
+        uint256 seats,
+        uint256 p0,
+        uint256 p1,
+        uint256 p2,
+        uint256 p3
+    ) private pure returns (uint256 carry) {
         unchecked {
-            uint256 missing = seats * FIRSTS - ((c.counted >> 16) & (15 * FIRSTS));
-            uint256 carry = p0 & ((missing & FIRSTS) * 0xffffffff00);
-            uint256 m = ((missing >> 1) & FIRSTS) * 0xffffffff00;
-            carry = (p1 & m) | (carry & (p1 | m));
-            m = ((missing >> 2) & FIRSTS) * 0xffffffff00;
-            carry = (p2 & m) | (carry & (p2 | m));
-            m = ((missing >> 3) & FIRSTS) * 0xffffffff00;
-            c.reachable = c.reached | (p3 & m) | (carry & (p3 | m));
+            uint256 missing = seats * FIRSTS - ((counted >> 16) & (15 * FIRSTS));
+            // One bit of it for each lane of its slot, and the sum with the plane of that weight.
+            uint256 more = (missing & FIRSTS) * 0xffffffff00;
+            carry = p0 & more;
+            more = ((missing >> 1) & FIRSTS) * 0xffffffff00;
+            carry = (p1 & more) | (carry & (p1 | more));
+            more = ((missing >> 2) & FIRSTS) * 0xffffffff00;
+            carry = (p2 & more) | (carry & (p2 | more));
+            more = ((missing >> 3) & FIRSTS) * 0xffffffff00;
+            carry = (p3 & more) | (carry & (p3 | more));
         }
+    }
+
+    /// @dev Changes the halves of each slot's masks, which the calldata has the other way round than
+    /// `TallyLib`.
+    function _metLow(uint256 lanes) private pure returns (uint256) {
+        return ((lanes & MET_LANES) >> 16) | ((lanes << 16) & MET_LANES);
     }
 }

@@ -3,14 +3,16 @@ pragma solidity 0.8.37;
 
 /// @title Formula v1: what a fact weighs and how it fades
 /// @notice Unsigned fixed point with 16 fractional bits, everything rounded down, the same steps as
-/// `surety_bindings::formula` in Rust: a test compares the two to the unit.
+/// `surety_bindings::formula` in Rust: a test compares the two to the unit. Time is exact to the
+/// second.
 library FormulaLib {
     uint256 internal constant HALF_LIFE_SECS = 7_776_000;
-    /// @dev The bucket of good weight holds 10 and refills by 4 a day, so it is full after 2.5
-    /// days.
-    uint256 internal constant BUCKET_SECS = 216_000;
-    uint256 internal constant REFILL_PER_DAY = 4 << 16;
-    uint256 internal constant DAY_SECS = 86_400;
+    /// @dev Drops per unit of weight (2^-16). 4 a day are 2048 drops a second, without a remainder,
+    /// so that the bucket is exact however the time is cut.
+    uint256 internal constant DROPS = 675;
+    uint256 internal constant REFILL_PER_SEC = 2048;
+    /// @dev The bucket of good weight holds 10; it is full after 2.5 days.
+    uint256 internal constant BUCKET = (10 << 16) * DROPS;
 
     /// @notice log2(1 + amount / 10^6): what a milestone of `amount` base units weighs.
     /// @dev Fits 32 bits for every uint96. Steps: y = (10^6 + amount) * 2^64 / 10^6; the integer
@@ -48,30 +50,37 @@ library FormulaLib {
 
     /// @notice 2^(-elapsed / half-life) as a factor with 64 fractional bits, and how many whole
     /// halvings to shift.
-    /// @dev The fraction of a half-life is cut to 16 bits; each set bit i
-    /// multiplies by floor(2^(64 - 2^-i)).
+    /// @dev Exact to the second: each set bit i of the seconds that are no whole half-life
+    /// multiplies by floor(2^(64 - 2^i / half-life)), rounded down.
     function decay(uint256 elapsed) internal pure returns (uint256 factor, uint256 halvings) {
         assembly ("memory-safe") {
             halvings := div(elapsed, 7776000)
             factor := shl(64, 1)
-            let f := div(shl(16, mod(elapsed, 7776000)), 7776000)
-            if f {
-                if and(f, 0x8000) { factor := 0xb504f333f9de6484 }
-                if and(f, 0x4000) { factor := shr(64, mul(factor, 0xd744fccad69d6af4)) }
-                if and(f, 0x2000) { factor := shr(64, mul(factor, 0xeac0c6e7dd24392e)) }
-                if and(f, 0x1000) { factor := shr(64, mul(factor, 0xf5257d152486cc2c)) }
-                if and(f, 0x0800) { factor := shr(64, mul(factor, 0xfa83b2db722a033a)) }
-                if and(f, 0x0400) { factor := shr(64, mul(factor, 0xfd3e0c0cf486c174)) }
-                if and(f, 0x0200) { factor := shr(64, mul(factor, 0xfe9e115c7b8f884b)) }
-                if and(f, 0x0100) { factor := shr(64, mul(factor, 0xff4ecb59511ec8a5)) }
-                if and(f, 0x0080) { factor := shr(64, mul(factor, 0xffa756521c8daed1)) }
-                if and(f, 0x0040) { factor := shr(64, mul(factor, 0xffd3a751c0f7e10b)) }
-                if and(f, 0x0020) { factor := shr(64, mul(factor, 0xffe9d2b2f7db2755)) }
-                if and(f, 0x0010) { factor := shr(64, mul(factor, 0xfff4e91bff1b8c3d)) }
-                if and(f, 0x0008) { factor := shr(64, mul(factor, 0xfffa747ea0040664)) }
-                if and(f, 0x0004) { factor := shr(64, mul(factor, 0xfffd3a3b7814eb53)) }
-                if and(f, 0x0002) { factor := shr(64, mul(factor, 0xfffe9d1cc60ddab1)) }
-                if and(f, 0x0001) { factor := shr(64, mul(factor, 0xffff4e8e25879bfa)) }
+            let s := mod(elapsed, 7776000)
+            if s {
+                if and(s, 0x400000) { factor := 0xb024c96cdf2294c4 }
+                if and(s, 0x200000) { factor := shr(64, mul(factor, 0xd459c26319bc94b1)) }
+                if and(s, 0x100000) { factor := shr(64, mul(factor, 0xe927f518732993eb)) }
+                if and(s, 0x80000) { factor := shr(64, mul(factor, 0xf44faa20875bb533)) }
+                if and(s, 0x40000) { factor := shr(64, mul(factor, 0xfa165a33a9510504)) }
+                if and(s, 0x20000) { factor := shr(64, mul(factor, 0xfd06c146d893359b)) }
+                if and(s, 0x10000) { factor := shr(64, mul(factor, 0xfe824406e58a4a17)) }
+                if and(s, 0x8000) { factor := shr(64, mul(factor, 0xff40daa712b2ae9d)) }
+                if and(s, 0x4000) { factor := shr(64, mul(factor, 0xffa05b75c52ccfef)) }
+                if and(s, 0x2000) { factor := shr(64, mul(factor, 0xffd029429bc0686e)) }
+                if and(s, 0x1000) { factor := shr(64, mul(factor, 0xffe81383216cf95e)) }
+                if and(s, 0x800) { factor := shr(64, mul(factor, 0xfff4097a0241b09b)) }
+                if and(s, 0x400) { factor := shr(64, mul(factor, 0xfffa04ab1d18a13d)) }
+                if and(s, 0x200) { factor := shr(64, mul(factor, 0xfffd0251157ce213)) }
+                if and(s, 0x100) { factor := shr(64, mul(factor, 0xfffe81276c78e949)) }
+                if and(s, 0x80) { factor := shr(64, mul(factor, 0xffff40936eaadd30)) }
+                if and(s, 0x40) { factor := shr(64, mul(factor, 0xffffa049a571020a)) }
+                if and(s, 0x20) { factor := shr(64, mul(factor, 0xffffd024ce3f650b)) }
+                if and(s, 0x10) { factor := shr(64, mul(factor, 0xffffe81266016b6c)) }
+                if and(s, 0x8) { factor := shr(64, mul(factor, 0xfffff40932b923ec)) }
+                if and(s, 0x4) { factor := shr(64, mul(factor, 0xfffffa04994aad83)) }
+                if and(s, 0x2) { factor := shr(64, mul(factor, 0xfffffd024ca0dda5)) }
+                if and(s, 0x1) { factor := shr(64, mul(factor, 0xfffffe81264f508b)) }
             }
         }
     }
@@ -84,19 +93,42 @@ library FormulaLib {
         }
     }
 
-    /// @notice How much of `w` the bucket lets in at `nowAt`, and its clock after that.
-    function admit(uint256 w, uint256 refilledAt, uint256 nowAt)
+    /// @notice 2^(t / half-life), where t is how long the half-life that `moment` is in has run: a
+    /// factor and the shift that belongs to it.
+    /// @dev Weights are kept as what they would have been at the start of that half-life. So a
+    /// write adds to them and changes nothing else, and only the start of another half-life rounds.
+    function growth(uint256 moment) internal pure returns (uint256 factor, uint256 shift) {
+        unchecked {
+            (factor, shift) = decay(HALF_LIFE_SECS - moment % HALF_LIFE_SECS);
+            shift += 63;
+        }
+    }
+
+    /// @notice What `growth` makes of a weight, rounded down: at most twice as much.
+    function grow(uint256 value, uint256 factor, uint256 shift) internal pure returns (uint256) {
+        unchecked {
+            return (value * factor) >> shift;
+        }
+    }
+
+    /// @notice What is still drawn from the bucket `elapsed` seconds later.
+    function refill(uint256 drawn, uint256 elapsed) internal pure returns (uint256) {
+        unchecked {
+            uint256 refilled = elapsed * REFILL_PER_SEC;
+            return drawn > refilled ? drawn - refilled : 0;
+        }
+    }
+
+    /// @notice How much of `w` the bucket lets in, and what is drawn from it after that.
+    function admit(uint256 w, uint256 drawn)
         internal
         pure
-        returns (uint256 added, uint256 refilledAfter)
+        returns (uint256 added, uint256 drawnAfter)
     {
         unchecked {
-            // A clock that starts before 1970 only happens in tests; it counts as a full bucket.
-            uint256 full = nowAt < BUCKET_SECS ? 0 : nowAt - BUCKET_SECS;
-            uint256 from = refilledAt > full ? refilledAt : full;
-            uint256 room = from > nowAt ? 0 : (nowAt - from) * REFILL_PER_DAY / DAY_SECS;
+            uint256 room = drawn > BUCKET ? 0 : (BUCKET - drawn) / DROPS;
             added = w < room ? w : room;
-            refilledAfter = from + added * DAY_SECS / REFILL_PER_DAY;
+            drawnAfter = drawn + added * DROPS;
         }
     }
 

@@ -39,30 +39,31 @@ library TallyLib {
         (uint256 reached, uint256 reachable) = _count(q, seats, votes);
         met = reached & 0xffff;
         failed = reached >> 16;
-        (outcome, metBps) = decide(rule, met, failed, reachable & 0xffff, reachable >> 16);
+        (outcome, metBps) = decide(rule, reached, reachable);
     }
 
-    /// @notice The verdict of a quorum's worth of votes, from what they say of each criterion.
-    /// @param met Criteria that a quorum calls met
-    /// @param failed Criteria that a quorum calls failed
-    /// @param couldMeet `met`, and what would be if every missing seat called it met
-    /// @param couldFail `failed`, and what would be if every missing seat called it failed
-    function decide(uint256 rule, uint256 met, uint256 failed, uint256 couldMeet, uint256 couldFail)
+    /// @notice The verdict of at least a quorum of votes, from their counts.
+    /// @param reached Low 16 bits the criteria that a quorum calls met, next 16 those it calls failed
+    /// @param reachable The same, if every missing seat voted that way
+    function decide(uint256 rule, uint256 reached, uint256 reachable)
         internal
         pure
         returns (IJury.Outcome outcome, uint256 metBps)
     {
+        uint256 met = reached & 0xffff;
+        uint256 failed = reached >> 16;
         metBps = weigh(rule, met);
         if (_rejects(rule, failed)) {
             outcome = IJury.Outcome.Rejected;
         } else if (_accepts(rule, met, metBps)) {
             // A partial payment depends on every criterion, so none may still change sides.
             bool open = rule & (1 << 254) != 0
-                && criteria(rule) & ~(met | failed) & (couldMeet | couldFail) != 0;
+                && criteria(rule) & ~(met | failed) & (reachable | (reachable >> 16)) & 0xffff != 0;
             outcome = open ? IJury.Outcome.NoVerdict : IJury.Outcome.Accepted;
         } else {
-            bool open =
-                _accepts(rule, couldMeet, weigh(rule, couldMeet)) || _rejects(rule, couldFail);
+            uint256 couldMeet = reachable & 0xffff;
+            bool open = _accepts(rule, couldMeet, weigh(rule, couldMeet))
+                || _rejects(rule, reachable >> 16);
             outcome = open ? IJury.Outcome.NoVerdict : IJury.Outcome.Undetermined;
         }
     }

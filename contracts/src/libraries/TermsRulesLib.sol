@@ -94,11 +94,12 @@ library TermsRulesLib {
         if (deliverBy + tail > block.timestamp + LIFE_MOST) {
             revert IDealEscrow.EndsTooLate(i, deliverBy + tail, block.timestamp + LIFE_MOST);
         }
-        _requireRule(m.rule, i);
+        requireRule(m.rule, i);
     }
 
+    /// @notice Refuses a rule that no panel could apply; `i` is for the error.
     /// @dev Criteria are 0 to k-1 without a gap: a zero weight ends the list.
-    function _requireRule(uint256 rule, uint256 i) private pure {
+    function requireRule(uint256 rule, uint256 i) internal pure {
         if (rule >> 255 != 0) revert IDealEscrow.RuleInvalid(i, rule);
         unchecked {
             uint256 weights = rule & ((1 << 224) - 1);

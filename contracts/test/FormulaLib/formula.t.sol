@@ -9,10 +9,12 @@ import {Assert} from "../utils/Assert.sol";
 // └── it never falls when the amount grows, and fits 32 bits
 // decay, fade
 // ├── a weight halves in 90 days, never grows, and vanishes in the end
-// └── a day and another day fade as two days do, but for rounding
-// admit
-// ├── the bucket lets in 10 at once and 4 a day, however the time and the weight are cut
-// └── a clock in the future lets nothing in
+// ├── every second counts
+// └── two steps of time make the factor of both together, to 58 bits
+// growth, grow
+// └── what is grown and faded to the same moment is what it was, less two units at most
+// admit, refill
+// └── the bucket lets in 10 at once and 4 a day, to the unit, however time and weight are cut
 // score
 // └── it is 0 for a stranger, below 1000, grows with S and falls with F
 contract FormulaTest is Assert {
@@ -61,13 +63,23 @@ contract FormulaTest is Assert {
 
     function test_knownDecays() public pure {
         assertEq(faded(10 * ONE, 0), 10 * ONE, "now");
-        assertEq(faded(10 * ONE, 1 days), 650_333, "a day");
-        assertEq(faded(10 * ONE, 30 days), 520_161, "a month");
+        assertEq(faded(type(uint32).max, 1), 4_294_966_912, "a second");
+        assertEq(faded(10 * ONE, 1 days), 650_332, "a day");
+        assertEq(faded(10 * ONE, 30 days), 520_159, "a month");
         assertEq(faded(10 * ONE, 45 days), 463_409, "half a half-life");
-        assertEq(faded(10 * ONE, HALF_LIFE - 1), 327_683, "almost");
+        assertEq(faded(10 * ONE, HALF_LIFE - 1), 327_680, "almost");
         assertEq(faded(10 * ONE, HALF_LIFE), 5 * ONE, "a half-life");
         assertEq(faded(10 * ONE, 2 * HALF_LIFE), 5 * ONE / 2, "two");
         assertEq(faded(type(uint32).max, 32 * HALF_LIFE), 0, "gone");
+    }
+
+    function test_everySecondCounts(uint256 elapsed) public pure {
+        elapsed = bound(elapsed, 0, HALF_LIFE - 2);
+        (uint256 sooner,) = FormulaLib.decay(elapsed);
+        (uint256 later,) = FormulaLib.decay(elapsed + 1);
+        // One part in eleven million, and the rounding of twenty-odd products of 2^64.
+        assertAtMost(later + (later / 11_300_000), sooner, "at least");
+        assertAtMost(sooner, later + (later / 11_200_000), "at most");
     }
 
     function test_halvesInNinetyDays(uint32 value, uint256 elapsed) public pure {
@@ -89,69 +101,103 @@ contract FormulaTest is Assert {
         assertAtMost(faded(value, elapsed), value, "faded");
     }
 
-    function test_twoStepsFadeLikeOne(uint32 value, uint256 a, uint256 b) public pure {
-        a = bound(a, 1 hours, 200 days);
-        b = bound(b, 1 hours, 200 days);
-        uint256 two = faded(faded(value, a), b);
-        uint256 one = faded(value, a + b);
-        // A step loses less than 2^-16 of a half-life to rounding: 119 s, or a part in 94,548.
-        assertAtMost(one, two + uint256(value) / 40_000 + 2, "not faster");
-        assertAtMost(two, one + uint256(value) / 40_000 + 2, "not slower");
+    function test_twoStepsFadeLikeOne(uint256 a, uint256 b) public pure {
+        a = bound(a, 0, HALF_LIFE - 1);
+        b = bound(b, 0, HALF_LIFE - 1);
+        (uint256 first,) = FormulaLib.decay(a);
+        (uint256 second,) = FormulaLib.decay(b);
+        (uint256 both, uint256 halvings) = FormulaLib.decay(a + b);
+        uint256 two = (first * second) >> 64 >> halvings;
+        uint256 one = both >> halvings >> halvings;
+        assertAtMost(one, two + 64, "not slower");
+        assertAtMost(two, one + 64, "not faster");
+    }
+
+    // ---- growth
+
+    function test_aWeightHasNotGrownWhenItsHalfLifeBegins(uint32 value, uint256 n) public pure {
+        assertEq(grown(value, bound(n, 0, 500) * HALF_LIFE), value, "at the start");
+    }
+
+    function test_aWeightGrowsWhileTheHalfLifeRuns() public pure {
+        assertEq(grown(10 * ONE, HALF_LIFE / 2), 926_819, "half of it: the root of two");
+        assertEq(grown(10 * ONE, HALF_LIFE - 1), 20 * ONE - 1, "almost twice");
+    }
+
+    function test_growsAndFadesBack(uint32 value, uint256 moment) public pure {
+        moment = bound(moment, 0, type(uint32).max);
+        uint256 there = grown(value, moment);
+        assertAtMost(there, 2 * uint256(value), "at most twice");
+        assertAtMost(value, there + 1, "no less, but for rounding");
+        uint256 back = faded(there, moment % HALF_LIFE);
+        assertAtMost(back, value, "never more");
+        assertAtMost(value, back + 2, "two units less at most");
     }
 
     // ---- admit
 
     function test_aFullBucketHoldsTen() public pure {
-        (uint256 added, uint256 clock) = FormulaLib.admit(100 * ONE, 0, START);
+        (uint256 added, uint256 drawn) = FormulaLib.admit(100 * ONE, 0);
         assertEq(added, 10 * ONE, "added");
-        assertEq(clock, START, "empty now");
-        (added, clock) = FormulaLib.admit(100 * ONE, clock, START);
+        assertEq(drawn, FormulaLib.BUCKET, "empty now");
+        (added, drawn) = FormulaLib.admit(100 * ONE, drawn);
         assertEq(added, 0, "nothing more");
-        (added,) = FormulaLib.admit(100 * ONE, clock, START + 1 days);
+        (added,) = FormulaLib.admit(100 * ONE, FormulaLib.refill(drawn, 1 days));
         assertEq(added, 4 * ONE, "four after a day");
-        (added,) = FormulaLib.admit(100 * ONE, clock, START + 1000 days);
+        (added,) = FormulaLib.admit(100 * ONE, FormulaLib.refill(drawn, 1000 days));
         assertEq(added, 10 * ONE, "ten at most");
     }
 
+    function test_theBucketIsFullAfterTwoAndAHalfDays() public pure {
+        assertEq(FormulaLib.refill(FormulaLib.BUCKET, 60 hours), 0, "full");
+        assertEq(FormulaLib.refill(FormulaLib.BUCKET, 60 hours - 1), 2048, "not yet");
+    }
+
     function test_aSmallWeightIsLetInWhole() public pure {
-        (uint256 added, uint256 clock) = FormulaLib.admit(ONE, 0, START);
+        (uint256 added, uint256 drawn) = FormulaLib.admit(ONE, 0);
         assertEq(added, ONE, "added");
-        assertEq(clock, START - 54 hours, "a tenth of the bucket used");
+        assertEq(drawn, FormulaLib.BUCKET / 10, "a tenth of the bucket used");
     }
 
-    function test_aClockInTheFutureLetsNothingIn(uint256 w, uint32 ahead) public pure {
-        uint256 clock = START + bound(ahead, 0, type(uint32).max);
-        (uint256 added, uint256 after_) = FormulaLib.admit(bound(w, 0, ONE * 96), clock, START);
+    function test_anOverdrawnBucketLetsNothingIn(uint256 w, uint256 drawn) public pure {
+        drawn = bound(drawn, FormulaLib.BUCKET, type(uint32).max);
+        (uint256 added, uint256 after_) = FormulaLib.admit(bound(w, 0, ONE * 96), drawn);
         assertEq(added, 0, "added");
-        assertEq(after_, clock, "clock");
+        assertEq(after_, drawn, "drawn");
     }
 
-    /// @dev Each write may round away less than a second, worth four units of 2^-16.
-    function test_neverLetsInMoreThanTenAndFourADay(uint256 seed, uint256 days_) public pure {
-        uint256 end = START + bound(days_, 0, 30) * 1 days;
-        (uint256 moment, uint256 clock, uint256 sum, uint256 writes) = (START, 0, 0, 0);
-        for (; moment <= end && writes < 200; ++writes) {
-            uint256 w = bound(random(seed, writes), 0, 12 * ONE);
-            if (w % 3 == 0) w %= 1000;
+    /// @dev To the unit, and no write costs the bucket more than it let in.
+    function test_neverLetsInMoreThanTenAndFourADay(uint256 seed, uint256 pause) public pure {
+        pause = bound(pause, 1, 2 days);
+        (uint256 elapsed, uint256 drawn, uint256 sum, uint256 spilt) = (0, 0, 0, 0);
+        for (uint256 i; i < 200; ++i) {
+            uint256 w = bound(random(seed, i), 0, 12 * ONE);
+            if (w % 3 != 0) w %= 1000;
             uint256 added;
-            (added, clock) = FormulaLib.admit(w, clock, moment);
+            uint256 before = drawn;
+            (added, drawn) = FormulaLib.admit(w, drawn);
             assertAtMost(added, w, "no more than it weighs");
+            assertEq(drawn - before, added * 675, "what is let in is drawn, to the drop");
             sum += added;
-            uint256 limit = 10 * ONE + (moment - START) * 4 * ONE / 1 days;
-            assertAtMost(sum, limit + 4 * (writes + 1), "sum");
-            moment += random(seed, 1000 + writes) % 2 days;
+            assertAtMost(sum * 675, 10 * ONE * 675 + elapsed * 2048, "ten and four a day");
+            assertEq(sum * 675 + spilt, drawn + elapsed * 2048, "nothing is lost on the way");
+            uint256 gap = random(seed, 1000 + i) % pause;
+            if (gap * 2048 > drawn) spilt += gap * 2048 - drawn;
+            (drawn, elapsed) = (FormulaLib.refill(drawn, gap), elapsed + gap);
         }
     }
 
     function test_dustCannotResetTheBucket(uint256 n) public pure {
-        (, uint256 clock) = FormulaLib.admit(100 * ONE, 0, START);
+        (, uint256 drawn) = FormulaLib.admit(100 * ONE, 0);
         n = bound(n, 1, 300);
         uint256 sum;
         for (uint256 i; i < n; ++i) {
-            (uint256 added, uint256 next) = FormulaLib.admit(940, clock, START + i);
-            (sum, clock) = (sum + added, next);
+            uint256 added;
+            (added, drawn) = FormulaLib.admit(1, drawn);
+            sum += added;
+            drawn = FormulaLib.refill(drawn, 1);
         }
-        assertAtMost(sum, n * 4 * ONE / 1 days + 4 * n, "what time refilled");
+        assertAtMost(sum, n * 4 * ONE / 1 days, "what time refilled");
     }
 
     // ---- score
@@ -179,6 +225,11 @@ contract FormulaTest is Assert {
     function faded(uint256 value, uint256 elapsed) internal pure returns (uint256) {
         (uint256 factor, uint256 halvings) = FormulaLib.decay(elapsed);
         return FormulaLib.fade(value, factor, halvings);
+    }
+
+    function grown(uint256 value, uint256 moment) internal pure returns (uint256) {
+        (uint256 factor, uint256 shift) = FormulaLib.growth(moment);
+        return FormulaLib.grow(value, factor, shift);
     }
 
     function random(uint256 seed, uint256 i) internal pure returns (uint256) {

@@ -9,6 +9,7 @@ import {vm} from "../utils/Vm.sol";
 // ├── it says of each case what judge says of the same answers
 // │   ├── for any votes of some seats on cases with up to 16 criteria
 // │   ├── for the appeal panel in round 2, and for the largest panel
+// │   ├── as long as the missing seats could still say otherwise
 // │   └── for a case that the list names twice: each place by its own votes
 // ├── an absent vote, or masks that overlap, are not counted for that case alone
 // ├── an abstention is counted
@@ -77,6 +78,22 @@ contract JudgeBatchTest is BatchFixture {
                 IJury.Tally(IJury.Outcome.Accepted, 10_000, 0x7fff, 0x7fff, 1, 0, 15, 15);
             assertEq(abi.encode(tallies[i]), abi.encode(needed), "tally");
         }
+    }
+
+    /// @dev Eleven of fifteen decide; four are missing.
+    function test_countsWhatTheMissingSeatsCouldStillSay() public {
+        bytes32 large = createJury(15);
+        IJury.BatchCase[] memory cases = makeCases(2);
+        bytes32[] memory ids = idsOf(cases, 1);
+        bytes memory packed = abi.encodePacked(uint16(0x7ff));
+        for (uint256 seat; seat < 11; ++seat) {
+            bytes memory votes =
+                abi.encodePacked(seat < 7 ? MET : ABSTAINED, seat < 6 ? MET : ABSTAINED);
+            packed = bytes.concat(packed, batchBallot(seat, ids, votes));
+        }
+        IJury.Tally[] memory tallies = judgeBatch(large, 1, cases, packed);
+        assertOutcome(tallies[0], IJury.Outcome.NoVerdict, 0x7ff);
+        assertOutcome(tallies[1], IJury.Outcome.Undetermined, 0x7ff);
     }
 
     function test_aCaseNamedTwiceIsCountedAtEachPlaceByItsOwnVotes() public {

@@ -34,6 +34,8 @@ interface Vm {
     function toString(uint256 value) external pure returns (string memory);
     function cool(address target) external;
     function getBlockTimestamp() external view returns (uint256);
+    function roll(uint256 number) external;
+    function getBlockNumber() external view returns (uint256);
     function deployCode(string calldata artifact, bytes calldata arguments)
         external
         returns (address);

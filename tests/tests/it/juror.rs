@@ -165,7 +165,7 @@ async fn a_deal_that_was_never_opened_is_refused() {
 async fn a_jury_without_this_key_is_refused() {
     let mut court = Court::kind().await;
     let panel: Vec<Address> = (1..5).map(|seat| court.world.juror(seat).address()).collect();
-    court.sheet.jury = court.world.create_jury(&panel);
+    court.sheet.jury = court.world.create_jury(&panel, &[]);
     court.world.open(&court.sheet.terms()).unwrap();
     court.node = court.world.node();
     let juror = court.start().await;

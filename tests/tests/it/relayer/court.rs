@@ -71,7 +71,7 @@ impl Court {
             jurors.push(juror);
         }
         let panel: Vec<Address> = jurors.iter().map(|j| j.key().address()).collect();
-        let jury = world.create_jury(&panel);
+        let jury = world.create_jury(&panel, &[]);
         let sheet = sheet(&world, jury);
         let contracts = world.contracts().clone();
         let dir = tempfile::tempdir().unwrap();

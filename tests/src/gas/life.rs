@@ -1,0 +1,287 @@
+//! Single operations of a deal's life.
+
+use std::time::Duration;
+
+use alloy::primitives::aliases::U40;
+use alloy::primitives::{Address, B256, Bytes, keccak256};
+use alloy::sol_types::SolCall;
+use surety_bindings::escrow::{
+    Accept, Agree, Appeal, Consent, DealEscrow, Delivery, SlowState, Terms,
+};
+use surety_bindings::jury::{Case, Jury};
+use surety_terms::digest;
+
+use super::{Cases, Cost, appealable, plain, three, with_fees};
+use crate::sign::{self, Vote};
+use crate::world::Receipt;
+use crate::{World, usd};
+
+const WORK: &str = "work";
+const DAY: Duration = Duration::from_secs(86_400);
+
+pub(super) fn measure(world: &World) -> Cases {
+    let (open, settle) = life(world, plain, 5);
+    let (open_bonded, _) = life(world, |terms| Terms { bond: usd(10), ..terms }, 5);
+    let (_, settle_credit) = life(world, |terms| Terms { payAsCredit: true, ..terms }, 5);
+    let (_, settle_four) = life(world, plain, 4);
+    let (open_fees, settle_fees) = life(world, |terms| with_fees(world, terms), 5);
+    let mut cases = vec![
+        ("open", open),
+        ("open_bonded", open_bonded),
+        ("open_fees", open_fees),
+        ("settle_transfer", settle),
+        ("settle_credit", settle_credit),
+        ("settle_four_ballots", settle_four),
+        ("settle_fees", settle_fees),
+        ("life_one_milestone", open.plus(settle)),
+    ];
+    cases.extend(three_milestones(world));
+    cases.extend(acts(world));
+    cases.extend(slow_path(world));
+    cases.push(("tally_only", tally_only(world)));
+    cases
+}
+
+/// The costs of opening and of settling one deal of one milestone.
+fn life(world: &World, edit: impl Fn(Terms) -> Terms, ballots: usize) -> (Cost, Cost) {
+    let mut step = Step::new(world, edit);
+    let opened = step.open();
+    (opened, step.settle(0, ballots))
+}
+
+fn three_milestones(world: &World) -> Cases {
+    let mut step = Step::new(world, three);
+    let open = step.open();
+    let settled = (0..3).map(|milestone| step.settle(milestone, 5)).fold(open, Cost::plus);
+    vec![("open_three_milestones", open), ("life_three_milestones", settled)]
+}
+
+/// What parties do for a release, a split and a refund, signed and submitted by the relayer.
+fn acts(world: &World) -> Cases {
+    let until = U40::from(world.now() + 10_000_000);
+    let mut step = Step::new(world, plain);
+    step.open();
+    let act = Accept {
+        dealId: step.id(),
+        milestone: 0,
+        round: 1,
+        standing: 0,
+        fee: alloy::primitives::aliases::U96::ZERO,
+        validUntil: until,
+    };
+    let buyer = consent(until, sign::accept(&world.buyer(), world.contracts(), &act));
+    let terms = step.terms.clone();
+    let accept = step.call(&DealEscrow::acceptCall { terms, milestone: 0, state: vec![], buyer });
+
+    let mut step = Step::new(world, plain);
+    step.open();
+    let act = Agree {
+        dealId: step.id(),
+        milestone: 0,
+        round: 1,
+        standing: 0,
+        sellerAmount: 40_000_000,
+        asCredit: false,
+        fee: alloy::primitives::aliases::U96::ZERO,
+        validUntil: until,
+    };
+    let agree = step.call(&DealEscrow::agreeCall {
+        terms: step.terms.clone(),
+        milestone: 0,
+        state: vec![],
+        sellerAmount: act.sellerAmount,
+        asCredit: false,
+        buyer: consent(until, sign::agree(&world.buyer(), world.contracts(), &act)),
+        seller: consent(until, sign::agree(&world.seller(), world.contracts(), &act)),
+    });
+
+    let mut step = Step::new(world, plain);
+    step.open();
+    step.world.advance(2 * DAY);
+    let terms = step.terms.clone();
+    let reclaim = step.call(&DealEscrow::reclaimCall { terms, milestone: 0, requested: vec![] });
+    vec![("accept", accept), ("agree", agree), ("reclaim", reclaim)]
+}
+
+/// A pinned delivery whose panels are silent, and a verdict that is appealed or becomes final.
+fn slow_path(world: &World) -> Cases {
+    let mut step = Step::new(world, plain);
+    step.open();
+    let deliver = step.deliver();
+    step.world.advance(2 * DAY);
+    let escalate = step.call(&DealEscrow::escalateCall {
+        terms: step.terms.clone(),
+        milestone: 0,
+        state: step.state(),
+        requested: vec![],
+    });
+    step.world.advance(2 * DAY);
+    let expire = step.call(&DealEscrow::expireCall {
+        terms: step.terms.clone(),
+        milestone: 0,
+        state: step.state(),
+        requested: vec![],
+    });
+
+    let mut step = Step::new(world, appealable);
+    step.open();
+    let judged = step.settle(0, 5);
+    let mut appealed = step.clone();
+    step.world.advance(DAY);
+    let finalize = step.call(&DealEscrow::finalizeCall {
+        terms: step.terms.clone(),
+        milestone: 0,
+        state: step.state(),
+        requested: vec![],
+    });
+    let appeal = appealed.appeal();
+    let overturned = appealed.settle_round_2();
+    vec![
+        ("deliver", deliver),
+        ("escalate", escalate),
+        ("expire", expire),
+        ("settle_judged", judged),
+        ("finalize", finalize),
+        ("appeal", appeal),
+        ("settle_round_2", overturned),
+    ]
+}
+
+/// The jury's part alone: verifying and counting five ballots.
+fn tally_only(world: &World) -> Cost {
+    let mut step = Step::new(world, plain);
+    let case = Case {
+        consumer: world.relayer().address(),
+        ..sign::case(world.contracts(), step.id(), 0, keccak256(WORK))
+    };
+    let votes = world.unanimous(0b11, 0);
+    let judge = Jury::judgeCall {
+        jury: world.jury(),
+        round: 1,
+        dealId: case.dealId,
+        milestone: 0,
+        deliverable: case.deliverable,
+        rule: step.terms.milestones.first().expect("one milestone").rule,
+        ballots: sign::ballots(world.jurors(), world.contracts(), &case, &votes),
+    };
+    let to = world.contracts().jury;
+    let receipt = step.world.call(world.relayer().address(), to, &judge).expect("judged");
+    Cost::of(&receipt)
+}
+
+fn consent(until: U40, signature: Bytes) -> Consent {
+    Consent { validUntil: until, signature, ..Consent::default() }
+}
+
+/// A deal in a world of its own, and the last state that the chain told of it.
+#[derive(Clone)]
+struct Step {
+    world: World,
+    terms: Terms,
+    state: Option<SlowState>,
+}
+
+impl Step {
+    fn new(world: &World, edit: impl Fn(Terms) -> Terms) -> Self {
+        let mut world = world.clone();
+        let terms = edit(world.terms());
+        Self { world, terms, state: None }
+    }
+
+    fn id(&self) -> B256 {
+        sign::deal_id(self.world.contracts(), &self.terms)
+    }
+
+    fn state(&self) -> Vec<SlowState> {
+        self.state.iter().cloned().collect()
+    }
+
+    fn relayer(&self) -> Address {
+        self.world.relayer().address()
+    }
+
+    fn open(&mut self) -> Cost {
+        let terms = self.terms.clone();
+        Cost::of(&self.world.open(&terms).expect("opened"))
+    }
+
+    fn call<C: SolCall>(&mut self, call: &C) -> Cost {
+        let (relayer, escrow) = (self.relayer(), self.world.contracts().escrow);
+        let receipt = self.world.call(relayer, escrow, call).expect("performed");
+        self.remember(&receipt);
+        Cost::of(&receipt)
+    }
+
+    fn remember<T>(&mut self, receipt: &Receipt<T>) {
+        let delivered = receipt.events::<DealEscrow::MilestoneDelivered>().pop();
+        let moved = receipt.events::<DealEscrow::MilestoneMoved>().pop();
+        let state = moved.map(|event| event.state).or(delivered.map(|event| event.state));
+        self.state = state.or(self.state.take());
+    }
+
+    fn settle(&mut self, milestone: u8, ballots: usize) -> Cost {
+        let votes: Vec<Vote> = self.world.unanimous(0b11, 0).into_iter().take(ballots).collect();
+        let delivered = (keccak256(WORK), self.state());
+        let settle = self.world.settle_call(&self.terms, milestone, delivered, &votes);
+        self.call(&settle)
+    }
+
+    fn settle_round_2(&mut self) -> Cost {
+        let case = sign::case(self.world.contracts(), self.id(), 0, keccak256(WORK));
+        let case = Case { round: 2, ..case };
+        let votes = self.world.unanimous(0, 0b11);
+        let jurors = self.world.appeal_jurors();
+        let ballots = sign::ballots(jurors, self.world.contracts(), &case, &votes);
+        self.call(&DealEscrow::settleCall {
+            terms: self.terms.clone(),
+            milestone: 0,
+            state: self.state(),
+            deliverable: case.deliverable,
+            ballots,
+        })
+    }
+
+    fn deliver(&mut self) -> Cost {
+        let delivery = Delivery {
+            dealId: self.id(),
+            milestone: 0,
+            deliverable: keccak256(WORK),
+            uri: "https://seller.example/work".to_owned(),
+        };
+        let seller = self.world.seller();
+        let signature = sign::delivery(&seller, self.world.contracts(), &delivery);
+        self.call(&DealEscrow::deliverCall {
+            terms: self.terms.clone(),
+            milestone: 0,
+            deliverable: delivery.deliverable,
+            uri: delivery.uri,
+            signature,
+            requested: vec![],
+        })
+    }
+
+    /// The buyer appeals the acceptance.
+    fn appeal(&mut self) -> Cost {
+        let standing = self.state.as_ref().map_or(0, |state| state.standing);
+        let until = U40::from(self.world.now() + 600);
+        let act = Appeal {
+            dealId: self.id(),
+            milestone: 0,
+            standing,
+            fee: alloy::primitives::aliases::U96::ZERO,
+            validUntil: until,
+        };
+        let nonce = digest::appeal_digest(&act, &self.world.contracts().escrow_domain());
+        let buyer = self.world.buyer();
+        let contracts = self.world.contracts();
+        let signature = sign::funding(&buyer, contracts, self.terms.appealBond, until.to(), nonce);
+        self.call(&DealEscrow::appealCall {
+            terms: self.terms.clone(),
+            milestone: 0,
+            state: self.state(),
+            fee: act.fee,
+            validUntil: until,
+            authorization: signature,
+        })
+    }
+}
