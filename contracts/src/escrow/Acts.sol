@@ -23,9 +23,8 @@ abstract contract Acts is Funding {
         uint256 deliverBy = t.milestones[milestone].deliverBy;
         if (block.timestamp >= deliverBy) revert DeadlinePassed(block.timestamp, deliverBy);
         if (msg.sender != t.seller) {
-            bytes32 digest = _hashTypedData(
-                ActLib.hash(Delivery(live.dealId, milestone, deliverable, uri))
-            );
+            bytes32 digest =
+                _hashTypedData(ActLib.hash(Delivery(live.dealId, milestone, deliverable, uri)));
             _requireSignature(t.seller, digest, signature);
         }
 
@@ -138,12 +137,11 @@ abstract contract Acts is Funding {
 
     /// @dev The digest of the party's act, once it consents. `Accept` and `Concede` have the same
     /// fields.
-    function _consented(
-        Live memory live,
-        bytes32 typehash,
-        address party,
-        Consent calldata consent
-    ) private view returns (bytes32 digest) {
+    function _consented(Live memory live, bytes32 typehash, address party, Consent calldata consent)
+        private
+        view
+        returns (bytes32 digest)
+    {
         digest = _hashTypedData(
             ActLib.hash(
                 typehash,
@@ -162,9 +160,8 @@ abstract contract Acts is Funding {
 
     function _endAgreed(Live memory live, uint256 sellerAmount, bool asCredit) private {
         Terms memory t = live.terms;
-        (PayoutLib.Payout memory p, uint256 most) = PayoutLib.split(
-            live.amount, live.bond, sellerAmount, t.feeBps, live.first, live.second
-        );
+        (PayoutLib.Payout memory p, uint256 most) =
+            PayoutLib.split(live.amount, live.bond, sellerAmount, t.feeBps, live.first, live.second);
         if (sellerAmount > most) revert SplitTooLarge(sellerAmount, most);
         (bool held, bool byBuyer) = _appealed(live);
         if (held) _payAppealBond(live, byBuyer, false);

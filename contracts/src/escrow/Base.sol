@@ -164,7 +164,8 @@ abstract contract Base is IDealEscrow, EIP712 {
         if (word.isSlow(milestone) || live.given != 0) {
             bytes32 needed = _states[dealId][milestone];
             if (live.given != needed) {
-                return RefusalLib.encode(StateMismatch.selector, uint256(live.given), uint256(needed));
+                return
+                    RefusalLib.encode(StateMismatch.selector, uint256(live.given), uint256(needed));
             }
         }
         live.word = word;

@@ -52,9 +52,8 @@ abstract contract Batches is Verdicts {
         refusal = _refusal(live);
         if (refusal.length != 0) return refusal;
         if (live.terms.jury != panels) {
-            return RefusalLib.encode(
-                JuryMismatch.selector, uint256(live.terms.jury), uint256(panels)
-            );
+            return
+                RefusalLib.encode(JuryMismatch.selector, uint256(live.terms.jury), uint256(panels));
         }
         refusal = _late(live, round);
         if (refusal.length == 0) refusal = _undecided(live, deliverable, tally);

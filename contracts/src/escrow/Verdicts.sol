@@ -107,9 +107,8 @@ abstract contract Verdicts is Payouts {
         Terms memory t = live.terms;
         (uint256 juryFee, uint256 relayFee) = (t.juryFee, t.relayFee);
         if (juryFee | relayFee == 0) return;
-        PayoutLib.Due memory due = PayoutLib.due(
-            juryFee, relayFee, tally.panelSeats, tally.seats, tally.voted
-        );
+        PayoutLib.Due memory due =
+            PayoutLib.due(juryFee, relayFee, tally.panelSeats, tally.seats, tally.voted);
         if (round == 2) (live.second, live.submitter2) = (due, msg.sender);
         else (live.first, live.state.submitter) = (due, msg.sender);
     }

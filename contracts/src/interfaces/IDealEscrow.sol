@@ -182,8 +182,8 @@ interface IDealEscrow {
 
     /// @notice A party's consent to an act. A party that calls itself needs only the first two
     /// words, both zero.
-    /// @param fee What the caller gets, from what the act pays the party, else from its credit,
-    /// else by `authorization`
+    /// @param fee What the caller gets, from what the act pays the party, else from its credit if
+    /// the token would pay the party that, else by `authorization`
     /// @param signature The party's signature of the act
     /// @param authorization Funding of `fee`, as `open` takes it, its digest the act's; or empty
     struct Consent {
@@ -506,7 +506,8 @@ interface IDealEscrow {
 
     /// @notice Pins a deliverable on-chain, so that silence is the jury's and not the seller's. By
     /// the seller, or by anybody with its signed `Delivery`.
-    /// @param requested Empty, or a party's request with a fee for the caller
+    /// @param requested Empty, or one party's request with a fee for the caller; a longer list asks
+    /// for nothing
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
@@ -629,7 +630,8 @@ interface IDealEscrow {
 
     /// @notice Gives the buyer everything back when nothing was delivered and judged in time.
     /// Anybody may call.
-    /// @param requested Empty, or a party's request with a fee for the caller
+    /// @param requested Empty, or one party's request with a fee for the caller; a longer list asks
+    /// for nothing
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
@@ -645,17 +647,18 @@ interface IDealEscrow {
     /// @custom:reverts TransferMismatch when the fee did not arrive whole
     /// @custom:reverts GasTooLow when a payment could not be tried honestly
     /// @custom:reverts Reentered when called from inside
-    function reclaim(Terms calldata terms, uint8 milestone, Requested[] calldata requested)
-        external;
+    function reclaim(Terms calldata terms, uint8 milestone, Requested[] calldata requested) external;
 
     /// @notice Asks the appeal panel when the panel was silent about a delivery. Anybody may call.
-    /// @param requested Empty, or a party's request with a fee for the caller
+    /// @param requested Empty, or one party's request with a fee for the caller; a longer list asks
+    /// for nothing
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
     /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
     /// @custom:reverts StateMismatch when the handed-in state is not the stored one
     /// @custom:reverts StatusMismatch when nothing is delivered, or a panel has spoken
+    /// @custom:reverts PanelMissing when the jury has no appeal panel
     /// @custom:reverts TooEarly when the panel still has time
     /// @custom:reverts NotAParty when a request is somebody else's
     /// @custom:reverts ConsentExpired when a request's `validUntil` has passed
@@ -675,7 +678,8 @@ interface IDealEscrow {
 
     /// @notice Ends a milestone whose last panel was silent: by the standing verdict, or by what
     /// the terms say about silence. Anybody may call.
-    /// @param requested Empty, or a party's request with a fee for the caller
+    /// @param requested Empty, or one party's request with a fee for the caller; a longer list asks
+    /// for nothing
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
@@ -700,7 +704,8 @@ interface IDealEscrow {
     ) external;
 
     /// @notice Applies a standing verdict once its appeal window is over. Anybody may call.
-    /// @param requested Empty, or a party's request with a fee for the caller
+    /// @param requested Empty, or one party's request with a fee for the caller; a longer list asks
+    /// for nothing
     /// @custom:reverts DealUnknown when no such deal is open
     /// @custom:reverts MilestoneUnknown when the index is out of range
     /// @custom:reverts MilestoneAlreadyEnded when it ended
