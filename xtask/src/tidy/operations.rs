@@ -39,7 +39,10 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
 
 /// The contract whose interface a file is, if we have that contract.
 fn contract<'a>(tree: &Tree, file: &'a str) -> Option<&'a str> {
-    let name = file.strip_prefix(INTERFACES)?.strip_suffix(".sol")?;
+    let name = match file.strip_prefix(INTERFACES)?.strip_suffix(".sol")? {
+        "DealOperations" => "DealEscrow",
+        name => name,
+    };
     tree.holds(&format!("{CONTRACTS}{name}.sol")).then_some(name)
 }
 
