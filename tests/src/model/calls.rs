@@ -4,10 +4,10 @@ use alloy::primitives::{Address, B256, Bytes, FixedBytes, U256, keccak256};
 use alloy::signers::SignerSync as _;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{SolCall, SolValue as _};
+use surety_bindings::escrow::{self, Consent as SignedConsent, Requested as SignedRequest};
 use surety_bindings::escrow::{
     Accept, Agree, Appeal, Concede, DealEscrow, Delivery, Request, Revoke,
 };
-use surety_bindings::escrow::{Consent as SignedConsent, Requested as SignedRequest};
 use surety_bindings::jury::{Ballot as Answer, BallotBatch, Case, Jury};
 use surety_jury::ballot::{pack, pack_batch};
 use surety_terms::digest::{self, Authorization};
@@ -40,6 +40,7 @@ impl Chain {
             | Step::Revoke { by, .. }
             | Step::Deliver { by, .. }
             | Step::Batch { by, .. }
+            | Step::Multicall { by, .. }
             | Step::Withdraw { by, .. } => (self.address(*by), escrow, self.calldata(model, step)),
             Step::Settle { call, .. }
             | Step::ByTime { call, .. }
@@ -104,8 +105,23 @@ impl Chain {
                 let (token, owner) = (self.contracts.token, self.address(*owner));
                 DealEscrow::withdrawCall { token_: token, owner }.abi_encode().into()
             }
+            Step::Multicall { steps, .. } => self.multicall(model, steps),
             other => unreachable!("{other:?} is no call of the escrow"),
         }
+    }
+
+    /// Every call is made for the state that those before it leave.
+    fn multicall(&self, model: &Model, steps: &[Step]) -> Bytes {
+        let mut model = model.clone();
+        let mut calls = Vec::new();
+        for step in steps {
+            calls.push(self.calldata(&model, step));
+            if model.apply(&self.learned, step).is_err() {
+                // The whole fails here, so what follows does not matter.
+                break;
+            }
+        }
+        DealEscrow::multicallCall { calls }.abi_encode().into()
     }
 
     // ---- opening
@@ -197,17 +213,25 @@ impl Chain {
         pack(&ballots.iter().map(sign).collect::<Vec<_>>()).expect("ballots in the order of seats")
     }
 
-    /// One template per item: patches are another test's.
+    /// An item whose deal has as many milestones as the first one's shares its template, and patches
+    /// what differs.
     fn batch(&self, model: &Model, round: u8, items: &[Item], forged: u16) -> Bytes {
         let jury = model.juries.iter().zip(&self.juries);
         let of_first = items.first().map(|item| self.deals[item.at.deal].0.jury);
         let panels = jury.into_iter().find(|(_, digest)| Some(**digest) == of_first);
         let keys = panels.map_or(&[][..], |(panels, _)| panels.of(round));
+        let templates: Vec<_> =
+            items.iter().map(|item| self.deals[item.at.deal].0.clone()).collect();
         let mut packed = Vec::new();
-        for (template, item) in (0u8..).zip(items) {
+        for ((index, item), terms) in (0u8..).zip(items).zip(&templates) {
             let handed = model.handed(item.at, item.handed);
-            packed.extend([template, item.at.milestone, 0, u8::from(handed.is_some())]);
+            let patches = patches(&templates[0], terms);
+            let template = if patches.is_some() { 0 } else { index };
+            let patches = patches.unwrap_or_default();
+            let count = u8::try_from(patches.len() / 33).expect("few words");
+            packed.extend([template, item.at.milestone, count, u8::from(handed.is_some())]);
             packed.extend(deliverable(item.work));
+            packed.extend(patches);
             packed.extend(handed.map_or(Vec::new(), |kept| self.state(&kept).abi_encode()));
         }
         let cases: Vec<_> =
@@ -226,7 +250,6 @@ impl Chain {
             sign::ballot_batch(key(signer), &self.contracts, seat, batch)
         });
         let ballots = pack_batch(&signed.collect::<Vec<_>>()).expect("in the order of seats");
-        let templates = items.iter().map(|item| self.deals[item.at.deal].0.clone()).collect();
         DealEscrow::settleBatchCall { round, templates, items: packed.into(), ballots }
             .abi_encode()
             .into()
@@ -437,6 +460,22 @@ impl Chain {
         let v = [bytes[64]];
         [&deadline.to_be_bytes::<32>()[..], &v, &bytes[..64]].concat()
     }
+}
+
+/// The words in which terms differ from a template: an index and a value each. None when they have
+/// another number of milestones.
+fn patches(template: &escrow::Terms, terms: &escrow::Terms) -> Option<Vec<u8>> {
+    if template.milestones.len() != terms.milestones.len() {
+        return None;
+    }
+    let (from, to) = (template.abi_encode(), terms.abi_encode());
+    let words = from.chunks(32).zip(to.chunks(32)).enumerate();
+    // After an offset: 23 words, an offset, a count, then four words per milestone.
+    let index = |at: usize| if at < 24 { at - 1 } else { 32 + at - 26 };
+    let patch =
+        |at: usize, word: &[u8]| [&[u8::try_from(index(at)).expect("few words")], word].concat();
+    let differing = words.filter(|(_, (from, to))| from != to);
+    Some(differing.flat_map(|(at, (_, to))| patch(at, to)).collect())
 }
 
 fn allowance(amount: u128) -> U256 {

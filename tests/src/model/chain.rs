@@ -58,6 +58,8 @@ pub struct Chain {
     pub juries: Vec<B256>,
     /// Every deal's terms and id.
     pub deals: Vec<(escrow::Terms, B256)>,
+    /// The same as the model has them.
+    pub learned: Vec<Terms>,
     ids: HashMap<B256, usize>,
     names: HashMap<Address, Who>,
 }
@@ -73,6 +75,7 @@ impl Chain {
             contracts,
             juries,
             deals: Vec::new(),
+            learned: Vec::new(),
             ids: HashMap::default(),
             names: HashMap::default(),
         };
@@ -116,6 +119,7 @@ impl Chain {
     /// Learns the terms that steps name.
     pub fn learn(&mut self, terms: &[Terms]) {
         for (index, terms) in terms.iter().enumerate().skip(self.deals.len()) {
+            self.learned.push(terms.clone());
             let terms = self.terms(index, terms);
             let id = sign::deal_id(&self.contracts, &terms);
             self.ids.insert(id, index);

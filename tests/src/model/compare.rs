@@ -7,7 +7,7 @@
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue as _;
 use surety_bindings::escrow::DealEscrow;
-use surety_bindings::formula::Weights;
+use surety_bindings::formula::{Faded, Weights};
 use surety_bindings::jury::Jury;
 use surety_bindings::registry::ReputationRegistry;
 
@@ -140,18 +140,23 @@ fn standings_by_calls(model: &Model, chain: &Chain) -> Difference {
         let recorder = chain.contracts.escrow;
         let call = ReputationRegistry::standingCall { recorder, wallet, role };
         let s = chain.world.view(chain.contracts.registry, &call).expect("standing answers");
-        let weights = Weights { good: s.good, bad: s.bad, last: s.last, refilled_at: s.refilledAt };
-        let kept = Standing {
-            weights,
-            first: s.first,
-            good: s.goodCount.to(),
-            bad: s.badCount.to(),
-            neutral: s.neutralCount.to(),
-            appeals_lost: s.appealsLost.to(),
-        };
-        same(&format!("standing of {who:?}"), standing, &kept)?;
+        let (kept, last) = (standing.weights, standing.weights.last());
+        let needed = (kept.at(last), last, kept.drawn(), counts(standing));
+        let faded = Faded { good: s.good, bad: s.bad };
+        let got = [s.first, s.goodCount.to(), s.badCount.to(), s.neutralCount.to()];
+        let got = (faded, s.last.into(), s.drawn, (got, s.appealsLost.to()));
+        same(&format!("standing of {who:?}"), &needed, &got)?;
+        let call = ReputationRegistry::scoreCall { recorder, wallet, role };
+        let score = chain.world.view(chain.contracts.registry, &call).expect("score answers");
+        let points = score.points.to::<u32>();
+        same(&format!("score of {who:?}"), &kept.score(chain.world.now()), &points)?;
     }
     Ok(())
+}
+
+fn counts(standing: &Standing) -> ([u32; 4], u32) {
+    let Standing { first, good, bad, neutral, appeals_lost, .. } = *standing;
+    ([first, good, bad, neutral], appeals_lost)
 }
 
 impl Chain {
@@ -227,18 +232,13 @@ fn masks(deal: &Deal) -> (u16, u16) {
     (ended, slow)
 }
 
-/// Good 32, bad 32, first 32, last 32, refilledAt 32, then four counts of 24.
+/// First 32 at 64, and from 160 on four counts of 24; the rest is the weights'.
 fn standing_of(word: U256) -> Standing {
     let bits = |at: usize, width: usize| -> u32 {
         ((word >> at) & ((U256::ONE << width) - U256::ONE)).to()
     };
     Standing {
-        weights: Weights {
-            good: bits(0, 32),
-            bad: bits(32, 32),
-            last: bits(96, 32),
-            refilled_at: bits(128, 32),
-        },
+        weights: Weights::of_word(word),
         first: bits(64, 32),
         good: bits(160, 24),
         bad: bits(184, 24),

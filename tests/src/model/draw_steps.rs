@@ -36,7 +36,10 @@ pub fn step(rng: &mut StdRng, model: &Model, all: &mut Vec<Terms>) -> Step {
     if chance(rng, 14) {
         return on_money(rng, model);
     }
-    let unused: Vec<_> = (0..all.len()).filter(|i| !model.deals.contains_key(i)).collect();
+    // Now and then one that is too late to open, too.
+    let late = if chance(rng, 10) { 0 } else { model.now };
+    let unused = (0..all.len()).filter(|i| !model.deals.contains_key(i) && all[*i].open_by > late);
+    let unused: Vec<_> = unused.collect();
     let live: Vec<_> = model.deals.iter().filter(|(_, d)| is_live(d)).map(|(i, _)| *i).collect();
     if live.is_empty() || (live.len() < 3 && all.len() < DEALS && chance(rng, 12)) {
         return opening(rng, model, all, &unused);
@@ -45,7 +48,7 @@ pub fn step(rng: &mut StdRng, model: &Model, all: &mut Vec<Terms>) -> Step {
         let deal = rng.random_range(0..all.len());
         let parties = [all[deal].buyer, all[deal].seller];
         return if chance(rng, 50) {
-            open(rng, deal, &all[deal])
+            open(rng, model, deal, &all[deal])
         } else {
             revoke(rng, model, deal, parties)
         };
@@ -55,8 +58,10 @@ pub fn step(rng: &mut StdRng, model: &Model, all: &mut Vec<Terms>) -> Step {
         let call = Call { at, by: one(rng, &SUBMITTERS), handed: Handed::Right };
         return Step::ByTime { action: one(rng, &BY_TIME), call, requested: Vec::new() };
     };
-    if chance(rng, 5) {
-        return batch(rng, model, all, &live);
+    match rng.random_range(0..100) {
+        0..5 => return batch(rng, model, all, &live),
+        5..9 => return multicall(rng, model, all, &live),
+        _ => {}
     }
     on_milestone(rng, model, &target)
 }
@@ -103,12 +108,16 @@ fn opening(rng: &mut StdRng, model: &Model, all: &mut Vec<Terms>, unused: &[usiz
         one(rng, unused)
     };
     let parties = [all[deal].buyer, all[deal].seller];
-    if chance(rng, 6) { revoke(rng, model, deal, parties) } else { open(rng, deal, &all[deal]) }
+    if chance(rng, 6) {
+        revoke(rng, model, deal, parties)
+    } else {
+        open(rng, model, deal, &all[deal])
+    }
 }
 
-fn open(rng: &mut StdRng, deal: usize, terms: &Terms) -> Step {
-    let buyer = funding(rng, terms.buyer);
-    let mut seller = funding(rng, terms.seller);
+fn open(rng: &mut StdRng, model: &Model, deal: usize, terms: &Terms) -> Step {
+    let buyer = funding(rng, model, terms.buyer, terms.total);
+    let mut seller = funding(rng, model, terms.seller, terms.bond);
     if terms.bond == 0 {
         seller.route = Route::Allowance;
     }
@@ -122,9 +131,13 @@ fn revoke(rng: &mut StdRng, model: &Model, deal: usize, parties: [Who; 2]) -> St
     Step::Revoke { deal, by, party, consent }
 }
 
-fn funding(rng: &mut StdRng, from: Who) -> Funding {
+fn funding(rng: &mut StdRng, model: &Model, from: Who, amount: u128) -> Funding {
     let routes = [Route::Authorization, Route::Authorization, Route::Permit, Route::Allowance];
     let mut funding = Funding { route: one(rng, &routes), signer: from };
+    let allowed = model.token.allowances.get(&from).copied().unwrap_or(0);
+    if funding.route == Route::Allowance && allowed < amount && chance(rng, 90) {
+        funding.route = Route::Permit;
+    }
     if chance(rng, 3) {
         funding.route = one(rng, &[Route::Empty, Route::Unknown, Route::Short]);
     }
@@ -145,7 +158,11 @@ fn on_milestone(rng: &mut StdRng, model: &Model, target: &Target<'_>) -> Step {
     if chance(rng, 12) {
         return advance(rng, model, target);
     }
-    let roll = rng.random_range(0..100);
+    let mut roll = rng.random_range(0..100);
+    if target.status == Status::Round2 && target.standing != Outcome::NoVerdict {
+        // Giving in while an appeal runs is rare and has rows of its own.
+        roll /= 2;
+    }
     match target.status {
         _ if roll < 6 => accept(rng, model, target, call),
         _ if roll < 12 => concede(rng, model, target, call),
@@ -273,6 +290,27 @@ fn batch(rng: &mut StdRng, model: &Model, all: &[Terms], live: &[usize]) -> Step
     Step::Batch { by: one(rng, &SUBMITTERS), round: round.unwrap_or(1), items, forged }
 }
 
+/// What one milestone pays funds the next deal; or anything else, twice.
+fn multicall(rng: &mut StdRng, model: &Model, all: &mut Vec<Terms>, live: &[usize]) -> Step {
+    let at = milestone(rng, model, live);
+    let mut steps = Vec::new();
+    if let Some(target) = target(model, all, at) {
+        let call = call(rng, &target);
+        steps.push(match rng.random_range(0..4) {
+            0 => accept(rng, model, &target, call),
+            1 => agree(rng, model, &target, call),
+            _ => settle(rng, model, &target, call),
+        });
+    }
+    let terms = terms(rng, model);
+    let by = if chance(rng, 50) { terms.buyer } else { one(rng, &SUBMITTERS) };
+    let authorized = |signer| Funding { route: Route::Authorization, signer };
+    let (buyer, seller) = (authorized(terms.buyer), authorized(terms.seller));
+    all.push(terms);
+    steps.push(Step::Open { deal: all.len() - 1, by, buyer, seller });
+    Step::Multicall { by, steps }.sent_by(by)
+}
+
 fn by_time(rng: &mut StdRng, model: &Model, target: &Target<'_>, call: Call) -> Step {
     let appealable = !model.juries[target.terms.jury].appeal.is_empty();
     let action = match target.status {
@@ -293,11 +331,12 @@ fn appeal(rng: &mut StdRng, model: &Model, target: &Target<'_>, call: Call) -> S
     };
     let appellant = if chance(rng, 92) { loser } else { winner };
     let by = if chance(rng, 50) { appellant } else { call.by };
-    let funding = funding(rng, appellant);
+    let fee = fee(rng);
+    let funding = funding(rng, model, appellant, target.terms.appeal_bond + fee);
     let valid_until = valid_until(rng, model);
     let standing = if chance(rng, 97) { target.standing } else { Outcome::NoVerdict };
     let call = Call { by, ..call };
-    Step::Appeal { call, fee: fee(rng), valid_until, standing, funding }
+    Step::Appeal { call, fee, valid_until, standing, funding }
 }
 
 fn accept(rng: &mut StdRng, model: &Model, target: &Target<'_>, call: Call) -> Step {
@@ -348,7 +387,7 @@ fn consent(
         cover: None,
     };
     if consent.fee > 0 && chance(rng, 85) {
-        consent.cover = Some(funding(rng, party));
+        consent.cover = Some(funding(rng, model, party, consent.fee));
     }
     match rng.random_range(0..40) {
         0 => consent.signer = Who::Stranger,
@@ -389,7 +428,7 @@ fn requested(
         let mut consent = consent(rng, model, signed_by(target, party));
         if consent.fee == 0 {
             consent.fee = 1_000;
-            consent.cover = Some(funding(rng, party));
+            consent.cover = Some(funding(rng, model, party, consent.fee));
         }
         all.push(Requested { party, action, consent });
     }
@@ -417,8 +456,8 @@ fn on_money(rng: &mut StdRng, model: &Model) -> Step {
             let (jury, round, seat) = one(rng, &pots);
             Step::ClaimFees { jury, round, seat, by }
         }
-        0..50 => Step::Withdraw { owner: Who::Alice, by },
-        50..65 => {
+        0..3 => Step::Withdraw { owner: Who::Alice, by },
+        0..65 => {
             let owner = one(rng, &[Who::Alice, Who::Bob, Who::Carol]);
             let amount = one(rng, &[0, 1_000_000, 1 << 60, 1 << 96, u128::MAX]);
             Step::Approve { owner, amount }

@@ -26,8 +26,10 @@ pub struct Counts {
     pub done: BTreeMap<&'static str, u64>,
     /// Refused calls by error.
     pub refused: BTreeMap<&'static str, u64>,
+    /// Rows of the table, and ways of paying.
+    pub rows: BTreeMap<&'static str, u64>,
     /// Milestones by ending.
-    pub endings: BTreeMap<String, u64>,
+    pub endings: BTreeMap<&'static str, u64>,
 }
 
 /// What was signed and done.
@@ -69,6 +71,9 @@ impl Run {
         let model = self.model.apply(terms, step);
         let events = std::mem::take(&mut self.model.events);
         self.count(step, &model, &chain)?;
+        for row in std::mem::take(&mut self.model.rows) {
+            *self.counts.rows.entry(row).or_default() += 1;
+        }
         let logged = chain.as_ref().map_or(&[][..], Vec::as_slice);
         compare::events(&events, logged)?;
         compare::state(&self.model, &self.chain)?;
@@ -99,7 +104,7 @@ impl Run {
         }
         for event in chain.iter().flatten() {
             if let Event::Ended { ending, .. } = event {
-                *self.counts.endings.entry(format!("{ending:?}")).or_default() += 1;
+                *self.counts.endings.entry(ending.name()).or_default() += 1;
             }
         }
         Ok(())

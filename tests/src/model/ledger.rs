@@ -228,6 +228,10 @@ impl Ledger {
                 named.insert(*by);
                 milestones.extend(items.iter().map(|item| item.at));
             }
+            Step::Multicall { steps, .. } => {
+                let of_all = steps.iter().flat_map(|step| self.named(terms, step, &[]));
+                named.extend(of_all);
+            }
             Step::Donate { from, .. } => {
                 named.insert(*from);
             }

@@ -30,6 +30,10 @@ impl Due {
     /// Of a round of `n` seats: the jury's fee in n equal parts, the submitter's in proportion to
     /// the counted seats.
     pub fn new(terms: &Terms, n: u32, (seats, voted): (u16, u16), submitter: Who) -> Self {
+        if terms.jury_fee + terms.relay_fee == 0 {
+            // Nothing is owed, so nobody needs to be remembered.
+            return Self::default();
+        }
         let n = u128::from(n);
         Self {
             seat_fee: terms.jury_fee / n,
@@ -200,6 +204,7 @@ impl Model {
         let terms = live.terms.clone();
         for k in usize::from(live.at.milestone) + 1..terms.milestones.len() {
             let deal = self.deals.get_mut(&live.at.deal).expect("a live deal");
+            self.rows.push("20 cascade");
             assert!(deal.parts[k].kept.is_none(), "nothing later has left Pending");
             let bond = deal.share(k);
             deal.end(k, Ending::Cancelled, bond);
@@ -261,11 +266,15 @@ impl Model {
         if pull.amount == 0 {
             return Ok(());
         }
-        if !till.take(pull.from, pull.amount) {
+        if till.take(pull.from, pull.amount) {
+            self.rows.push("fee from the payout");
+        } else {
             let credit = self.credits.entry(pull.from).or_default();
             if *credit >= pull.amount {
                 *credit -= pull.amount;
+                self.rows.push("fee from credit");
             } else {
+                self.rows.push("fee by authorization");
                 let cover = cover.filter(|cover| cover.route != Route::Empty);
                 self.token.pull(self.now, pull, cover.ok_or("FeeUncovered")?)?;
             }
@@ -295,6 +304,7 @@ impl Model {
                 }
                 self.events.push(Event::Funded { jury, round, shares });
             } else {
+                self.rows.push("seats credited");
                 for (key, share) in keys.into_iter().zip(shares) {
                     self.pay(key, share, true);
                 }
@@ -306,6 +316,9 @@ impl Model {
     pub fn pay(&mut self, to: Who, amount: u128, as_credit: bool) {
         if amount == 0 {
             return;
+        }
+        if !as_credit && self.token.clone().transfer(Who::Escrow, to, amount).is_err() {
+            self.rows.push("refused, hence credited");
         }
         if as_credit || self.token.transfer(Who::Escrow, to, amount).is_err() {
             *self.credits.entry(to).or_default() += amount;

@@ -15,6 +15,7 @@ impl Model {
     pub fn apply(&mut self, terms: &[Terms], step: &Step) -> Result<(), Refusal> {
         let mut next = self.clone();
         next.events.clear();
+        next.rows.clear();
         next.act(terms, step)?;
         *self = next;
         Ok(())
@@ -48,6 +49,10 @@ impl Model {
             Step::Concede { call, seller } => self.concede(*call, seller),
             Step::Agree { call, to_seller, as_credit, buyer, seller } => {
                 self.agree(*call, (*to_seller, *as_credit), buyer, seller)
+            }
+            Step::Multicall { steps, .. } => {
+                self.rows.push("multicall");
+                steps.iter().try_for_each(|step| self.act(terms, step))
             }
             other => self.act_on_money(other),
         }
@@ -101,6 +106,7 @@ impl Model {
         if bond > 0 {
             self.token.pull(self.now, pull(terms.seller, bond), seller)?;
         }
+        self.rows.push("1 open");
         self.events.push(Event::Opened { deal: id });
         self.pay(by, terms.open_fee, false);
         self.deals.insert(id, Deal { terms, revoked, parts, amount, bond });
@@ -123,6 +129,7 @@ impl Model {
         }
         let terms = terms.clone();
         self.deals.insert(id, Deal { terms, revoked: true, parts: vec![], amount: 0, bond: 0 });
+        self.rows.push("2 revoke");
         self.events.push(Event::Revoked { deal: id, party });
         let (amount, valid_before) = (consent.fee, consent.valid_until);
         let mut till = Till::default();
@@ -161,6 +168,7 @@ impl Model {
             due: Due::default(),
         };
         self.keep(&mut live, kept);
+        self.rows.push("3 deliver");
         self.events.push(Event::Delivered { at, kept });
         self.close(live, Timed::Deliver, (1, Outcome::NoVerdict), requested)
     }
@@ -171,6 +179,7 @@ impl Model {
     fn reclaim(&mut self, call: Call, requested: &[Requested]) -> Result<(), Refusal> {
         let mut live = self.pending(call.at, call.by)?;
         refuse(self.now < live.until(), "TooEarly")?;
+        self.rows.push("9 reclaim");
         self.refund(&mut live, Ending::Reclaimed, None);
         self.close(live, Timed::Reclaim, (1, Outcome::NoVerdict), requested)
     }
@@ -184,6 +193,7 @@ impl Model {
         let kept = live.kept.expect("delivered");
         let until = self.now + live.terms.judge_within;
         self.move_to(&mut live, Kept { status: Status::Round2, until, ..kept });
+        self.rows.push("10 escalate");
         self.close(live, Timed::Escalate, (1, Outcome::NoVerdict), requested)
     }
 
@@ -199,10 +209,13 @@ impl Model {
         refuse(self.now < live.until(), "TooEarly")?;
         let (round, standing) = (live.round(), live.standing());
         if let Some(appellant) = live.appellant() {
+            self.rows.push("16 expire, a verdict stands");
             let met_bps = live.kept.map_or(0, |kept| kept.met_bps);
             self.pay_appeal_bond(&mut live, appellant, false);
             self.by_verdict(&mut live, standing, met_bps, None);
         } else {
+            let delivered = live.status() == Status::Delivered;
+            self.rows.push(if delivered { "11 expire" } else { "16 expire, nothing stands" });
             let bps = live.terms.silent_seller_bps;
             self.share(&mut live, Ending::Silent, None, bps);
         }
@@ -215,6 +228,7 @@ impl Model {
         refuse(live.status() != Status::Judged, "StatusMismatch")?;
         refuse(self.now < live.until(), "TooEarly")?;
         let (standing, met_bps) = (live.standing(), live.kept.map_or(0, |kept| kept.met_bps));
+        self.rows.push("13 finalize");
         self.by_verdict(&mut live, standing, met_bps, None);
         self.close(live, Timed::Finalize, (1, standing), requested)
     }
@@ -261,6 +275,7 @@ impl Model {
         let (amount, for_this) = (live.terms.appeal_bond + fee, standing == live.standing());
         let pull = Pull { from, amount, valid_before: valid_until, for_this, by: live.by };
         self.token.pull(self.now, pull, funding)?;
+        self.rows.push("12 appeal");
         let kept = live.kept.expect("judged");
         let until = self.now + live.terms.judge_within;
         self.move_to(&mut live, Kept { status: Status::Round2, until, ..kept });
@@ -276,6 +291,7 @@ impl Model {
         let mut live = self.live(call.at, call.by, self.handed(call.at, call.handed))?;
         self.consents(&live, live.terms.buyer, buyer)?;
         let (appellant, round, standing) = (live.appellant(), live.round(), live.standing());
+        self.rows.push(if appellant.is_some() { "17 accept, appealed" } else { "17 accept" });
         if appellant.is_some() {
             // Its own back to the seller, or the buyer's over to it.
             self.pay_appeal_bond(&mut live, Role::Seller, false);
@@ -290,6 +306,7 @@ impl Model {
         let mut live = self.live(call.at, call.by, self.handed(call.at, call.handed))?;
         self.consents(&live, live.terms.seller, seller)?;
         let (appellant, round, standing) = (live.appellant(), live.round(), live.standing());
+        self.rows.push(if appellant.is_some() { "18 concede, appealed" } else { "18 concede" });
         if appellant.is_some() {
             self.pay_appeal_bond(&mut live, Role::Buyer, false);
         }
@@ -325,6 +342,8 @@ impl Model {
         self.consents(&live, live.terms.buyer, buyer)?;
         self.consents(&live, live.terms.seller, seller)?;
         let (round, standing) = (live.round(), live.standing());
+        let appealed = live.appellant().is_some();
+        self.rows.push(if appealed { "19 agree, appealed" } else { "19 agree" });
         if let Some(appellant) = live.appellant() {
             self.pay_appeal_bond(&mut live, appellant, false);
         }

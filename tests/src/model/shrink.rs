@@ -53,6 +53,7 @@ fn sooner(best: &mut (History, String)) {
 pub fn names(step: &Step, deal: usize) -> bool {
     match step {
         Step::Batch { items, .. } => items.iter().any(|item| item.at.deal == deal),
+        Step::Multicall { steps, .. } => steps.iter().any(|step| names(step, deal)),
         other => other.call().is_some_and(|call| call.at.deal == deal),
     }
 }

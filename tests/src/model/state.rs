@@ -35,6 +35,22 @@ pub enum Ending {
     Cancelled,
 }
 
+impl Ending {
+    /// The ending's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::Rejected => "Rejected",
+            Self::Conceded => "Conceded",
+            Self::Reclaimed => "Reclaimed",
+            Self::Undetermined => "Undetermined",
+            Self::Silent => "Silent",
+            Self::Agreed => "Agreed",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+}
+
 /// Where a live milestone with something on-chain stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -174,6 +190,8 @@ pub struct Model {
     pub standings: BTreeMap<(Who, Role), Standing>,
     /// What the last operation said.
     pub events: Vec<Event>,
+    /// Which rows of the table it was.
+    pub rows: Vec<&'static str>,
 }
 
 /// A live milestone in an operation.

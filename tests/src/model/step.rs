@@ -85,6 +85,8 @@ pub enum Step {
     Concede { call: Call, seller: Consent },
     /// Row 19.
     Agree { call: Call, to_seller: u128, as_credit: bool, buyer: Consent, seller: Consent },
+    /// Several calls of the escrow, all or none.
+    Multicall { by: Who, steps: Vec<Step> },
     /// A credit is paid.
     Withdraw { owner: Who, by: Who },
     /// A pot is paid.
@@ -123,6 +125,7 @@ impl Step {
             Self::Accept { .. } => "accept",
             Self::Concede { .. } => "concede",
             Self::Agree { .. } => "agree",
+            Self::Multicall { .. } => "multicall",
             Self::Withdraw { .. } => "withdraw",
             Self::ClaimFees { .. } => "claimFees",
             Self::Blacklist { .. } => "blacklist",
@@ -152,6 +155,7 @@ impl Step {
             }
             Self::Advance { .. }
             | Self::Batch { .. }
+            | Self::Multicall { .. }
             | Self::Withdraw { .. }
             | Self::ClaimFees { .. }
             | Self::Blacklist { .. }
@@ -161,5 +165,36 @@ impl Step {
             | Self::Approve { .. }
             | Self::Donate { .. } => None,
         }
+    }
+
+    /// The same, sent by somebody else.
+    #[must_use]
+    pub fn sent_by(mut self, who: Who) -> Self {
+        match &mut self {
+            Self::Open { by, .. }
+            | Self::Revoke { by, .. }
+            | Self::Deliver { by, .. }
+            | Self::Batch { by, .. }
+            | Self::Withdraw { by, .. }
+            | Self::ClaimFees { by, .. } => *by = who,
+            Self::Settle { call, .. }
+            | Self::ByTime { call, .. }
+            | Self::Appeal { call, .. }
+            | Self::Accept { call, .. }
+            | Self::Concede { call, .. }
+            | Self::Agree { call, .. } => call.by = who,
+            Self::Multicall { by, steps } => {
+                *by = who;
+                *steps = steps.drain(..).map(|step| step.sent_by(who)).collect();
+            }
+            Self::Advance { .. }
+            | Self::Blacklist { .. }
+            | Self::Unblacklist { .. }
+            | Self::Pause
+            | Self::Unpause
+            | Self::Approve { .. }
+            | Self::Donate { .. } => {}
+        }
+        self
     }
 }

@@ -54,6 +54,8 @@ impl Model {
                     till = live.till;
                 }
                 Err(refusal) => {
+                    let ended = refusal == "MilestoneAlreadyEnded";
+                    self.rows.push(if ended { "21 ended, skipped" } else { "skipped" });
                     let refusal = refusal.to_owned();
                     self.events.push(Event::Skipped { at: item.at, refusal });
                 }
@@ -97,18 +99,19 @@ impl Model {
             due,
         };
         if undetermined && appealable {
-            // Row 7.
+            self.rows.push("7 undetermined, on to round 2");
             let kept = kept(Status::Round2, self.now + live.terms.judge_within);
             self.move_to(live, kept);
         } else if undetermined {
-            // Row 8.
+            self.rows.push("8 undetermined");
             self.share(live, Ending::Undetermined, None, live.terms.split_seller_bps);
         } else if live.terms.appeal_within > 0 {
-            // Row 6.
+            self.rows.push("6 judged");
             let kept = kept(Status::Judged, self.now + live.terms.appeal_within);
             self.move_to(live, kept);
         } else {
-            // Rows 4 and 5.
+            let accepted = outcome == Outcome::Accepted;
+            self.rows.push(if accepted { "4 accepted" } else { "5 rejected" });
             self.by_verdict(live, outcome, count.met_bps, None);
         }
     }
@@ -119,23 +122,28 @@ impl Model {
         let standing_bps = live.kept.map_or(0, |kept| kept.met_bps);
         let Some(appellant) = live.appellant() else {
             if count.outcome == Outcome::Undetermined {
+                self.rows.push("15 undetermined, nothing stands");
                 self.share(live, Ending::Undetermined, None, live.terms.split_seller_bps);
             } else {
+                self.rows.push("14 decided, nothing stands");
                 self.by_verdict(live, count.outcome, count.met_bps, None);
             }
             return;
         };
         let other = if appellant == Role::Buyer { Role::Seller } else { Role::Buyer };
         if count.outcome == standing {
-            // Upheld: F of round 2 from the appeal bond, the rest to the other party.
+            self.rows.push("14 upheld");
+            // F of round 2 from the appeal bond, the rest to the other party.
             self.pay_appeal_bond(live, other, true);
             self.by_verdict(live, standing, standing_bps, Some(appellant));
         } else if count.outcome == Outcome::Undetermined {
-            // Not overturned: F from the appeal bond, the rest back.
+            self.rows.push("15 undetermined, a verdict stands");
+            // F from the appeal bond, the rest back.
             self.pay_appeal_bond(live, appellant, true);
             self.by_verdict(live, standing, standing_bps, None);
         } else {
-            // Overturned: nothing stands any more, and the bond goes back.
+            self.rows.push("14 overturned");
+            // Nothing stands any more, and the bond goes back.
             self.pay_appeal_bond(live, appellant, false);
             live.kept = live.kept.map(|kept| Kept { standing: Outcome::NoVerdict, ..kept });
             self.by_verdict(live, count.outcome, count.met_bps, None);
