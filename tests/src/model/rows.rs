@@ -242,6 +242,7 @@ impl Model {
         requested: &[Requested],
     ) -> Result<(), Refusal> {
         let mut till = std::mem::take(&mut live.till);
+        refuse(requested.len() > 1, "RequestCount")?;
         for request in requested {
             let (party, consent) = (request.party, &request.consent);
             let is_party = [live.terms.buyer, live.terms.seller].contains(&party);
@@ -344,10 +345,10 @@ impl Model {
         let (round, standing) = (live.round(), live.standing());
         let appealed = live.appellant().is_some();
         self.rows.push(if appealed { "19 agree, appealed" } else { "19 agree" });
+        live.as_credit = as_credit;
         if let Some(appellant) = live.appellant() {
             self.pay_appeal_bond(&mut live, appellant, false);
         }
-        live.as_credit = as_credit;
         self.split(&mut live, to_seller)?;
         let mut till = std::mem::take(&mut live.till);
         for (role, consent) in [(Role::Buyer, buyer), (Role::Seller, seller)] {
