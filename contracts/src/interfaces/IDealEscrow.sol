@@ -650,6 +650,7 @@ interface IDealEscrow {
     function reclaim(Terms calldata terms, uint8 milestone, Requested[] calldata requested) external;
 
     /// @notice Asks the appeal panel when the panel was silent about a delivery. Anybody may call.
+    /// Reverts with the jury's `PanelMissing` when there is none.
     /// @param requested Empty, or one party's request with a fee for the caller; a longer list asks
     /// for nothing
     /// @custom:reverts DealUnknown when no such deal is open
@@ -658,7 +659,6 @@ interface IDealEscrow {
     /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
     /// @custom:reverts StateMismatch when the handed-in state is not the stored one
     /// @custom:reverts StatusMismatch when nothing is delivered, or a panel has spoken
-    /// @custom:reverts PanelMissing when the jury has no appeal panel
     /// @custom:reverts TooEarly when the panel still has time
     /// @custom:reverts NotAParty when a request is somebody else's
     /// @custom:reverts ConsentExpired when a request's `validUntil` has passed
