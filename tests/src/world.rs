@@ -279,7 +279,17 @@ impl World {
 
     /// Calls a function and forgets what it changed.
     pub fn view<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return, Revert> {
-        let tx = self.message(Address::ZERO, to, call.abi_encode().into());
+        self.view_from(Address::ZERO, to, call)
+    }
+
+    /// The same from an address that the function may care about.
+    pub fn view_from<C: SolCall>(
+        &self,
+        from: Address,
+        to: Address,
+        call: &C,
+    ) -> Result<C::Return, Revert> {
+        let tx = self.message(from, to, call.abi_encode().into());
         let receipt = receipt(self.evm.call(tx), 0)?;
         Ok(decode::<C>(&receipt.output))
     }
@@ -300,6 +310,11 @@ impl World {
     pub fn balance(&self, account: Address) -> U96 {
         let balance = self.view(self.contracts.token, &TestUSDC::balanceOfCall { account });
         balance.expect("balanceOf answers").to()
+    }
+
+    /// One storage slot of a contract.
+    pub fn storage(&self, contract: Address, slot: U256) -> U256 {
+        self.evm.state().storage(contract, slot)
     }
 
     /// How many transactions an account sent.

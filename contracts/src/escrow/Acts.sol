@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IDealEscrow} from "../interfaces/IDealEscrow.sol";
+import {IDealOperations} from "../interfaces/IDealOperations.sol";
 import {Ending} from "../interfaces/IReputationRegistry.sol";
 import {ActLib} from "../libraries/ActLib.sol";
 import {PayoutLib} from "../libraries/PayoutLib.sol";
@@ -9,7 +9,7 @@ import {Funding} from "./Funding.sol";
 
 /// @title What only a party can do, by calling or by signing
 abstract contract Acts is Funding {
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function deliver(
         Terms calldata terms,
         uint8 milestone,
@@ -33,10 +33,10 @@ abstract contract Acts is Funding {
         live.state.until = _in(t.judgeWithin);
         _keep(live);
         emit MilestoneDelivered(live.dealId, milestone, live.state, uri);
-        _payRequested(live, IDealEscrow.deliver.selector, 1, 0, requested);
+        _payRequested(live, IDealOperations.deliver.selector, 1, 0, requested);
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function accept(
         Terms calldata terms,
         uint8 milestone,
@@ -53,7 +53,7 @@ abstract contract Acts is Funding {
         _flush(live.till);
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function concede(
         Terms calldata terms,
         uint8 milestone,
@@ -70,7 +70,7 @@ abstract contract Acts is Funding {
         _flush(live.till);
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function agree(
         Terms calldata terms,
         uint8 milestone,
@@ -102,7 +102,7 @@ abstract contract Acts is Funding {
         _flush(live.till);
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function appeal(
         Terms calldata terms,
         uint8 milestone,
@@ -163,9 +163,9 @@ abstract contract Acts is Funding {
         (PayoutLib.Payout memory p, uint256 most) =
             PayoutLib.split(live.amount, live.bond, sellerAmount, t.feeBps, live.first, live.second);
         if (sellerAmount > most) revert SplitTooLarge(sellerAmount, most);
+        live.asCredit = asCredit;
         (bool held, bool byBuyer) = _appealed(live);
         if (held) _payAppealBond(live, byBuyer, false);
-        live.asCredit = asCredit;
         _end(live, Ending.Agreed, _flags(live, false), p);
     }
 }

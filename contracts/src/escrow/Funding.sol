@@ -95,7 +95,7 @@ abstract contract Funding is Payouts {
     }
 
     /// @dev Moves an act's fee from its signer to whoever submits it: out of what the act pays the
-    /// signer, else of its credit if the token would pay it that, else by an authorization whose
+    /// signer, else of its credit, if the token would pay it either; else by an authorization whose
     /// nonce is the act's digest.
     function _chargeAct(
         TillLib.Till memory till,
@@ -105,11 +105,14 @@ abstract contract Funding is Payouts {
     ) internal {
         uint256 fee = consent.fee;
         if (fee == 0) return;
-        if (!till.take(party, fee)) {
-            uint256 credit = credits[token][party];
-            // Nothing is sent: frozen money must not leave by way of a submitter.
-            if (credit >= fee && TokenLib.tryPush(token, party, 0)) {
+        // Nothing is sent: what the token keeps from the party must not leave by way of a
+        // submitter.
+        bool payable_ = TokenLib.tryPush(token, party, 0);
+        if (!payable_ || !till.take(party, fee)) {
+            uint256 credit = payable_ ? credits[token][party] : 0;
+            if (credit >= fee) {
                 credits[token][party] = credit - fee;
+                emit Withdrawn(token, party, fee);
             } else {
                 if (consent.authorization.length == 0) revert FeeUncovered(credit, fee);
                 uint256 before = _balance();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IDealEscrow} from "../interfaces/IDealEscrow.sol";
+import {IDealOperations} from "../interfaces/IDealOperations.sol";
 import {IJury} from "../interfaces/IJury.sol";
 import {Ending, IReputationRegistry} from "../interfaces/IReputationRegistry.sol";
 import {DealWord} from "../libraries/DealWordLib.sol";
@@ -12,7 +12,7 @@ import {TokenLib} from "../libraries/TokenLib.sol";
 import {Base} from "./Base.sol";
 
 /// @title How milestones end and money leaves
-/// @dev All money leaves through `_flush` and `withdraw`.
+/// @dev All money leaves through `_pay`, `_paySeats` and `withdraw`.
 abstract contract Payouts is Base {
     using TillLib for TillLib.Till;
 
@@ -23,10 +23,10 @@ abstract contract Payouts is Base {
     uint8 internal constant ACCEPTED = uint8(IJury.Outcome.Accepted);
     uint8 internal constant REJECTED = uint8(IJury.Outcome.Rejected);
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     mapping(address token => mapping(address owner => uint256)) public credits;
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function withdraw(address token_, address owner) external nonReentrant {
         uint256 amount = credits[token_][owner];
         if (amount == 0) revert CreditEmpty(token_, owner);
@@ -127,8 +127,8 @@ abstract contract Payouts is Base {
             _addRound(live, 2, live.second, live.submitter2);
             live.second = PayoutLib.Due(0, 0, 0);
         }
-        if (toBuyer) live.till.add(t.buyer, amount, false);
-        else live.till.add(t.seller, amount, t.payAsCredit);
+        if (toBuyer) live.till.add(t.buyer, amount, live.asCredit);
+        else live.till.add(t.seller, amount, live.asCredit || t.payAsCredit);
         emit AppealBondPaid(
             live.dealId, uint8(live.milestone), toBuyer ? t.buyer : t.seller, amount, fees
         );

@@ -7,6 +7,7 @@ mod cli;
 mod crash;
 mod differential;
 mod juror;
+mod model;
 mod node;
 mod relayer;
 mod terms;
