@@ -7,7 +7,7 @@ import {vm} from "../utils/Vm.sol";
 
 // submitters' fees on what a party signs
 // ├── the fee comes from what the act pays the signer
-// ├── else of the signer's credit, if the token would pay it
+// ├── else of the signer's credit; neither, unless the token would pay the signer
 // ├── else by an authorization whose nonce is the act's digest, or beside an allowance
 // ├── uncovered, it reverts
 // ├── a party that calls itself needs no signature
@@ -77,10 +77,23 @@ contract ActFeesTest is Stages {
         IDealEscrow.Terms memory t = opened();
         IDealEscrow.Consent memory c = signedConcede(t, 0, noState(), FEE);
         usdc.blacklist(seller);
-        concedeReverts(t, c, uncovered(usd(10), FEE));
+        concedeReverts(t, c, uncovered(0, FEE));
         usdc.unBlacklist(seller);
         vm.prank(RELAYER);
         escrow.concede(t, 0, noState(), c);
+    }
+
+    function test_reverts_whenTheTokenWouldNotPayTheSignerItsPart() public {
+        IDealEscrow.Terms memory t = opened();
+        IDealEscrow.Consent memory b = signedAgree(BUYER_KEY, t, 0, noState(), usd(60), false, 0);
+        IDealEscrow.Consent memory s = signedAgree(SELLER_KEY, t, 0, noState(), usd(60), false, FEE);
+        usdc.blacklist(seller);
+        vm.expectRevert(uncovered(0, FEE));
+        vm.prank(RELAYER);
+        escrow.agree(t, 0, noState(), usd(60), false, b, s);
+        usdc.unBlacklist(seller);
+        vm.prank(RELAYER);
+        escrow.agree(t, 0, noState(), usd(60), false, b, s);
     }
 
     // ---- by authorization
