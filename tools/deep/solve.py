@@ -1,4 +1,4 @@
-"""Decides one SMT-LIB file: yices, else bitwuzla, else cvc5 over the integers.
+"""Decides one SMT-LIB file: yices, else cvc5 over the integers, else bitwuzla.
 
 Halmos calls it as its solver. Yices decides nearly everything at once; what multiplies two unknowns
 is hard for bits and easier for integers. The first answer that is one counts; each solver has its own
@@ -9,23 +9,28 @@ import os
 import subprocess
 import sys
 
-YICES_SECONDS = 20
+YICES_SECONDS = 4
+CVC5_SECONDS = 25
 BITWUZLA_SECONDS = 60
-CVC5_SECONDS = 120
+YICES_LAST_SECONDS = 180
 
 
-def by_yices(path):
+def by_yices(path, seconds=YICES_SECONDS):
     yices = os.path.join(os.path.dirname(sys.executable), "yices-smt2")
-    command = [yices, f"--timeout={YICES_SECONDS}", path]
+    command = [yices, f"--timeout={seconds}", path]
     return subprocess.run(command, capture_output=True, text=True).stdout
+
+
+def by_cvc5(path):
+    return by_python("cvc5", path, CVC5_SECONDS)
 
 
 def by_bitwuzla(path):
     return by_python("bitwuzla", path, BITWUZLA_SECONDS)
 
 
-def by_cvc5(path):
-    return by_python("cvc5", path, CVC5_SECONDS)
+def by_yices_again(path):
+    return by_yices(path, YICES_LAST_SECONDS)
 
 
 def by_python(solver, path, seconds):
@@ -67,7 +72,7 @@ def main():
         return bitwuzla_here(path)
     if "--cvc5" in sys.argv:
         return cvc5_here(path)
-    for solve in (by_yices, by_bitwuzla, by_cvc5):
+    for solve in (by_yices, by_cvc5, by_bitwuzla, by_yices_again):
         answer = solve(path).lstrip()
         if answer.startswith(("sat", "unsat")):
             print(answer)

@@ -70,6 +70,15 @@ contract ReputationSymbolic {
         assert(done);
     }
 
+    /// @notice The bucket lets in what it has room for and is never overdrawn by it: any weight of 32
+    /// bits, any stored draught.
+    /// @custom:halmos --panic-error-codes *
+    function check_theBucketIsNeverOverdrawn(uint32 w, uint32 drawn) external pure {
+        (uint256 added, uint256 next) = FormulaLib.admit(w, drawn);
+        assert(added <= w);
+        assert(next < FormulaLib.BUCKET + 1 || next < uint256(drawn) + 1);
+    }
+
     /// @notice A fact neither reverts nor lets a field run into another: any word, any fact, any
     /// weight of 32 bits, any moment, any factor and shift of `growth`.
     /// @custom:halmos --panic-error-codes *
@@ -82,19 +91,23 @@ contract ReputationSymbolic {
         bool whole
     ) external pure {
         vm.assume(kind <= uint8(type(Fact).max));
-        vm.assume(factor >= 1 << 63 && factor <= 1 << 64);
-        uint256 next = StandingLib.withFact(word, Fact(kind), w, nowAt, factor, whole ? 64 : 63);
-        assert(uint32(next >> 96) == nowAt);
+        uint256 drawn = uint32(word >> 128);
+        uint256 last = uint32(word >> 96);
+        if (nowAt > last) drawn = FormulaLib.refill(drawn, nowAt - last);
+        (, uint256 next) = FormulaLib.admit(w, drawn);
+        // As the check before this one says.
+        vm.assume(next <= type(uint32).max);
+        uint256 after_ = StandingLib.withFact(word, Fact(kind), w, nowAt, factor, whole ? 64 : 63);
+
+        assert(uint32(after_ >> 96) == nowAt);
         uint32 first = uint32(word >> 64);
-        assert(uint32(next >> 64) == (first == 0 ? nowAt : first));
+        assert(uint32(after_ >> 64) == (first == 0 ? nowAt : first));
+        assert(uint32(after_ >> 128) == (kind == uint8(Fact.Good) ? next : drawn));
         for (uint256 i; i < 4; ++i) {
             uint24 count = uint24(word >> (160 + 24 * i));
             bool more = i == kind && count != type(uint24).max;
-            assert(uint24(next >> (160 + 24 * i)) == (more ? count + 1 : count));
+            assert(uint24(after_ >> (160 + 24 * i)) == (more ? count + 1 : count));
         }
-        // The bucket is never overdrawn by this fact.
-        uint256 drawn = uint32(next >> 128);
-        assert(drawn <= FormulaLib.BUCKET || drawn <= uint32(word >> 128));
     }
 
     /// @notice A lost appeal counts up to the field's end and touches nothing else: any word.

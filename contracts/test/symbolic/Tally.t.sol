@@ -17,7 +17,7 @@ contract TallySymbolic {
     uint256 internal constant REJECTED = uint256(IJury.Outcome.Rejected);
     uint256 internal constant UNDETERMINED = uint256(IJury.Outcome.Undetermined);
 
-    /// @dev A rule in its parts, and what it is applied to.
+    /// @dev Masks of criteria, or the weights of such masks.
     struct Counts {
         uint256 met;
         uint256 failed;
@@ -117,62 +117,123 @@ contract TallySymbolic {
             rule, met | (uint256(failed) << 16), couldMeet | (uint256(couldFail) << 16)
         );
         Counts memory c = Counts(met, failed, couldMeet, couldFail);
-        assert(uint256(outcome) == decided(rule, c, 4, weight));
-        assert(metBps == weight(rule, met, 4));
+        Counts memory bps = Counts(
+            weight(rule, met, 4),
+            weight(rule, failed, 4),
+            weight(rule, couldMeet, 4),
+            weight(rule, couldFail, 4)
+        );
+        assert(uint256(outcome) == decided(rule, listed(rule, 4), c, bps));
+        assert(metBps == bps.met);
+    }
+
+    /// @notice More criteria never weigh less, and two masks apart weigh at most as much as all: one
+    /// more criterion of any weight, after any sums for which it holds.
+    /// @dev One step of an induction over the criteria; it begins with sums of zero.
+    function check_weightsAddUp(
+        uint32[4] calldata sums,
+        uint16 w,
+        bool inFew,
+        bool inMany,
+        bool inApart
+    ) external pure {
+        (uint256 few, uint256 many, uint256 apart, uint256 all) =
+            (sums[0], sums[1], sums[2], sums[3]);
+        vm.assume(few <= many && many + apart <= all);
+        vm.assume(!inFew || inMany);
+        vm.assume(!inMany || !inApart);
+        few += inFew ? w : 0;
+        many += inMany ? w : 0;
+        apart += inApart ? w : 0;
+        all += w;
+        assert(few <= many && many + apart <= all);
+    }
+
+    /// @notice Only listed criteria weigh: any rule, all 16 criteria.
+    function check_onlyListedCriteriaWeigh(uint256 rule, uint16 mask) external pure {
+        assert(chosen(rule, mask, 16) == chosen(rule, mask & listed(rule, 16), 16));
     }
 
     /// @notice A verdict stands whatever ballots are added, and so does a partial payment: any rule
-    /// that opening accepts, over up to four criteria, any counts before and after.
-    function check_aVerdictStands(uint256 rule, uint8[8] calldata parts) external pure {
-        stands(rule, parts, 4);
-    }
+    /// that opening accepts, all 16 criteria, any counts before and after.
+    /// @dev The weights are any numbers for which the checks above hold.
+    function check_aVerdictStands(
+        uint256 rule,
+        uint16 criteria,
+        uint16[4] calldata before,
+        uint16[4] calldata later,
+        uint16[4] calldata beforeBps,
+        uint16[4] calldata laterBps
+    ) external pure {
+        assumeAccepted(rule, criteria);
+        (Counts memory b, Counts memory bBps) = (counts(before), counts(beforeBps));
+        (Counts memory l, Counts memory lBps) = (counts(later), counts(laterBps));
+        // As the checks of counting say.
+        assumeWithin(b.met, l.met, bBps.met, lBps.met);
+        assumeWithin(b.failed, l.failed, bBps.failed, lBps.failed);
+        assumeWithin(l.met, l.couldMeet, lBps.met, lBps.couldMeet);
+        assumeWithin(l.failed, l.couldFail, lBps.failed, lBps.couldFail);
+        assumeWithin(l.couldMeet, b.couldMeet, lBps.couldMeet, bBps.couldMeet);
+        assumeWithin(l.couldFail, b.couldFail, lBps.couldFail, bBps.couldFail);
+        vm.assume(l.met & l.failed == 0 && lBps.met + lBps.failed <= 10_000);
+        // As the checks of weights say.
+        if (b.met & criteria == l.met & criteria) vm.assume(bBps.met == lBps.met);
 
-    /// @notice A full panel always decides: any rule that opening accepts, over up to four criteria.
-    function check_aFullPanelDecides(uint256 rule, uint8 met, uint8 failed) external pure {
-        vm.assume(accepted(rule, 4));
-        vm.assume(met < 16 && failed < 16);
-        assert(decided(rule, Counts(met, failed, met, failed), 4, chosen) != NO_VERDICT);
-    }
-
-    function stands(uint256 rule, uint8[8] calldata parts, uint256 k) private pure {
-        vm.assume(accepted(rule, k));
-        Counts memory before = Counts(parts[0], parts[1], parts[2], parts[3]);
-        Counts memory later = Counts(parts[4], parts[5], parts[6], parts[7]);
-        // As the three checks of counting say.
-        vm.assume((before.couldMeet | before.couldFail) >> k == 0);
-        vm.assume(before.met & ~later.met == 0 && before.failed & ~later.failed == 0);
-        vm.assume(later.met & ~later.couldMeet == 0 && later.failed & ~later.couldFail == 0);
-        vm.assume(later.couldMeet & ~before.couldMeet == 0);
-        vm.assume(later.couldFail & ~before.couldFail == 0);
-        vm.assume(later.met & later.failed == 0);
-        uint256 outcome = decided(rule, before, k, chosen);
+        uint256 outcome = decided(rule, criteria, b, bBps);
         vm.assume(outcome != NO_VERDICT);
-        assert(decided(rule, later, k, chosen) == outcome);
-        if (outcome == ACCEPTED && rule & (1 << 254) != 0) {
-            assert(chosen(rule, before.met, k) == chosen(rule, later.met, k));
-        }
+        assert(decided(rule, criteria, l, lBps) == outcome);
+        if (outcome == ACCEPTED && rule & (1 << 254) != 0) assert(bBps.met == lBps.met);
+    }
+
+    /// @notice A full panel always decides: any rule that opening accepts, all 16 criteria.
+    function check_aFullPanelDecides(
+        uint256 rule,
+        uint16 criteria,
+        uint16 met,
+        uint16 failed,
+        uint16 metBps,
+        uint16 failedBps
+    ) external pure {
+        assumeAccepted(rule, criteria);
+        vm.assume(met & failed == 0);
+        Counts memory c = Counts(met, failed, met, failed);
+        Counts memory bps = Counts(metBps, failedBps, metBps, failedBps);
+        assert(decided(rule, criteria, c, bps) != NO_VERDICT);
+    }
+
+    // ---- assumptions
+
+    /// @dev The mask and the pass mark are as `TermsRulesLib` accepts them.
+    function assumeAccepted(uint256 rule, uint256 criteria) private pure {
+        uint256 pass = passBps(rule);
+        vm.assume(mandatory(rule) & ~criteria == 0 && pass != 0 && pass <= 10_000);
+    }
+
+    function assumeWithin(uint256 few, uint256 many, uint256 fewBps, uint256 manyBps) private pure {
+        vm.assume(few & ~many == 0 && fewBps <= manyBps && manyBps <= 10_000);
+    }
+
+    function counts(uint16[4] calldata c) private pure returns (Counts memory) {
+        return Counts(c[0], c[1], c[2], c[3]);
     }
 
     // ---- the protocol's words, without a branch: one path for the solver
 
-    function decided(
-        uint256 rule,
-        Counts memory c,
-        uint256 k,
-        function(uint256, uint256, uint256) pure returns (uint256) sum
-    ) private pure returns (uint256) {
-        uint256 undecided = listed(rule, k) & ~(c.met | c.failed);
+    function decided(uint256 rule, uint256 criteria, Counts memory c, Counts memory bps)
+        private
+        pure
+        returns (uint256)
+    {
+        uint256 undecided = criteria & ~(c.met | c.failed);
         uint256 open = isSet(undecided & (c.couldMeet | c.couldFail)) & ((rule >> 254) & 1);
-        uint256 otherwise = pick(
-            accepts(rule, c.couldMeet, sum(rule, c.couldMeet, k))
-                | rejects(rule, c.couldFail, sum(rule, c.couldFail, k)),
-            NO_VERDICT,
-            UNDETERMINED
+        uint256 could =
+            accepts(rule, c.couldMeet, bps.couldMeet) | rejects(rule, c.couldFail, bps.couldFail);
+        uint256 verdict = pick(
+            accepts(rule, c.met, bps.met),
+            pick(open, NO_VERDICT, ACCEPTED),
+            pick(could, NO_VERDICT, UNDETERMINED)
         );
-        uint256 unlessRejected = pick(
-            accepts(rule, c.met, sum(rule, c.met, k)), pick(open, NO_VERDICT, ACCEPTED), otherwise
-        );
-        return pick(rejects(rule, c.failed, sum(rule, c.failed, k)), REJECTED, unlessRejected);
+        return pick(rejects(rule, c.failed, bps.failed), REJECTED, verdict);
     }
 
     function rejects(uint256 rule, uint256 failed, uint256 bps) private pure returns (uint256) {
@@ -218,14 +279,6 @@ contract TallySymbolic {
         for (uint256 i; i < k; ++i) {
             mask |= isSet((rule >> (14 * i)) & 0x3fff) << i;
         }
-    }
-
-    /// @dev As `TermsRulesLib` accepts it, with at most `k` criteria.
-    function accepted(uint256 rule, uint256 k) private pure returns (bool) {
-        uint256 sum = chosen(rule, type(uint256).max, k);
-        uint256 pass = passBps(rule);
-        return withoutGaps(rule, k) && rule >> 255 == 0 && sum == 10_000
-            && mandatory(rule) & ~listed(rule, k) == 0 && pass != 0 && pass <= 10_000;
     }
 
     function withoutGaps(uint256 rule, uint256 k) private pure returns (bool) {

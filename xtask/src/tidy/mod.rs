@@ -6,6 +6,7 @@ mod commands;
 mod deployments;
 mod errors;
 mod links;
+mod proofs;
 mod sizes;
 mod text;
 mod words;
@@ -78,6 +79,7 @@ fn check(tree: &Tree, commands: &Command) -> Vec<Problem> {
         errors::check(tree),
         words::check(tree),
         deployments::check(tree),
+        proofs::check(tree),
     ]
     .concat()
 }
