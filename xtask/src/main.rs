@@ -4,6 +4,7 @@
 //! a chain is a program of `tests/` that it builds with the workspace and starts.
 
 mod chain;
+mod deep;
 mod demo;
 mod output;
 mod programs;
@@ -61,6 +62,15 @@ enum Task {
         /// Only the bench of this name.
         name: Option<String>,
     },
+    /// Prove what takes longer than a person waits, and write docs/verification.md.
+    Deep {
+        /// About how long it may take.
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        hours: u32,
+        /// Only this part.
+        #[arg(long)]
+        only: Option<deep::Part>,
+    },
     /// Compare what can drift and needs no compiler: links, names, sizes, words, addresses.
     Tidy,
     /// Everything CI runs, in its order: test, artifacts, gas, tidy.
@@ -87,6 +97,7 @@ fn run(repository: &Repository, task: Task) -> anyhow::Result<()> {
         Task::Artifacts { check } => artifacts(repository, check),
         Task::Gas { check } => gas(repository, check),
         Task::Bench { name } => bench(repository, name.as_deref()),
+        Task::Deep { hours, only } => deep::deep(repository, hours, only),
         Task::Tidy => tidy::run(repository, &Cli::command()),
         Task::Ci => {
             suite::test(repository, None)?;

@@ -36,7 +36,7 @@ library TallyLib {
         uint256 q = quorum(seats);
         if (votes.length < q) return (IJury.Outcome.NoVerdict, 0, 0, 0);
 
-        (uint256 reached, uint256 reachable) = _count(q, seats, votes);
+        (uint256 reached, uint256 reachable) = count(q, seats, votes);
         met = reached & 0xffff;
         failed = reached >> 16;
         (outcome, metBps) = decide(rule, reached, reachable);
@@ -105,10 +105,11 @@ library TallyLib {
         return (rule >> 240) & 0x3fff;
     }
 
+    /// @notice Counts at least `q` and at most `seats` votes, all lanes at once.
     /// @return reached Lanes with at least `q` votes
     /// @return reachable Lanes that would have, if every missing seat voted that way
-    function _count(uint256 q, uint256 seats, uint256[] memory votes)
-        private
+    function count(uint256 q, uint256 seats, uint256[] memory votes)
+        internal
         pure
         returns (uint256 reached, uint256 reachable)
     {

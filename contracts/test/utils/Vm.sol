@@ -39,6 +39,7 @@ interface Vm {
     function deployCode(string calldata artifact, bytes calldata arguments)
         external
         returns (address);
+    function assume(bool condition) external pure;
     function getCode(string calldata artifact) external view returns (bytes memory);
 }
 

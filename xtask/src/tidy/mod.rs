@@ -7,6 +7,7 @@ mod deployments;
 mod errors;
 mod links;
 mod operations;
+mod proofs;
 mod sizes;
 mod text;
 mod words;
@@ -80,6 +81,7 @@ fn check(tree: &Tree, commands: &Command) -> Vec<Problem> {
         operations::check(tree),
         words::check(tree),
         deployments::check(tree),
+        proofs::check(tree),
     ]
     .concat()
 }

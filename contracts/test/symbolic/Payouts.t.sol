@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {PayoutLib} from "../../src/libraries/PayoutLib.sol";
+import {vm} from "../utils/Vm.sol";
+
+/// @notice Who gets what when a milestone ends, for all amounts: what `cargo x deep` proves. A panic
+/// of any kind is a failure here, so what is proven also does not revert.
+contract PayoutsSymbolic {
+    /// @notice Fees and what is left of them are what was available, and no fee grows: any fees of
+    /// any number of seats, any amount and bond.
+    /// @custom:halmos --loop 17 --panic-error-codes *
+    function check_feesNeverExceedWhatIsThere(
+        uint96 seatFee,
+        uint8 seats,
+        uint96 relayFee,
+        uint128 available
+    ) external pure {
+        vm.assume(seats <= 16);
+        uint256 count = concrete(seats);
+        uint256 voted = (1 << count) - 1;
+        PayoutLib.Due memory d = PayoutLib.Due(seatFee, voted, relayFee);
+        uint256 left = PayoutLib.cap(d, available);
+        assert(left + d.seatFee * count + d.relayFee == available);
+        assert(d.seatFee <= seatFee && d.relayFee <= relayFee && d.voted == voted);
+        // Whole where there is enough; the submitter only after the jurors.
+        uint256 jurors = seatFee * count;
+        if (jurors + relayFee <= available) assert(d.seatFee == seatFee && d.relayFee == relayFee);
+        if (jurors > available) assert(left + d.relayFee < count);
+    }
+
+    /// @notice A refund is exact: any amount, bond, and fees of two rounds.
+    /// @custom:halmos --loop 17 --panic-error-codes *
+    function check_aRefundIsExact(uint96 amount, uint96 bond, uint96[2] calldata fees)
+        external
+        pure
+    {
+        (PayoutLib.Due memory first, PayoutLib.Due memory second) = rounds(fees);
+        PayoutLib.Payout memory p = PayoutLib.refund(amount, bond, first, second);
+        assert(p.seller == 0 && p.receiver == 0);
+        assertSum(p, first, second, uint256(amount) + bond);
+    }
+
+    /// @notice A share is exact, and the buyer keeps the remainder: any amount, bond, shares, and
+    /// fees of two rounds.
+    /// @custom:halmos --loop 17 --panic-error-codes *
+    function check_aShareIsExact(
+        uint96 amount,
+        uint96 bond,
+        uint16 sellerBps,
+        uint16 feeBps,
+        uint96[2] calldata fees
+    ) external pure {
+        vm.assume(sellerBps <= 10_000 && feeBps <= 1000);
+        (PayoutLib.Due memory first, PayoutLib.Due memory second) = rounds(fees);
+        PayoutLib.Payout memory p = PayoutLib.share(amount, bond, sellerBps, feeBps, first, second);
+        assert(p.seller >= bond);
+        assertSum(p, first, second, uint256(amount) + bond);
+    }
+
+    /// @notice A signed split is exact or refused: any amount, bond, signed amount, and fees of two
+    /// rounds.
+    /// @custom:halmos --loop 17 --panic-error-codes *
+    function check_aSplitIsExactOrRefused(
+        uint96 amount,
+        uint96 bond,
+        uint128 sellerAmount,
+        uint16 feeBps,
+        uint96[2] calldata fees
+    ) external pure {
+        vm.assume(feeBps <= 1000);
+        (PayoutLib.Due memory first, PayoutLib.Due memory second) = rounds(fees);
+        (PayoutLib.Payout memory p, uint256 most) =
+            PayoutLib.split(amount, bond, sellerAmount, feeBps, first, second);
+        if (sellerAmount > most) {
+            assert(p.seller == 0 && p.buyer == 0 && p.receiver == 0);
+        } else {
+            assert(p.seller + p.receiver == sellerAmount);
+            assertSum(p, first, second, uint256(amount) + bond);
+        }
+    }
+
+    /// @notice What a counted round is owed is never more than the terms' two fees: any fees, 3 to
+    /// 15 seats, any masks of them.
+    /// @custom:halmos --loop 17 --panic-error-codes *
+    function check_aRoundIsOwedAtMostItsFees(
+        uint96 juryFee,
+        uint96 relayFee,
+        uint8 seats,
+        uint8 counted,
+        uint8 voted
+    ) external pure {
+        vm.assume(seats >= 3 && seats <= 15 && counted <= seats && voted <= counted);
+        uint256 panel = concrete(seats);
+        PayoutLib.Due memory d =
+            PayoutLib.due(juryFee, relayFee, panel, maskOf(counted), maskOf(voted));
+        assert(d.seatFee * PayoutLib.popcount(d.voted) <= juryFee);
+        assert(d.relayFee <= relayFee);
+        assert(PayoutLib.sum(d) <= uint256(juryFee) + relayFee);
+    }
+
+    // ---- helpers
+
+    /// @dev Two rounds with any fees. A round with seats leaves what one without leaves that is owed
+    /// as much, and no more is taken than is there: that is `check_feesNeverExceedWhatIsThere`.
+    function rounds(uint96[2] calldata fees)
+        private
+        pure
+        returns (PayoutLib.Due memory first, PayoutLib.Due memory second)
+    {
+        first = PayoutLib.Due(0, 0, fees[0]);
+        second = PayoutLib.Due(0, 0, fees[1]);
+    }
+
+    /// @dev `seats` ones: masks count only through their number of bits. One path for each.
+    function maskOf(uint256 seats) private pure returns (uint256) {
+        return (1 << concrete(seats)) - 1;
+    }
+
+    /// @dev The same number, on one path for each: a solver divides by a constant with ease.
+    function concrete(uint256 n) private pure returns (uint256 i) {
+        while (i != n) {
+            ++i;
+        }
+    }
+
+    function assertSum(
+        PayoutLib.Payout memory p,
+        PayoutLib.Due memory first,
+        PayoutLib.Due memory second,
+        uint256 needed
+    ) private pure {
+        uint256 fees = PayoutLib.sum(first) + PayoutLib.sum(second);
+        assert(p.seller + p.buyer + p.receiver + fees == needed);
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import {ReputationRegistry} from "../../src/ReputationRegistry.sol";
+import {FormulaLib} from "../../src/libraries/FormulaLib.sol";
+import {Fact, StandingLib} from "../../src/libraries/StandingLib.sol";
+import {vm} from "../utils/Vm.sol";
+
+/// @notice What halmos answers beside forge's cheat codes.
+interface Svm {
+    function enableSymbolicStorage(address account) external;
+}
+
+/// @notice Writing a fact cannot revert, for any input: what `cargo x deep` proves.
+/// @dev `record` itself is run where the fading of the moment has one path: in the first second of
+/// any half-life, and from 2^32 on. What it does at every other second is the same code with another
+/// factor, which `Decay` computes for all 7,776,000 of them; with any such factor, and any word,
+/// `withFact` neither reverts nor mixes fields.
+contract ReputationSymbolic {
+    Svm internal constant svm = Svm(0xF3993A62377BCd56AE39D773740A5390411E8BC9);
+
+    ReputationRegistry internal registry;
+
+    function setUp() external {
+        registry = new ReputationRegistry();
+    }
+
+    /// @notice `record` does not revert: any caller, wallets, amount, ending and flags (also ones
+    /// that no ending has), any stored words, at the first second of any half-life or after 2^32.
+    function check_recordNeverReverts(
+        address recorder,
+        address buyer,
+        address seller,
+        uint96 amount,
+        uint8 ending,
+        uint8 flags,
+        uint256 moment
+    ) external {
+        vm.assume(moment % 7_776_000 == 0 || moment >= type(uint32).max);
+        recorded(recorder, buyer, seller, amount, ending, flags, moment);
+    }
+
+    /// @notice Two neutral facts do not revert: the same, at any second.
+    function check_neutralFactsNeverRevert(
+        address recorder,
+        address buyer,
+        address seller,
+        uint96 amount,
+        uint8 ending,
+        uint256 moment
+    ) external {
+        vm.assume(ending == 0 || ending > 4);
+        recorded(recorder, buyer, seller, amount, ending, 0, moment);
+    }
+
+    function recorded(
+        address recorder,
+        address buyer,
+        address seller,
+        uint96 amount,
+        uint8 ending,
+        uint8 flags,
+        uint256 moment
+    ) private {
+        svm.enableSymbolicStorage(address(registry));
+        vm.warp(moment);
+        vm.prank(recorder);
+        (bool done,) = address(registry)
+            .call(abi.encodeCall(registry.record, (buyer, seller, amount, ending, flags)));
+        assert(done);
+    }
+
+    /// @notice The bucket lets in what it has room for and is never overdrawn by it: any weight of 32
+    /// bits, any stored draught.
+    /// @custom:halmos --panic-error-codes *
+    function check_theBucketIsNeverOverdrawn(uint32 w, uint32 drawn) external pure {
+        (uint256 added, uint256 next) = FormulaLib.admit(w, drawn);
+        assert(added <= w);
+        assert(next < FormulaLib.BUCKET + 1 || next < uint256(drawn) + 1);
+    }
+
+    /// @notice A fact neither reverts nor lets a field run into another: any word, any fact, any
+    /// weight of 32 bits, any moment, any factor and shift of `growth`.
+    /// @custom:halmos --panic-error-codes *
+    function check_aFactKeepsToItsFields(
+        uint256 word,
+        uint8 kind,
+        uint32 w,
+        uint32 nowAt,
+        uint72 factor,
+        bool whole
+    ) external pure {
+        vm.assume(kind <= uint8(type(Fact).max));
+        uint256 drawn = uint32(word >> 128);
+        uint256 last = uint32(word >> 96);
+        if (nowAt > last) drawn = FormulaLib.refill(drawn, nowAt - last);
+        (, uint256 next) = FormulaLib.admit(w, drawn);
+        // As the check before this one says.
+        vm.assume(next <= type(uint32).max);
+        uint256 after_ = StandingLib.withFact(word, Fact(kind), w, nowAt, factor, whole ? 64 : 63);
+
+        assert(uint32(after_ >> 96) == nowAt);
+        uint32 first = uint32(word >> 64);
+        assert(uint32(after_ >> 64) == (first == 0 ? nowAt : first));
+        assert(uint32(after_ >> 128) == (kind == uint8(Fact.Good) ? next : drawn));
+        for (uint256 i; i < 4; ++i) {
+            uint24 count = uint24(word >> (160 + 24 * i));
+            bool more = i == kind && count != type(uint24).max;
+            assert(uint24(after_ >> (160 + 24 * i)) == (more ? count + 1 : count));
+        }
+    }
+
+    /// @notice A lost appeal counts up to the field's end and touches nothing else: any word.
+    /// @custom:halmos --panic-error-codes *
+    function check_aLostAppealKeepsToItsField(uint256 word) external pure {
+        uint256 next = StandingLib.withLostAppeal(word);
+        uint256 lost = word >> 232;
+        assert(next >> 232 == (lost == type(uint24).max ? lost : lost + 1));
+        assert(uint232(next) == uint232(word));
+    }
+}

@@ -1,0 +1,84 @@
+"""Decides one SMT-LIB file: yices, else cvc5 over the integers, else bitwuzla.
+
+Halmos calls it as its solver. Yices decides nearly everything at once; what multiplies two unknowns
+is hard for bits and easier for integers. The first answer that is one counts; each solver has its own
+time, so that the last one has a turn.
+"""
+
+import os
+import subprocess
+import sys
+
+YICES_SECONDS = 4
+CVC5_SECONDS = 25
+BITWUZLA_SECONDS = 60
+YICES_LAST_SECONDS = 180
+
+
+def by_yices(path, seconds=YICES_SECONDS):
+    yices = os.path.join(os.path.dirname(sys.executable), "yices-smt2")
+    command = [yices, f"--timeout={seconds}", path]
+    return subprocess.run(command, capture_output=True, text=True).stdout
+
+
+def by_cvc5(path):
+    return by_python("cvc5", path, CVC5_SECONDS)
+
+
+def by_bitwuzla(path):
+    return by_python("bitwuzla", path, BITWUZLA_SECONDS)
+
+
+def by_yices_again(path):
+    return by_yices(path, YICES_LAST_SECONDS)
+
+
+def by_python(solver, path, seconds):
+    """A solver without a program of its own: this file, as a process that can be stopped."""
+    command = [sys.executable, __file__, f"--{solver}", path]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return ""
+    return done.stdout
+
+
+def bitwuzla_here(path):
+    import bitwuzla
+
+    options = bitwuzla.Options()
+    options.set(bitwuzla.Option.PRODUCE_MODELS, True)
+    bitwuzla.Parser(bitwuzla.TermManager(), options).parse(path, False, True)
+
+
+def cvc5_here(path):
+    import cvc5
+
+    solver = cvc5.Solver()
+    solver.setOption("solve-bv-as-int", "sum")
+    parser = cvc5.InputParser(solver)
+    parser.setFileInput(cvc5.InputLanguage.SMT_LIB_2_6, path)
+    symbols = parser.getSymbolManager()
+    while not (command := parser.nextCommand()).isNull():
+        answer = str(command.invoke(solver, symbols))
+        print(answer, end="", flush=True)
+        if answer.startswith("unsat"):
+            return
+
+
+def main():
+    path = sys.argv[-1]
+    if "--bitwuzla" in sys.argv:
+        return bitwuzla_here(path)
+    if "--cvc5" in sys.argv:
+        return cvc5_here(path)
+    for solve in (by_yices, by_cvc5, by_bitwuzla, by_yices_again):
+        answer = solve(path).lstrip()
+        if answer.startswith(("sat", "unsat")):
+            print(answer)
+            return
+    print("unknown")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+//! `cargo x deep`: what proves instead of testing, and takes longer than a person waits.
+//!
+//! Every part runs, and the page says of each claim whether it is proven, also when one is not: then the
+//! command fails at the end. A part that did not run keeps what the page said of it.
+
+mod histories;
+pub(crate) mod page;
+mod python;
+pub(crate) mod slither;
+pub(crate) mod symbolic;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::ValueEnum;
+
+use crate::output::say;
+use crate::repository::Repository;
+use crate::setup;
+
+/// A part that can run alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Proofs for all inputs by halmos, and exhaustive runs by forge.
+    Symbolic,
+    /// Static analysis of the contracts.
+    Slither,
+    /// Random histories against the model.
+    Model,
+}
+
+/// What a part found out.
+#[derive(Debug)]
+struct Report {
+    /// The part of the page, without its heading.
+    section: String,
+    /// What is wrong.
+    problems: Vec<String>,
+}
+
+const PARTS: [Part; 3] = [Part::Slither, Part::Symbolic, Part::Model];
+
+/// Runs every part, or one, in about `hours`, and writes the page.
+pub(crate) fn deep(
+    repository: &Repository,
+    hours: u32,
+    only: Option<Part>,
+) -> anyhow::Result<()> {
+    setup::setup(repository)?;
+    let time = Duration::from_secs(3600) * hours.max(1);
+    let mut problems = Vec::new();
+    for part in PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)) {
+        let report = match part {
+            Part::Symbolic => symbolic::run(repository, time / 4)?,
+            Part::Slither => slither::run(repository)?,
+            Part::Model => histories::run(repository, time / 4)?,
+        };
+        page::write(repository, part, &report.section)?;
+        problems.extend(report.problems);
+    }
+    for problem in &problems {
+        say(problem);
+    }
+    match problems.len() {
+        0 => Ok(()),
+        1 => bail!("a claim is not proven; see {}", page::FILE),
+        count => bail!("{count} claims are not proven; see {}", page::FILE),
+    }
+}
+
+/// A program that finds forge and the Python tools on its PATH, for a profile of foundry.toml.
+fn command(
+    repository: &Repository,
+    program: &std::path::Path,
+    profile: &str,
+) -> anyhow::Result<Command> {
+    let forge = forge(repository)?;
+    let mut folders = vec![python::programs(repository)?];
+    folders.extend(forge.parent().map(std::path::Path::to_path_buf));
+    folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let mut command = repository.command(program);
+    command.env("PATH", std::env::join_paths(folders)?).env("FOUNDRY_PROFILE", profile);
+    Ok(command)
+}
+
+fn forge(repository: &Repository) -> anyhow::Result<PathBuf> {
+    setup::foundry(repository, "forge")
+        .context("forge is missing: npm has it for Linux x86-64 only; install Foundry")
+}
