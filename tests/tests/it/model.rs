@@ -110,7 +110,8 @@ const ENDINGS: [&str; 8] = [
 
 #[test]
 fn random_histories_end_alike_in_the_model_and_in_the_contracts() {
-    let setting = |name: &str| std::env::var(name).ok().map(|value| value.parse().unwrap());
+    let setting =
+        |name: &str| std::env::var_os(name).map(|value| value.to_str().unwrap().parse().unwrap());
     let seed: u64 = setting("SURETY_MODEL_SEED").unwrap_or(SEED);
     let most = setting("SURETY_MODEL_HISTORIES");
     let within = setting("SURETY_MODEL_SECONDS").map(Duration::from_secs);
