@@ -184,11 +184,12 @@ fn next_live(model: &Model) -> Option<(At, Time)> {
 }
 
 /// What time allows for a live milestone: nothing before its window closes, exactly one thing then.
-fn only_ending(run: &Run, terms: &[Terms], at: At, until: Time) -> Result<Step, String> {
+fn only_ending(run: &mut Run, terms: &[Terms], at: At, until: Time) -> Result<Step, String> {
     let call = careful(at, Who::Stranger);
     let steps = BY_TIME.map(|action| Step::ByTime { action, call, requested: Vec::new() });
     let then = until.max(run.model.now);
-    for early in [until.saturating_sub(1)].into_iter().filter(|early| *early >= run.model.now) {
+    let early = until.saturating_sub(1);
+    if early >= run.model.now {
         let possible = possible(run, terms, &steps, early)?;
         compare::same(&format!("endings of {at:?} before {until}"), &0, &possible.len())?;
     }
@@ -197,7 +198,7 @@ fn only_ending(run: &Run, terms: &[Terms], at: At, until: Time) -> Result<Step, 
     possible.pop().ok_or_else(|| "no ending".to_owned())
 }
 
-fn possible(run: &Run, terms: &[Terms], steps: &[Step], at: Time) -> Result<Vec<Step>, String> {
+fn possible(run: &mut Run, terms: &[Terms], steps: &[Step], at: Time) -> Result<Vec<Step>, String> {
     let mut possible = Vec::new();
     for step in steps {
         let mut model = run.model.clone();

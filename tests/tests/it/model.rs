@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use surety_tests::model::history::{self, Counts};
 
 /// Histories of an ordinary run.
-const HISTORIES: u64 = 150;
+const HISTORIES: u64 = 200;
 const SEED: u64 = 20_261_123;
 
 const OPERATIONS: [&str; 22] = [
