@@ -26,7 +26,7 @@ interface IToken {
     function DOMAIN_SEPARATOR() external view returns (bytes32);
 }
 
-/// @title Deploys Jury, ReputationRegistry and DealEscrow for Foundry users
+/// @title Deploys Jury, ReputationRegistry, DealEscrow and PactRegistry for Foundry users
 /// @notice `forge script script/Deploy.s.sol --rpc-url <url>` shows what it would do; `--broadcast`
 /// does it. It sends the committed bytecode of `bindings/artifacts` through the canonical CREATE2
 /// factory with the published salt, so that
@@ -46,7 +46,10 @@ contract Deploy {
     /// @dev forge looks for this flag.
     bool public IS_SCRIPT = true;
 
-    function run() external returns (address jury, address registry, address escrow) {
+    function run()
+        external
+        returns (address jury, address registry, address escrow, address pacts)
+    {
         string memory file =
             vm.readFile(string.concat("script/deployments/", vm.toString(block.chainid), ".json"));
         address token = vm.parseJsonAddress(file, ".token.address");
@@ -56,6 +59,7 @@ contract Deploy {
         jury = _deploy("Jury", abi.encode(token));
         registry = _deploy("ReputationRegistry", "");
         escrow = _deploy("DealEscrow", abi.encode(jury, registry, token));
+        pacts = _deploy("PactRegistry", abi.encode(jury, token));
         vm.stopBroadcast();
 
         _require("Jury", jury, vm.parseJsonAddress(file, ".contracts.jury"));
@@ -65,6 +69,7 @@ contract Deploy {
             vm.parseJsonAddress(file, ".contracts.reputationRegistry")
         );
         _require("DealEscrow", escrow, vm.parseJsonAddress(file, ".contracts.dealEscrow"));
+        _require("PactRegistry", pacts, vm.parseJsonAddress(file, ".contracts.pactRegistry"));
     }
 
     /// @dev The chain id is checked by there being a file of that name.

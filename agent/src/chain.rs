@@ -150,6 +150,12 @@ impl Chain {
         Ok(())
     }
 
+    /// Whether a jury that exists has an appeal panel.
+    pub async fn has_appeal_panel(&self, jury: B256) -> Result<bool, Error> {
+        let call = Jury::panelCall { jury, round: 2 };
+        Ok(!read(&self.rpc, self.jury, &call).await?.is_empty())
+    }
+
     /// The seats of a jury's panel, in order, as registered.
     pub async fn panel(&self, jury: B256) -> Result<Vec<Seat>, Error> {
         let call = Jury::panelCall { jury, round: 1 };

@@ -103,13 +103,19 @@ fn check_time(deal: &Deal, head: Header) -> Result<(), Error> {
     Err(Error::refused("openBy", why))
 }
 
-/// Refuses a jury that does not exist or in which a party sits.
+/// Refuses a jury that does not exist or in which a party sits; and one with an appeal panel, to
+/// which a silent delivery goes: agents and relayers do not carry it there yet.
 async fn check_jury(session: &Session, deal: &Deal) -> Result<(), Error> {
     let terms = &deal.terms;
     match session.chain.check_jury(terms.jury, terms.buyer, terms.seller).await {
-        Err(Error::Reverted(why)) => Err(Error::refused("jury", why)),
-        other => other,
+        Err(Error::Reverted(why)) => return Err(Error::refused("jury", why)),
+        other => other?,
     }
+    if session.chain.has_appeal_panel(terms.jury).await? {
+        let why = "has an appeal panel; agents and relayers do not carry a case there yet";
+        return Err(Error::refused("jury", why));
+    }
+    Ok(())
 }
 
 /// Refuses what one of the two could not pay.

@@ -12,7 +12,7 @@ use alloy::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{escrow::DealEscrow, jury::Jury, registry::ReputationRegistry};
+use crate::{escrow::DealEscrow, jury::Jury, pacts::PactRegistry, registry::ReputationRegistry};
 
 /// The canonical CREATE2 factory: calldata is the salt, then the creation code.
 pub const FACTORY: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
@@ -45,7 +45,7 @@ impl Planned {
     }
 }
 
-/// The three contracts in the order in which they must be deployed.
+/// The contracts in the order in which they must be deployed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The token of deals and stakes.
@@ -56,13 +56,15 @@ pub struct Plan {
     pub registry: Planned,
     /// Deals.
     pub escrow: Planned,
+    /// Standing promises.
+    pub pacts: Planned,
 }
 
 impl Plan {
     /// The contracts in deployment order.
     #[must_use]
-    pub fn contracts(&self) -> [&Planned; 3] {
-        [&self.jury, &self.registry, &self.escrow]
+    pub fn contracts(&self) -> [&Planned; 4] {
+        [&self.jury, &self.registry, &self.escrow, &self.pacts]
     }
 }
 
@@ -75,6 +77,8 @@ pub struct Codes {
     pub registry: Bytes,
     /// Of `DealEscrow`.
     pub escrow: Bytes,
+    /// Of `PactRegistry`.
+    pub pacts: Bytes,
 }
 
 /// Where the committed contracts go on a chain whose token is `token`.
@@ -84,6 +88,7 @@ pub fn plan(token: Address) -> Plan {
         jury: Jury::BYTECODE.clone(),
         registry: ReputationRegistry::BYTECODE.clone(),
         escrow: DealEscrow::BYTECODE.clone(),
+        pacts: PactRegistry::BYTECODE.clone(),
     };
     plan_of(&codes, token)
 }
@@ -101,7 +106,10 @@ pub fn plan_of(codes: &Codes, token: Address) -> Plan {
     }
     .abi_encode();
     let escrow = Planned::new("DealEscrow", &codes.escrow, &arguments);
-    Plan { token, jury, registry, escrow }
+    let arguments =
+        PactRegistry::constructorCall { jury_: jury.address, token_: token }.abi_encode();
+    let pacts = Planned::new("PactRegistry", &codes.pacts, &arguments);
+    Plan { token, jury, registry, escrow, pacts }
 }
 
 /// One file of `script/deployments`.
@@ -146,6 +154,9 @@ pub struct Contracts {
     pub reputation_registry: Address,
     /// Deals.
     pub deal_escrow: Address,
+    /// Standing promises. Zero only in a file that is about to be written.
+    #[serde(default)]
+    pub pact_registry: Address,
 }
 
 impl Plan {
@@ -156,6 +167,7 @@ impl Plan {
             jury: self.jury.address,
             reputation_registry: self.registry.address,
             deal_escrow: self.escrow.address,
+            pact_registry: self.pacts.address,
         }
     }
 }

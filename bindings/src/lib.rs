@@ -50,6 +50,20 @@ pub mod jury {
     pub use IJury::*;
 }
 
+pub mod pacts {
+    //! `PactRegistry`: standing promises, bonded and judged.
+    #![expect(
+        missing_docs,
+        reason = "generated from the ABI; the interface is documented in Solidity"
+    )]
+    alloy::sol!(
+        #[sol(rpc, all_derives, extra_derives(serde::Serialize, serde::Deserialize))]
+        PactRegistry,
+        "artifacts/PactRegistry.json"
+    );
+    pub use IPactRegistry::*;
+}
+
 pub mod registry {
     //! `ReputationRegistry`: facts about wallets and the score formula.
     #![expect(

@@ -54,6 +54,7 @@ static ERRORS: LazyLock<HashMap<Selector, (AbiError, String, String)>> = LazyLoc
     let artifacts = [
         include_str!("../artifacts/DealEscrow.json"),
         include_str!("../artifacts/Jury.json"),
+        include_str!("../artifacts/PactRegistry.json"),
         include_str!("../artifacts/ReputationRegistry.json"),
     ];
     let mut errors = HashMap::new();

@@ -81,9 +81,7 @@ contract DealDigests {
 
     function _digest(address escrow, bytes32 structHash) private view returns (bytes32) {
         bytes32 domain = keccak256(
-            abi.encode(
-                DOMAIN_TYPEHASH, keccak256("Surety"), keccak256("1"), block.chainid, escrow
-            )
+            abi.encode(DOMAIN_TYPEHASH, keccak256("Surety"), keccak256("1"), block.chainid, escrow)
         );
         return keccak256(abi.encodePacked(hex"1901", domain, structHash));
     }

@@ -6,7 +6,7 @@ import {Base} from "./escrow/Base.sol";
 import {Batches} from "./escrow/Batches.sol";
 import {Opening} from "./escrow/Opening.sol";
 import {Timed} from "./escrow/Timed.sol";
-import {IDealEscrow} from "./interfaces/IDealEscrow.sol";
+import {IDealOperations} from "./interfaces/IDealOperations.sol";
 import {DealWord} from "./libraries/DealWordLib.sol";
 import {RefusalLib} from "./libraries/RefusalLib.sol";
 import {TermsLib} from "./libraries/TermsLib.sol";
@@ -20,7 +20,7 @@ import {TermsLib} from "./libraries/TermsLib.sol";
 contract DealEscrow is Opening, Acts, Batches, Timed {
     constructor(address jury_, address registry_, address token_) Base(jury_, registry_, token_) {}
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function multicall(bytes[] calldata calls) external returns (bytes[] memory results) {
         results = new bytes[](calls.length);
         for (uint256 i; i < calls.length; ++i) {
@@ -30,7 +30,7 @@ contract DealEscrow is Opening, Acts, Batches, Timed {
         }
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function deal(bytes32 dealId)
         external
         view
@@ -52,12 +52,12 @@ contract DealEscrow is Opening, Acts, Batches, Timed {
         remainingBond = word.remainingBond();
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function stateDigest(bytes32 dealId, uint8 milestone) external view returns (bytes32) {
         return _states[dealId][milestone];
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function dealIdOf(Terms calldata terms) external view returns (bytes32) {
         return _dealId(TermsLib.load(terms)[0]);
     }

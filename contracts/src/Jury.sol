@@ -122,7 +122,9 @@ contract Jury is IJury, EIP712 {
         // Rounded down; the remainder is nobody's.
         uint256 reward = stake / REWARD_PARTS;
         _pay(msg.sender, reward);
-        _pay(NOBODY, stake - reward);
+        // If the token refuses even nobody, the rest stays held here, for ever: as good as burnt.
+        uint256 rest = stake - reward;
+        if (TokenLib.tryTransfer(token, NOBODY, rest, gasleft())) _held -= rest;
     }
 
     /// @inheritdoc IJury

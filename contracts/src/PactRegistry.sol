@@ -13,12 +13,6 @@ import {Fact, StandingLib} from "./libraries/StandingLib.sol";
 import {TokenLib} from "./libraries/TokenLib.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
 
-/// @dev Where jurors' fees go; until `IJury` says it itself.
-interface IJuryFund {
-    /// @notice Adds `shares` to the pots of the panel's seats; the tokens have to be there.
-    function fund(bytes32 jury, uint8 round, uint256[] calldata shares) external;
-}
-
 /// @title PactRegistry
 /// @dev Every operation loads and checks, writes the state, emits, and calls out last. Invariant:
 /// the token balance is never less than bonds, locked parts, posted fees, what presenters may
@@ -49,8 +43,11 @@ contract PactRegistry is IPactRegistry, EIP712 {
     }
 
     /// @custom:reverts CodeMissing when one of the addresses has no code
+    /// @custom:reverts TokenMismatch when the jury's token is another one
     constructor(address jury_, address token_) {
         if (jury_.code.length == 0 || token_.code.length == 0) revert CodeMissing(jury_, token_);
+        address needed = IJury(jury_).token();
+        if (token_ != needed) revert TokenMismatch(token_, needed);
         (jury, token) = (jury_, token_);
     }
 
@@ -434,7 +431,7 @@ contract PactRegistry is IPactRegistry, EIP712 {
             shares[i] = share;
             if (!paid) _credit(PanelLib.key(panel, start, i), share);
         }
-        if (paid) IJuryFund(jury).fund(digest, 1, shares);
+        if (paid) IJury(jury).fund(digest, 1, shares);
     }
 
     function _pay(address to, uint256 amount) private {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IDealEscrow} from "../interfaces/IDealEscrow.sol";
+import {IDealOperations} from "../interfaces/IDealOperations.sol";
 import {Ending} from "../interfaces/IReputationRegistry.sol";
 import {ActLib} from "../libraries/ActLib.sol";
 import {PayoutLib} from "../libraries/PayoutLib.sol";
@@ -9,7 +9,7 @@ import {Funding} from "./Funding.sol";
 
 /// @title What only a party can do, by calling or by signing
 abstract contract Acts is Funding {
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function deliver(
         Terms calldata terms,
         uint8 milestone,
@@ -23,9 +23,8 @@ abstract contract Acts is Funding {
         uint256 deliverBy = t.milestones[milestone].deliverBy;
         if (block.timestamp >= deliverBy) revert DeadlinePassed(block.timestamp, deliverBy);
         if (msg.sender != t.seller) {
-            bytes32 digest = _hashTypedData(
-                ActLib.hash(Delivery(live.dealId, milestone, deliverable, uri))
-            );
+            bytes32 digest =
+                _hashTypedData(ActLib.hash(Delivery(live.dealId, milestone, deliverable, uri)));
             _requireSignature(t.seller, digest, signature);
         }
 
@@ -34,10 +33,10 @@ abstract contract Acts is Funding {
         live.state.until = _in(t.judgeWithin);
         _keep(live);
         emit MilestoneDelivered(live.dealId, milestone, live.state, uri);
-        _payRequested(live, IDealEscrow.deliver.selector, 1, 0, requested);
+        _payRequested(live, IDealOperations.deliver.selector, 1, 0, requested);
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function accept(
         Terms calldata terms,
         uint8 milestone,
@@ -54,7 +53,7 @@ abstract contract Acts is Funding {
         _flush(live.till);
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function concede(
         Terms calldata terms,
         uint8 milestone,
@@ -71,7 +70,7 @@ abstract contract Acts is Funding {
         _flush(live.till);
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function agree(
         Terms calldata terms,
         uint8 milestone,
@@ -103,7 +102,7 @@ abstract contract Acts is Funding {
         _flush(live.till);
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function appeal(
         Terms calldata terms,
         uint8 milestone,
@@ -138,12 +137,11 @@ abstract contract Acts is Funding {
 
     /// @dev The digest of the party's act, once it consents. `Accept` and `Concede` have the same
     /// fields.
-    function _consented(
-        Live memory live,
-        bytes32 typehash,
-        address party,
-        Consent calldata consent
-    ) private view returns (bytes32 digest) {
+    function _consented(Live memory live, bytes32 typehash, address party, Consent calldata consent)
+        private
+        view
+        returns (bytes32 digest)
+    {
         digest = _hashTypedData(
             ActLib.hash(
                 typehash,
@@ -162,13 +160,12 @@ abstract contract Acts is Funding {
 
     function _endAgreed(Live memory live, uint256 sellerAmount, bool asCredit) private {
         Terms memory t = live.terms;
-        (PayoutLib.Payout memory p, uint256 most) = PayoutLib.split(
-            live.amount, live.bond, sellerAmount, t.feeBps, live.first, live.second
-        );
+        (PayoutLib.Payout memory p, uint256 most) =
+            PayoutLib.split(live.amount, live.bond, sellerAmount, t.feeBps, live.first, live.second);
         if (sellerAmount > most) revert SplitTooLarge(sellerAmount, most);
+        live.asCredit = asCredit;
         (bool held, bool byBuyer) = _appealed(live);
         if (held) _payAppealBond(live, byBuyer, false);
-        live.asCredit = asCredit;
         _end(live, Ending.Agreed, _flags(live, false), p);
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IDealEscrow} from "../interfaces/IDealEscrow.sol";
+import {IDealOperations} from "../interfaces/IDealOperations.sol";
 import {IJury} from "../interfaces/IJury.sol";
 import {DealWord} from "../libraries/DealWordLib.sol";
 import {PayoutLib} from "../libraries/PayoutLib.sol";
@@ -12,7 +12,7 @@ import {TillLib} from "../libraries/TillLib.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
 
 /// @title What every operation begins with: storage, the guard, a milestone loaded and checked
-abstract contract Base is IDealEscrow, EIP712 {
+abstract contract Base is IDealOperations, EIP712 {
     /// @dev A live milestone, loaded and checked, and the payments it leads to.
     /// @param bond Its share of the seller's bond
     /// @param state Its slow-path state; all zero while nothing is on-chain
@@ -41,11 +41,11 @@ abstract contract Base is IDealEscrow, EIP712 {
     /// apart.
     uint256 internal constant PAYEES = 12;
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     address public immutable jury;
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     address public immutable registry;
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     address public immutable token;
 
     mapping(bytes32 dealId => DealWord) internal _deals;
@@ -164,7 +164,8 @@ abstract contract Base is IDealEscrow, EIP712 {
         if (word.isSlow(milestone) || live.given != 0) {
             bytes32 needed = _states[dealId][milestone];
             if (live.given != needed) {
-                return RefusalLib.encode(StateMismatch.selector, uint256(live.given), uint256(needed));
+                return
+                    RefusalLib.encode(StateMismatch.selector, uint256(live.given), uint256(needed));
             }
         }
         live.word = word;

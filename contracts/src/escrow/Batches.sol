@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IDealEscrow} from "../interfaces/IDealEscrow.sol";
+import {IDealOperations} from "../interfaces/IDealOperations.sol";
 import {IJury} from "../interfaces/IJury.sol";
 import {RefusalLib} from "../libraries/RefusalLib.sol";
 import {TermsLib} from "../libraries/TermsLib.sol";
@@ -18,7 +18,7 @@ abstract contract Batches is Verdicts {
     /// item.
     uint256 private constant PAYEES_EACH = 4;
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function settleBatch(
         uint8 round,
         Terms[] calldata templates,
@@ -52,9 +52,8 @@ abstract contract Batches is Verdicts {
         refusal = _refusal(live);
         if (refusal.length != 0) return refusal;
         if (live.terms.jury != panels) {
-            return RefusalLib.encode(
-                JuryMismatch.selector, uint256(live.terms.jury), uint256(panels)
-            );
+            return
+                RefusalLib.encode(JuryMismatch.selector, uint256(live.terms.jury), uint256(panels));
         }
         refusal = _late(live, round);
         if (refusal.length == 0) refusal = _undecided(live, deliverable, tally);

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IToken} from "../interfaces/IToken.sol";
 import {ActLib} from "../libraries/ActLib.sol";
 import {TillLib} from "../libraries/TillLib.sol";
+import {TokenLib} from "../libraries/TokenLib.sol";
 import {Payouts} from "./Payouts.sol";
 
 /// @title How money enters, and how a party pays whoever submits its act
@@ -94,7 +95,8 @@ abstract contract Funding is Payouts {
     }
 
     /// @dev Moves an act's fee from its signer to whoever submits it: out of what the act pays the
-    /// signer, else of its credit, else by an authorization whose nonce is the act's digest.
+    /// signer, else of its credit, if the token would pay it either; else by an authorization whose
+    /// nonce is the act's digest.
     function _chargeAct(
         TillLib.Till memory till,
         address party,
@@ -103,10 +105,14 @@ abstract contract Funding is Payouts {
     ) internal {
         uint256 fee = consent.fee;
         if (fee == 0) return;
-        if (!till.take(party, fee)) {
-            uint256 credit = credits[token][party];
+        // Nothing is sent: what the token keeps from the party must not leave by way of a
+        // submitter.
+        bool payable_ = TokenLib.tryPush(token, party, 0);
+        if (!payable_ || !till.take(party, fee)) {
+            uint256 credit = payable_ ? credits[token][party] : 0;
             if (credit >= fee) {
                 credits[token][party] = credit - fee;
+                emit Withdrawn(token, party, fee);
             } else {
                 if (consent.authorization.length == 0) revert FeeUncovered(credit, fee);
                 uint256 before = _balance();
@@ -119,6 +125,7 @@ abstract contract Funding is Payouts {
     }
 
     /// @dev What a party asked anybody to perform for a fee, beside an act that needs no consent.
+    /// Only a list of one asks for anything: the same request twice would be paid twice.
     function _payRequested(
         Live memory live,
         bytes4 action,
@@ -126,9 +133,9 @@ abstract contract Funding is Payouts {
         uint8 standing,
         Requested[] calldata requested
     ) internal {
-        for (uint256 i; i < requested.length; ++i) {
-            address party = requested[i].party;
-            Consent calldata consent = requested[i].consent;
+        if (requested.length == 1) {
+            address party = requested[0].party;
+            Consent calldata consent = requested[0].consent;
             Terms memory t = live.terms;
             if (party != t.buyer && party != t.seller) revert NotAParty(party);
             bytes32 digest = _hashTypedData(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IDealEscrow} from "../interfaces/IDealEscrow.sol";
+import {IDealOperations} from "../interfaces/IDealOperations.sol";
 import {ActLib} from "../libraries/ActLib.sol";
 import {DealWord, DealWordLib} from "../libraries/DealWordLib.sol";
 import {PanelLib} from "../libraries/PanelLib.sol";
@@ -11,7 +11,7 @@ import {Funding} from "./Funding.sol";
 
 /// @title How deals begin, or never do
 abstract contract Opening is Funding {
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function open(
         Terms calldata terms,
         bytes calldata buyerAuthorization,
@@ -38,7 +38,7 @@ abstract contract Opening is Funding {
         _pay(msg.sender, t.openFee, false);
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function revoke(Terms calldata terms, address party, Consent calldata consent)
         external
         nonReentrant

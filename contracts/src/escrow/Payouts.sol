@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IDealEscrow} from "../interfaces/IDealEscrow.sol";
+import {IDealOperations} from "../interfaces/IDealOperations.sol";
 import {IJury} from "../interfaces/IJury.sol";
 import {Ending, IReputationRegistry} from "../interfaces/IReputationRegistry.sol";
 import {DealWord} from "../libraries/DealWordLib.sol";
@@ -12,7 +12,7 @@ import {TokenLib} from "../libraries/TokenLib.sol";
 import {Base} from "./Base.sol";
 
 /// @title How milestones end and money leaves
-/// @dev All money leaves through `_flush` and `withdraw`.
+/// @dev All money leaves through `_pay`, `_paySeats` and `withdraw`.
 abstract contract Payouts is Base {
     using TillLib for TillLib.Till;
 
@@ -23,15 +23,10 @@ abstract contract Payouts is Base {
     uint8 internal constant ACCEPTED = uint8(IJury.Outcome.Accepted);
     uint8 internal constant REJECTED = uint8(IJury.Outcome.Rejected);
 
-    /// @dev What a push may burn. USDC needs about 50,000; the rest is room for its future
-    /// versions.
-    uint256 internal constant PUSH_GAS = 200_000;
-    uint256 internal constant PUSH_GAS_FLOOR = PUSH_GAS + PUSH_GAS / 63 + 5000;
-
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     mapping(address token => mapping(address owner => uint256)) public credits;
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function withdraw(address token_, address owner) external nonReentrant {
         uint256 amount = credits[token_][owner];
         if (amount == 0) revert CreditEmpty(token_, owner);
@@ -55,9 +50,8 @@ abstract contract Payouts is Base {
     /// @dev The seller gets a share of the money, and its bond.
     function _share(Live memory live, Ending ending, uint8 flags, uint256 sellerBps) internal {
         Terms memory t = live.terms;
-        PayoutLib.Payout memory p = PayoutLib.share(
-            live.amount, live.bond, sellerBps, t.feeBps, live.first, live.second
-        );
+        PayoutLib.Payout memory p =
+            PayoutLib.share(live.amount, live.bond, sellerBps, t.feeBps, live.first, live.second);
         _end(live, ending, flags, p);
     }
 
@@ -133,8 +127,8 @@ abstract contract Payouts is Base {
             _addRound(live, 2, live.second, live.submitter2);
             live.second = PayoutLib.Due(0, 0, 0);
         }
-        if (toBuyer) live.till.add(t.buyer, amount, false);
-        else live.till.add(t.seller, amount, t.payAsCredit);
+        if (toBuyer) live.till.add(t.buyer, amount, live.asCredit);
+        else live.till.add(t.seller, amount, live.asCredit || t.payAsCredit);
         emit AppealBondPaid(
             live.dealId, uint8(live.milestone), toBuyer ? t.buyer : t.seller, amount, fees
         );
@@ -149,12 +143,10 @@ abstract contract Payouts is Base {
 
     // ---- payments
 
-    function _addRound(
-        Live memory live,
-        uint256 round,
-        PayoutLib.Due memory due,
-        address submitter
-    ) private pure {
+    function _addRound(Live memory live, uint256 round, PayoutLib.Due memory due, address submitter)
+        private
+        pure
+    {
         TillLib.Till memory till = live.till;
         if (due.seatFee != 0) {
             if (round == 1) till.seats1 = TillLib.addSeats(till.seats1, due.seatFee, due.voted);
@@ -178,15 +170,9 @@ abstract contract Payouts is Base {
     /// @dev Pushes, or credits when asked to or refused.
     function _pay(address to, uint256 amount, bool asCredit) internal {
         if (amount == 0) return;
-        if (!asCredit && _push(to, amount)) return;
+        if (!asCredit && TokenLib.tryPush(token, to, amount)) return;
         credits[token][to] += amount;
         emit Credited(token, to, amount);
-    }
-
-    /// @dev A starved push reverts: it must not turn into a credit.
-    function _push(address to, uint256 amount) private returns (bool) {
-        if (gasleft() < PUSH_GAS_FLOOR) revert GasTooLow(gasleft(), PUSH_GAS_FLOOR);
-        return TokenLib.tryTransfer(token, to, amount, PUSH_GAS);
     }
 
     /// @dev Into the panel's pots; if the token refuses the jury, to the seats' keys as credit.
@@ -201,7 +187,7 @@ abstract contract Payouts is Base {
             total += shares[i];
         }
         if (total == 0) return;
-        if (_push(jury, total)) return IJury(jury).fund(panels, round, shares);
+        if (TokenLib.tryPush(token, jury, total)) return IJury(jury).fund(panels, round, shares);
         address[] memory keys = IJury(jury).panel(panels, round);
         for (uint256 i; i < seats; ++i) {
             _pay(keys[i], shares[i], true);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IDealEscrow} from "../interfaces/IDealEscrow.sol";
+import {IDealOperations} from "../interfaces/IDealOperations.sol";
 import {IJury} from "../interfaces/IJury.sol";
 import {Ending} from "../interfaces/IReputationRegistry.sol";
 import {PanelLib} from "../libraries/PanelLib.sol";
@@ -9,7 +9,7 @@ import {Funding} from "./Funding.sol";
 
 /// @title What time allows anybody to do: exactly one of these per live state
 abstract contract Timed is Funding {
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function reclaim(Terms calldata terms, uint8 milestone, Requested[] calldata requested)
         external
         nonReentrant
@@ -17,10 +17,10 @@ abstract contract Timed is Funding {
         Live memory live = _loadPending(terms, milestone)[0];
         _requireOver(_until(live));
         _refund(live, Ending.Reclaimed, 0);
-        _payRequested(live, IDealEscrow.reclaim.selector, 1, 0, requested);
+        _payRequested(live, IDealOperations.reclaim.selector, 1, 0, requested);
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function escalate(
         Terms calldata terms,
         uint8 milestone,
@@ -35,10 +35,10 @@ abstract contract Timed is Funding {
         live.state.status = Status.Round2;
         live.state.until = _in(live.terms.judgeWithin);
         _move(live);
-        _payRequested(live, IDealEscrow.escalate.selector, 1, 0, requested);
+        _payRequested(live, IDealOperations.escalate.selector, 1, 0, requested);
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function expire(
         Terms calldata terms,
         uint8 milestone,
@@ -62,10 +62,10 @@ abstract contract Timed is Funding {
             _payAppealBond(live, byBuyer, false);
             _byVerdict(live, standing, live.state.metBps, flags);
         }
-        _payRequested(live, IDealEscrow.expire.selector, round, standing, requested);
+        _payRequested(live, IDealOperations.expire.selector, round, standing, requested);
     }
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function finalize(
         Terms calldata terms,
         uint8 milestone,
@@ -77,7 +77,7 @@ abstract contract Timed is Funding {
         _requireOver(live.state.until);
         uint8 standing = live.state.standing;
         _byVerdict(live, standing, live.state.metBps, _flags(live, false));
-        _payRequested(live, IDealEscrow.finalize.selector, 1, standing, requested);
+        _payRequested(live, IDealOperations.finalize.selector, 1, standing, requested);
     }
 
     function _hasAppealPanel(Live memory live) private view returns (bool) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {IDealEscrow} from "../interfaces/IDealEscrow.sol";
+import {IDealOperations} from "../interfaces/IDealOperations.sol";
 import {IJury} from "../interfaces/IJury.sol";
 import {Ending} from "../interfaces/IReputationRegistry.sol";
 import {PayoutLib} from "../libraries/PayoutLib.sol";
@@ -12,7 +12,7 @@ import {Payouts} from "./Payouts.sol";
 abstract contract Verdicts is Payouts {
     uint8 private constant UNDETERMINED = uint8(IJury.Outcome.Undetermined);
 
-    /// @inheritdoc IDealEscrow
+    /// @inheritdoc IDealOperations
     function settle(
         Terms calldata terms,
         uint8 milestone,
@@ -107,9 +107,8 @@ abstract contract Verdicts is Payouts {
         Terms memory t = live.terms;
         (uint256 juryFee, uint256 relayFee) = (t.juryFee, t.relayFee);
         if (juryFee | relayFee == 0) return;
-        PayoutLib.Due memory due = PayoutLib.due(
-            juryFee, relayFee, tally.panelSeats, tally.seats, tally.voted
-        );
+        PayoutLib.Due memory due =
+            PayoutLib.due(juryFee, relayFee, tally.panelSeats, tally.seats, tally.voted);
         if (round == 2) (live.second, live.submitter2) = (due, msg.sender);
         else (live.first, live.state.submitter) = (due, msg.sender);
     }

@@ -16,6 +16,7 @@ import {IReputationRegistry} from "./IReputationRegistry.sol";
 /// Acts that push money or ask a wallet also revert with the escrow's `GasTooLow` when they could
 /// not do so honestly, and an unknown jury or malformed ballots with the errors of `IJury`.
 /// @custom:reverts CodeMissing when it is constructed with an address without code
+/// @custom:reverts TokenMismatch when it is constructed with another token than its jury's
 interface IPactRegistry {
     /// @notice The promise. The pact's id is this struct's EIP-712 digest.
     /// @param agent The wallet that promises; it holds no seat of the jury
@@ -171,6 +172,9 @@ interface IPactRegistry {
     /// @notice The jury or the token has no code.
     /// @custom:remedy Deploy both first; the error shows the two addresses.
     error CodeMissing(address jury, address token);
+    /// @notice The jury keeps its pots in another token.
+    /// @custom:remedy Deploy with the jury's own token.
+    error TokenMismatch(address got, address needed);
     /// @notice A field of the pact is out of its range.
     /// @custom:remedy Choose a value from `least` to `most`.
     error OutOfRange(string field, uint256 got, uint256 least, uint256 most);

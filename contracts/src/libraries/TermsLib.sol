@@ -74,9 +74,7 @@ library TermsLib {
                 if gt(index, 31) {
                     let k := shr(2, sub(index, 32))
                     if lt(k, count) {
-                        mstore(
-                            add(add(items, mul(k, 0xa0)), shl(5, add(1, and(index, 3)))), value
-                        )
+                        mstore(add(add(items, mul(k, 0xa0)), shl(5, add(1, and(index, 3)))), value)
                     }
                 }
             }

@@ -108,17 +108,18 @@ contract AcceptTest is Fixture {
         (IDealEscrow.Terms memory t, bytes32 id) = opened();
         IDealEscrow.Accept memory act = accepting(id);
         reverts(t, noState(), signed(SELLER_KEY, act), notSigned(act));
-        reverts(t, noState(), IDealEscrow.Consent(UNTIL, ""), notSigned(act));
+        reverts(t, noState(), unsignedConsent(UNTIL), notSigned(act));
     }
 
     function test_reverts_whenTheConsentIsForAnother(uint256 field) public {
         (IDealEscrow.Terms memory t, bytes32 id) = opened();
         IDealEscrow.Accept memory act = accepting(id);
-        field = bound(field, 0, 4);
+        field = bound(field, 0, 5);
         if (field == 0) act.dealId = keccak256("another deal");
         if (field == 1) act.milestone = 1;
         if (field == 2) act.round = 2;
         if (field == 3) act.standing = 1;
+        if (field == 5) act.fee = 1;
         IDealEscrow.Consent memory c = signed(BUYER_KEY, act);
         if (field == 4) c.validUntil += 1;
         IDealEscrow.Accept memory needed = accepting(id);
@@ -128,7 +129,8 @@ contract AcceptTest is Fixture {
 
     function test_aConcessionIsNoAcceptance() public {
         (IDealEscrow.Terms memory t, bytes32 id) = opened();
-        bytes32 digest = escrow.concedeDigest(IDealEscrow.Concede(id, 0, 1, 0, UNTIL));
+        bytes32 digest =
+            digests.concedeDigest(address(escrow), IDealEscrow.Concede(id, 0, 1, 0, 0, UNTIL));
         reverts(t, noState(), consent(BUYER_KEY, digest, UNTIL), notSigned(accepting(id)));
     }
 
@@ -167,7 +169,7 @@ contract AcceptTest is Fixture {
     }
 
     function accepting(bytes32 id) internal pure returns (IDealEscrow.Accept memory) {
-        return IDealEscrow.Accept(id, 0, 1, 0, UNTIL);
+        return IDealEscrow.Accept(id, 0, 1, 0, 0, UNTIL);
     }
 
     function signed(uint256 key, IDealEscrow.Accept memory act)
@@ -175,12 +177,12 @@ contract AcceptTest is Fixture {
         view
         returns (IDealEscrow.Consent memory)
     {
-        return consent(key, escrow.acceptDigest(act), act.validUntil);
+        return consent(key, digests.acceptDigest(address(escrow), act), act.validUntil);
     }
 
     function notSigned(IDealEscrow.Accept memory act) internal view returns (bytes memory) {
         return abi.encodeWithSelector(
-            IDealEscrow.SignatureInvalid.selector, buyer, escrow.acceptDigest(act)
+            IDealEscrow.SignatureInvalid.selector, buyer, digests.acceptDigest(address(escrow), act)
         );
     }
 

@@ -116,7 +116,7 @@ contract AgreeTest is Fixture {
         IDealEscrow.Agree memory act = agreeing(id, usd(30));
         IDealEscrow.Consent memory b = signed(BUYER_KEY, act);
         IDealEscrow.Consent memory s = signed(SELLER_KEY, act);
-        IDealEscrow.Consent memory none = IDealEscrow.Consent(UNTIL, "");
+        IDealEscrow.Consent memory none = unsignedConsent(UNTIL);
         bytes memory with = notSigned(seller, act);
         vm.expectRevert(with);
         agree(t, noState(), act, b, none);
@@ -134,13 +134,14 @@ contract AgreeTest is Fixture {
         (IDealEscrow.Terms memory t, bytes32 id) = opened();
         IDealEscrow.Agree memory act = agreeing(id, usd(30));
         IDealEscrow.Agree memory other = agreeing(id, usd(30));
-        field = bound(field, 0, 5);
+        field = bound(field, 0, 6);
         if (field == 0) other.dealId = keccak256("another deal");
         if (field == 1) other.milestone = 1;
         if (field == 2) other.round = 2;
         if (field == 3) other.standing = 2;
         if (field == 4) other.sellerAmount += 1;
         if (field == 5) other.asCredit = true;
+        if (field == 6) other.fee = 1;
         IDealEscrow.Consent memory b = signed(BUYER_KEY, which ? other : act);
         IDealEscrow.Consent memory s = signed(SELLER_KEY, which ? act : other);
         bytes memory with = notSigned(which ? buyer : seller, act);
@@ -197,7 +198,7 @@ contract AgreeTest is Fixture {
         pure
         returns (IDealEscrow.Agree memory)
     {
-        return IDealEscrow.Agree(id, 0, 1, 0, toSeller, false, UNTIL);
+        return IDealEscrow.Agree(id, 0, 1, 0, toSeller, false, 0, UNTIL);
     }
 
     function signed(uint256 key, IDealEscrow.Agree memory act)
@@ -205,7 +206,7 @@ contract AgreeTest is Fixture {
         view
         returns (IDealEscrow.Consent memory)
     {
-        return consent(key, escrow.agreeDigest(act), act.validUntil);
+        return consent(key, digests.agreeDigest(address(escrow), act), act.validUntil);
     }
 
     function notSigned(address party, IDealEscrow.Agree memory act)
@@ -214,7 +215,7 @@ contract AgreeTest is Fixture {
         returns (bytes memory)
     {
         return abi.encodeWithSelector(
-            IDealEscrow.SignatureInvalid.selector, party, escrow.agreeDigest(act)
+            IDealEscrow.SignatureInvalid.selector, party, digests.agreeDigest(address(escrow), act)
         );
     }
 

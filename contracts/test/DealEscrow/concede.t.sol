@@ -86,17 +86,18 @@ contract ConcedeTest is Fixture {
         (IDealEscrow.Terms memory t, bytes32 id) = opened();
         IDealEscrow.Concede memory act = conceding(id);
         reverts(t, noState(), signed(BUYER_KEY, act), notSigned(act));
-        reverts(t, noState(), IDealEscrow.Consent(UNTIL, ""), notSigned(act));
+        reverts(t, noState(), unsignedConsent(UNTIL), notSigned(act));
     }
 
     function test_reverts_whenTheConsentIsForAnother(uint256 field) public {
         (IDealEscrow.Terms memory t, bytes32 id) = opened();
         IDealEscrow.Concede memory act = conceding(id);
-        field = bound(field, 0, 4);
+        field = bound(field, 0, 5);
         if (field == 0) act.dealId = keccak256("another deal");
         if (field == 1) act.milestone = 1;
         if (field == 2) act.round = 2;
         if (field == 3) act.standing = 1;
+        if (field == 5) act.fee = 1;
         IDealEscrow.Consent memory c = signed(SELLER_KEY, act);
         if (field == 4) c.validUntil += 1;
         IDealEscrow.Concede memory needed = conceding(id);
@@ -139,7 +140,7 @@ contract ConcedeTest is Fixture {
     }
 
     function conceding(bytes32 id) internal pure returns (IDealEscrow.Concede memory) {
-        return IDealEscrow.Concede(id, 0, 1, 0, UNTIL);
+        return IDealEscrow.Concede(id, 0, 1, 0, 0, UNTIL);
     }
 
     function signed(uint256 key, IDealEscrow.Concede memory act)
@@ -147,12 +148,14 @@ contract ConcedeTest is Fixture {
         view
         returns (IDealEscrow.Consent memory)
     {
-        return consent(key, escrow.concedeDigest(act), act.validUntil);
+        return consent(key, digests.concedeDigest(address(escrow), act), act.validUntil);
     }
 
     function notSigned(IDealEscrow.Concede memory act) internal view returns (bytes memory) {
         return abi.encodeWithSelector(
-            IDealEscrow.SignatureInvalid.selector, seller, escrow.concedeDigest(act)
+            IDealEscrow.SignatureInvalid.selector,
+            seller,
+            digests.concedeDigest(address(escrow), act)
         );
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Jury} from "../../src/Jury.sol";
 import {IDealEscrow} from "../../src/interfaces/IDealEscrow.sol";
 import {Fixture} from "../utils/Fixture.sol";
 import {vm} from "../utils/Vm.sol";
@@ -8,6 +9,8 @@ import {vm} from "../utils/Vm.sol";
 // constructor
 // ├── when jury, registry or token has no code
 // │   └── it reverts with the three addresses
+// ├── when the token is not the one of its jury
+// │   └── it reverts with both
 // └── otherwise
 //     └── it remembers the three addresses
 contract ConstructorTest is Fixture {
@@ -31,8 +34,26 @@ contract ConstructorTest is Fixture {
         reverts(address(jury), address(registry), NOBODY);
     }
 
-    /// @dev By `create`, because a cheat code that deploys does not hand on the revert's data.
+    function test_reverts_whenTheTokenIsNotItsJurys() public {
+        address token = address(new Jury(address(usdc)));
+        revertsWith(
+            address(jury),
+            address(registry),
+            token,
+            abi.encodeWithSelector(IDealEscrow.TokenNotAllowed.selector, token, address(usdc))
+        );
+    }
+
     function reverts(address jury_, address registry_, address token_) internal {
+        bytes memory with =
+            abi.encodeWithSelector(IDealEscrow.CodeMissing.selector, jury_, registry_, token_);
+        revertsWith(jury_, registry_, token_, with);
+    }
+
+    /// @dev By `create`, because a cheat code that deploys does not hand on the revert's data.
+    function revertsWith(address jury_, address registry_, address token_, bytes memory with)
+        internal
+    {
         bytes memory code = bytes.concat(
             vm.getCode("DealEscrow.sol:DealEscrow"), abi.encode(jury_, registry_, token_)
         );
@@ -46,10 +67,6 @@ contract ConstructorTest is Fixture {
             mstore(0x40, add(answer, add(0x20, and(add(returndatasize(), 0x1f), not(0x1f)))))
         }
         assertEq(made, address(0), "made");
-        assertEq(
-            answer,
-            abi.encodeWithSelector(IDealEscrow.CodeMissing.selector, jury_, registry_, token_),
-            "answer"
-        );
+        assertEq(answer, with, "answer");
     }
 }

@@ -29,7 +29,7 @@ contract DeliverTest is Fixture {
         vm.expectEmit(true, true, true, true, address(escrow));
         emit IDealEscrow.MilestoneDelivered(id, 1, state, URI);
         vm.prank(seller);
-        escrow.deliver(t, 1, WORK, URI, "");
+        escrow.deliver(t, 1, WORK, URI, "", unasked());
         assertEq(escrow.stateDigest(id, 1), keccak256(abi.encode(state)), "state");
         assertEq(escrow.stateDigest(id, 0), bytes32(0), "the other's state");
         assertWord(id, Word(true, false, 0, 2, usd(200), 0));
@@ -46,7 +46,7 @@ contract DeliverTest is Fixture {
         vm.expectEmit(true, true, true, true, address(escrow));
         emit IDealEscrow.MilestoneDelivered(id, 0, deliveredState(t, deliverable)[0], uri);
         vm.prank(submitter);
-        escrow.deliver(t, 0, deliverable, uri, signature);
+        escrow.deliver(t, 0, deliverable, uri, signature, unasked());
     }
 
     function test_movesNoMoney() public {
@@ -87,11 +87,7 @@ contract DeliverTest is Fixture {
             t,
             0,
             signed(SELLER_KEY, id, 0, WORK, URI),
-            abi.encodeWithSelector(
-                IDealEscrow.StatusMismatch.selector,
-                IDealEscrow.Status.Delivered,
-                IDealEscrow.Status.Pending
-            )
+            abi.encodeWithSelector(IDealEscrow.NotPending.selector, id, 0)
         );
     }
 
@@ -100,7 +96,9 @@ contract DeliverTest is Fixture {
         bytes32 id = open(t);
         IDealEscrow.Delivery memory d = IDealEscrow.Delivery(id, 0, WORK, URI);
         bytes memory with = abi.encodeWithSelector(
-            IDealEscrow.SignatureInvalid.selector, seller, escrow.deliveryDigest(d)
+            IDealEscrow.SignatureInvalid.selector,
+            seller,
+            digests.deliveryDigest(address(escrow), d)
         );
         reverts(t, 0, "", with);
         reverts(t, 0, signed(BUYER_KEY, id, 0, WORK, URI), with);
@@ -138,7 +136,7 @@ contract DeliverTest is Fixture {
         string memory uri
     ) internal view returns (bytes memory) {
         IDealEscrow.Delivery memory d = IDealEscrow.Delivery(id, milestone, deliverable, uri);
-        return sign(key, escrow.deliveryDigest(d));
+        return sign(key, digests.deliveryDigest(address(escrow), d));
     }
 
     function reverts(
@@ -149,6 +147,6 @@ contract DeliverTest is Fixture {
     ) internal {
         vm.expectRevert(with);
         vm.prank(RELAYER);
-        escrow.deliver(t, milestone, WORK, URI, signature);
+        escrow.deliver(t, milestone, WORK, URI, signature, unasked());
     }
 }

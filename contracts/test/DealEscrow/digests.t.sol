@@ -43,29 +43,61 @@ contract DigestsTest is Fixture {
                 keccak256(bytes(d.uri))
             )
         );
-        assertEq(escrow.deliveryDigest(d), here(structHash), "delivery");
+        assertEq(digests.deliveryDigest(address(escrow), d), here(structHash), "delivery");
     }
 
     function test_anAcceptsAndAConcedesDigest(IDealEscrow.Accept memory a) public view {
         string memory fields =
-            "(bytes32 dealId,uint8 milestone,uint8 round,uint8 standing,uint40 validUntil)";
-        bytes memory tail = abi.encode(a.dealId, a.milestone, a.round, a.standing, a.validUntil);
+            "(bytes32 dealId,uint8 milestone,uint8 round,uint8 standing,uint96 fee,uint40 validUntil)";
+        bytes memory tail = abi.encode(a);
         bytes32 typehash = keccak256(bytes(string.concat("Accept", fields)));
-        assertEq(escrow.acceptDigest(a), here(keccak256(bytes.concat(typehash, tail))), "accept");
+        assertEq(
+            digests.acceptDigest(address(escrow), a),
+            here(keccak256(bytes.concat(typehash, tail))),
+            "accept"
+        );
         IDealEscrow.Concede memory c =
-            IDealEscrow.Concede(a.dealId, a.milestone, a.round, a.standing, a.validUntil);
+            IDealEscrow.Concede(a.dealId, a.milestone, a.round, a.standing, a.fee, a.validUntil);
         typehash = keccak256(bytes(string.concat("Concede", fields)));
-        assertEq(escrow.concedeDigest(c), here(keccak256(bytes.concat(typehash, tail))), "concede");
+        assertEq(
+            digests.concedeDigest(address(escrow), c),
+            here(keccak256(bytes.concat(typehash, tail))),
+            "concede"
+        );
     }
 
     function test_anAgreesDigest(IDealEscrow.Agree memory a) public view {
         bytes32 typehash = keccak256(
-            "Agree(bytes32 dealId,uint8 milestone,uint8 round,uint8 standing,uint128 sellerAmount,bool asCredit,uint40 validUntil)"
+            "Agree(bytes32 dealId,uint8 milestone,uint8 round,uint8 standing,uint128 sellerAmount,bool asCredit,uint96 fee,uint40 validUntil)"
         );
-        bytes memory tail = abi.encode(
-            a.dealId, a.milestone, a.round, a.standing, a.sellerAmount, a.asCredit, a.validUntil
+        bytes memory tail = abi.encode(a);
+        assertEq(
+            digests.agreeDigest(address(escrow), a),
+            here(keccak256(bytes.concat(typehash, tail))),
+            "agree"
         );
-        assertEq(escrow.agreeDigest(a), here(keccak256(bytes.concat(typehash, tail))), "agree");
+    }
+
+    function test_aRevokesDigest(IDealEscrow.Revoke memory r) public view {
+        bytes32 typehash = keccak256("Revoke(bytes32 dealId,uint96 fee,uint40 validUntil)");
+        bytes32 needed = here(keccak256(bytes.concat(typehash, abi.encode(r))));
+        assertEq(digests.revokeDigest(address(escrow), r), needed, "revoke");
+    }
+
+    function test_anAppealsDigest(IDealEscrow.Appeal memory a) public view {
+        bytes32 typehash = keccak256(
+            "Appeal(bytes32 dealId,uint8 milestone,uint8 standing,uint96 fee,uint40 validUntil)"
+        );
+        bytes32 needed = here(keccak256(bytes.concat(typehash, abi.encode(a))));
+        assertEq(digests.appealDigest(address(escrow), a), needed, "appeal");
+    }
+
+    function test_aRequestsDigest(IDealEscrow.Request memory r) public view {
+        bytes32 typehash = keccak256(
+            "Request(bytes4 action,bytes32 dealId,uint8 milestone,uint8 round,uint8 standing,uint96 fee,uint40 validUntil)"
+        );
+        bytes32 needed = here(keccak256(bytes.concat(typehash, abi.encode(r))));
+        assertEq(digests.requestDigest(address(escrow), r), needed, "request");
     }
 
     // ---- EIP-712, written out

@@ -182,7 +182,7 @@ contract OpenTest is Fixture {
     function test_nobodyElseCanUseTheAuthorizations(address thief) public {
         IDealEscrow.Terms memory t = makeTerms(1);
         bytes32 id = escrow.dealIdOf(t);
-        bytes memory b = buyerAuthorization(t);
+        bytes memory b = authorization(BUYER_KEY, t.total, t.openBy, id, address(escrow));
         if (thief == address(escrow)) thief = RELAYER;
         vm.expectRevert(text("FiatTokenV2: caller must be the payee"));
         vm.prank(thief);

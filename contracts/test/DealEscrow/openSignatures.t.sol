@@ -24,12 +24,13 @@ contract OpenSignaturesTest is Fixture {
     uint256 internal constant THIEF_KEY = 0x7817;
     uint256 internal constant WALLET_GAS = 500_000;
     uint256 internal constant WALLET_GAS_NEEDED = WALLET_GAS + WALLET_GAS / 63 + 2000;
-    uint256 internal constant FIELDS = 18;
+    uint256 internal constant FIELDS = 24;
 
     function test_reverts_whenAnotherKeySignsForTheBuyer() public {
         IDealEscrow.Terms memory t = makeTerms(1);
         bytes32 id = escrow.dealIdOf(t);
-        bytes memory b = authorization(THIEF_KEY, t.total, t.openBy, id, address(escrow));
+        bytes memory b =
+            bytes.concat(hex"00", authorization(THIEF_KEY, t.total, t.openBy, id, address(escrow)));
         openReverts(t, b, sellerAuthorization(t), text("FiatTokenV2: invalid signature"));
     }
 
@@ -43,7 +44,8 @@ contract OpenSignaturesTest is Fixture {
         IDealEscrow.Terms memory t = makeTerms(1);
         t.bond = usd(10);
         bytes32 id = escrow.dealIdOf(t);
-        bytes memory s = authorization(THIEF_KEY, t.bond, t.openBy, id, address(escrow));
+        bytes memory s =
+            bytes.concat(hex"00", authorization(THIEF_KEY, t.bond, t.openBy, id, address(escrow)));
         openReverts(t, buyerAuthorization(t), s, text("FiatTokenV2: invalid signature"));
     }
 
@@ -60,7 +62,7 @@ contract OpenSignaturesTest is Fixture {
     function test_reverts_whenTheAuthorizationIsForLess() public {
         IDealEscrow.Terms memory t = makeTerms(1);
         bytes32 id = escrow.dealIdOf(t);
-        bytes memory b = authorization(BUYER_KEY, t.total - 1, t.openBy, id, address(escrow));
+        bytes memory b = byNonce(BUYER_KEY, t.total - 1, t.openBy, id);
         openReverts(t, b, sellerAuthorization(t), text("FiatTokenV2: invalid signature"));
     }
 
@@ -115,7 +117,15 @@ contract OpenSignaturesTest is Fixture {
             (t.milestones[0].amount, t.milestones[1].amount) = (usd(100) + more, usd(100) - more);
         }
         if (field == 17) t.milestones[k].rule = rule(6000, 4000, 0, 1, 10_000);
-        if (field == 18) t.bond += more;
+        if (field == 18) t.juryFee = more;
+        if (field == 19) t.relayFee = more;
+        if (field == 20) (t.openFee, t.total) = (more, t.total + more);
+        if (field == 21) (t.feeBps, t.feeReceiver) = (1 + bps / 2, RELAYER);
+        if (field == 22) (t.sequential, t.milestones[1].deliverBy) = (true, DELIVER_BY + 2 days);
+        if (field == 23) {
+            (t.jury, t.appealWithin, t.appealBond) = (createJury(5, 5), 1 hours + later, more);
+        }
+        if (field == 24) t.bond += more;
     }
 
     // ---- ERC-1271 wallets
@@ -246,8 +256,8 @@ contract OpenSignaturesTest is Fixture {
                 escrow.dealIdOf(t)
             )
         );
-        return
-            sign(key, keccak256(abi.encodePacked(hex"1901", usdc.DOMAIN_SEPARATOR(), structHash)));
+        bytes32 digest = keccak256(abi.encodePacked(hex"1901", usdc.DOMAIN_SEPARATOR(), structHash));
+        return bytes.concat(hex"00", sign(key, digest));
     }
 
     function walletReverts(Wallet.Mode mode) internal {

@@ -2,12 +2,15 @@
 pragma solidity 0.8.37;
 
 import {IDealEscrow} from "../../src/interfaces/IDealEscrow.sol";
+import {IJury} from "../../src/interfaces/IJury.sol";
 import {Fixture} from "../utils/Fixture.sol";
 import {vm} from "../utils/Vm.sol";
 
 // open: what terms must be
-// ├── when they need what these contracts cannot end yet
-// │   └── it reverts with the field's name
+// ├── when fees, their receiver or an appeal's bond are out of range
+// │   └── it reverts with what was and what had to be
+// ├── when a sequence leaves no time for a milestone's worst case
+// │   └── it reverts
 // ├── when parties, token, windows, shares, amounts, weights or pass marks are malformed
 // │   └── it reverts with what was and what had to be
 // ├── when they are at the edge of what is allowed
@@ -33,36 +36,129 @@ contract OpenTermsTest is Fixture {
         open(t);
     }
 
-    // ---- what is not supported yet
+    // ---- fees
 
-    function test_reverts_onFees() public {
+    function test_opensWithEveryFee_atTheirMost() public {
+        IDealEscrow.Terms memory t = makeTerms(2);
+        (t.juryFee, t.relayFee, t.openFee) = (usd(60), usd(40), usd(5));
+        t.total += usd(5);
+        (t.feeBps, t.feeReceiver) = (1000, address(0xFEE));
+        bytes32 id = open(t);
+        assertWord(id, Word(true, false, 0, 0, usd(200), 0));
+        assertEq(usdc.balanceOf(RELAYER), usd(5), "openFee");
+    }
+
+    function test_reverts_whenARoundsFeesExceedAMilestone(uint96 more) public {
+        IDealEscrow.Terms memory t = makeTerms(2);
+        more = uint96(bound(more, 1, usd(1000)));
+        (t.juryFee, t.relayFee) = (usd(50), usd(50) + more);
+        openReverts(
+            t, abi.encodeWithSelector(IDealEscrow.FeesTooHigh.selector, usd(100) + more, usd(100))
+        );
+    }
+
+    function test_reverts_whenTheMarketplacesFeeIsAboveATenth(uint16 bps) public {
         IDealEscrow.Terms memory t = makeTerms(1);
-        t.juryFee = 1;
-        unsupported(t, "juryFee");
-        (t.juryFee, t.relayFee) = (0, 1);
-        unsupported(t, "relayFee");
-        (t.relayFee, t.openFee) = (0, 1);
-        unsupported(t, "openFee");
-        (t.openFee, t.feeBps) = (0, 1);
-        unsupported(t, "feeBps");
+        (t.feeBps, t.feeReceiver) = (uint16(bound(bps, 1001, type(uint16).max)), RELAYER);
+        openReverts(
+            t, abi.encodeWithSelector(IDealEscrow.BpsTooHigh.selector, "feeBps", t.feeBps, 1000)
+        );
+    }
+
+    function test_reverts_whenAFeeHasNoReceiverOrAReceiverNoFee() public {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        t.feeBps = 1;
+        openReverts(
+            t, abi.encodeWithSelector(IDealEscrow.FeeReceiverInvalid.selector, address(0), 1)
+        );
         (t.feeBps, t.feeReceiver) = (0, RELAYER);
-        unsupported(t, "feeReceiver");
+        openReverts(t, abi.encodeWithSelector(IDealEscrow.FeeReceiverInvalid.selector, RELAYER, 0));
     }
 
-    function test_reverts_onAppealsAndSequences() public {
+    function test_reverts_whenTheTotalForgetsTheOpenFee() public {
         IDealEscrow.Terms memory t = makeTerms(1);
-        t.appealWithin = uint40(HOUR);
-        unsupported(t, "appealWithin");
-        (t.appealWithin, t.appealBond) = (0, 1);
-        unsupported(t, "appealBond");
-        (t.appealBond, t.sequential) = (0, true);
-        unsupported(t, "sequential");
+        t.openFee = usd(1);
+        openReverts(t, totalMismatch(usd(100), usd(101)));
     }
 
-    function test_reverts_onProRata() public {
+    // ---- appeals
+
+    function test_opensWithAnAppeal_whoseBondCoversOneRound() public {
+        IDealEscrow.Terms memory t = appealTerms(1);
+        (t.juryFee, t.relayFee, t.appealBond) = (usd(3), usd(2), usd(5));
+        open(t);
+    }
+
+    function test_reverts_whenTheAppealsBondDoesNotCoverARound(uint96 less) public {
+        IDealEscrow.Terms memory t = appealTerms(1);
+        (t.juryFee, t.relayFee) = (usd(3), usd(2));
+        t.appealBond = usd(5) - uint96(bound(less, 1, usd(5)));
+        openReverts(t, appealBondInvalid(t.appealBond, usd(5)));
+    }
+
+    function test_reverts_whenThereIsABondButNoAppeal() public {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        t.appealBond = 1;
+        openReverts(t, appealBondInvalid(1, 0));
+    }
+
+    function test_reverts_whenNoPanelCouldHearTheAppeal() public {
+        IDealEscrow.Terms memory t = appealTerms(1);
+        t.jury = five;
+        openReverts(t, abi.encodeWithSelector(IJury.PanelMissing.selector, five, 2));
+    }
+
+    function test_reverts_whenTheLoserHasLessThanAnHour(uint256 secs) public {
+        IDealEscrow.Terms memory t = appealTerms(1);
+        t.appealWithin = uint40(bound(secs, 1, HOUR - 1));
+        openReverts(
+            t,
+            abi.encodeWithSelector(
+                IDealEscrow.WindowTooShort.selector, "appealWithin", t.appealWithin, HOUR
+            )
+        );
+    }
+
+    function test_reverts_whenAnAppealCouldOutlastTwoYears(uint256 late) public {
+        IDealEscrow.Terms memory t = appealTerms(1);
+        uint256 tail = 2 * uint256(t.judgeWithin) + t.appealWithin;
+        t.milestones[0].deliverBy = uint40(START + LIFE - tail);
+        open(t);
+        late = bound(late, 1, 100 days);
+        t.milestones[0].deliverBy += uint40(late);
+        openReverts(t, endsTooLate(0, START + LIFE + late));
+    }
+
+    // ---- sequences
+
+    function test_opensASequence_whoseWorstCasesFit() public {
+        IDealEscrow.Terms memory t = makeTerms(3);
+        t.sequential = true;
+        t.milestones[1].deliverBy = DELIVER_BY + 1 days + uint40(HOUR);
+        t.milestones[2].deliverBy = DELIVER_BY + 2 days + 2 * uint40(HOUR);
+        open(t);
+        t.jury = createJury(5, 5);
+        uint256 needed = DELIVER_BY + 2 days + HOUR;
+        openReverts(t, deliverByTooEarly(1, t.milestones[1].deliverBy, needed));
+        t.milestones[1].deliverBy = uint40(needed);
+        t.milestones[2].deliverBy = uint40(needed + 2 days + HOUR);
+        open(t);
+        (t.appealWithin, t.appealBond) = (uint40(HOUR), 1);
+        openReverts(t, deliverByTooEarly(1, needed, needed + HOUR));
+    }
+
+    function test_reverts_whenASequencesDeadlinesOverlap(uint256 early) public {
+        IDealEscrow.Terms memory t = makeTerms(2);
+        t.sequential = true;
+        uint256 needed = DELIVER_BY + 1 days + HOUR;
+        t.milestones[1].deliverBy = uint40(needed - bound(early, 1, 1 days + HOUR));
+        openReverts(t, deliverByTooEarly(1, t.milestones[1].deliverBy, needed));
+    }
+
+    function test_opensWithProRata() public {
         IDealEscrow.Terms memory t = makeTerms(1);
         t.milestones[0].rule |= 1 << 254;
-        unsupported(t, "proRata");
+        open(t);
     }
 
     // ---- parties, token, shares
@@ -220,8 +316,11 @@ contract OpenTermsTest is Fixture {
             let p := add(add(data, 0x20), offset)
             mstore(p, or(mload(p), dirt))
         }
+        vm.expectRevert(
+            abi.encodeWithSelector(IDealEscrow.FieldTooWide.selector, dirt >> bits[which])
+        );
         (bool ok,) = address(escrow).call(data);
-        assertTrue(!ok, "refused");
+        assertTrue(ok, "refused");
         assertWord(escrow.dealIdOf(t), Word(false, false, 0, 0, 0, 0));
     }
 
@@ -234,8 +333,21 @@ contract OpenTermsTest is Fixture {
         word |= (0xffff << 224) | (10_000 << 240);
     }
 
-    function unsupported(IDealEscrow.Terms memory t, string memory field) internal {
-        openReverts(t, abi.encodeWithSelector(IDealEscrow.NotSupported.selector, field));
+    function appealTerms(uint256 count) internal returns (IDealEscrow.Terms memory t) {
+        t = makeTerms(count);
+        (t.jury, t.appealWithin, t.appealBond) = (createJury(5, 5), 1 days, usd(20));
+    }
+
+    function appealBondInvalid(uint256 got, uint256 needed) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IDealEscrow.AppealBondInvalid.selector, got, needed);
+    }
+
+    function deliverByTooEarly(uint256 i, uint256 got, uint256 needed)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodeWithSelector(IDealEscrow.DeliverByTooEarly.selector, i, got, needed);
     }
 
     function ruleReverts(uint256 word, bytes memory with) internal {

@@ -26,7 +26,7 @@ contract ReclaimTest is Fixture {
         Purses memory before = purses();
         expectEnded(id, 1, Ending.Reclaimed, 0, usd(105));
         vm.prank(caller);
-        escrow.reclaim(t, 1);
+        escrow.reclaim(t, 1, unasked());
         assertPaid(before, 0, usd(105));
         assertWord(id, Word(true, false, 2, 0, usd(100), usd(5)));
         assertEq(standingOf(seller, IReputationRegistry.Role.Seller).badCount, 1, "seller");
@@ -43,22 +43,16 @@ contract ReclaimTest is Fixture {
                 IDealEscrow.TooEarly.selector, JUDGE_END - early, uint256(JUDGE_END)
             )
         );
-        escrow.reclaim(t, 0);
+        escrow.reclaim(t, 0, unasked());
     }
 
     function test_reverts_whenSomethingWasDelivered() public {
         IDealEscrow.Terms memory t = makeTerms(1);
-        open(t);
+        bytes32 id = open(t);
         deliver(t, 0, WORK);
         vm.warp(JUDGE_END);
-        vm.expectRevert(
-            abi.encodeWithSelector(
-                IDealEscrow.StatusMismatch.selector,
-                IDealEscrow.Status.Delivered,
-                IDealEscrow.Status.Pending
-            )
-        );
-        escrow.reclaim(t, 0);
+        vm.expectRevert(abi.encodeWithSelector(IDealEscrow.NotPending.selector, id, 0));
+        escrow.reclaim(t, 0, unasked());
     }
 
     function test_reverts_whenTheDealIsUnknown() public {
@@ -66,7 +60,7 @@ contract ReclaimTest is Fixture {
         bytes32 id = escrow.dealIdOf(t);
         vm.warp(JUDGE_END);
         vm.expectRevert(abi.encodeWithSelector(IDealEscrow.DealUnknown.selector, id));
-        escrow.reclaim(t, 0);
+        escrow.reclaim(t, 0, unasked());
     }
 
     function test_reverts_whenTheMilestoneIsUnknown() public {
@@ -74,7 +68,7 @@ contract ReclaimTest is Fixture {
         open(t);
         vm.warp(JUDGE_END);
         vm.expectRevert(abi.encodeWithSelector(IDealEscrow.MilestoneUnknown.selector, 1, 1));
-        escrow.reclaim(t, 1);
+        escrow.reclaim(t, 1, unasked());
     }
 
     function test_reverts_whenTheMilestoneHasEnded() public {
@@ -83,6 +77,6 @@ contract ReclaimTest is Fixture {
         settleAs(t, 0, noState(), IJury.Outcome.Accepted);
         vm.warp(JUDGE_END);
         vm.expectRevert(abi.encodeWithSelector(IDealEscrow.MilestoneAlreadyEnded.selector, id, 0));
-        escrow.reclaim(t, 0);
+        escrow.reclaim(t, 0, unasked());
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Jury} from "../../src/Jury.sol";
 import {IDealEscrow} from "../../src/interfaces/IDealEscrow.sol";
 import {IJury} from "../../src/interfaces/IJury.sol";
 import {OddToken} from "../doubles/OddToken.sol";
@@ -84,7 +85,7 @@ contract SettlePaymentsTest is Fixture {
         open(t);
         usdc.pause();
         vm.warp(JUDGE_END);
-        escrow.reclaim(t, 0);
+        escrow.reclaim(t, 0, unasked());
         assertEq(escrow.credits(address(usdc), buyer), usd(100), "credit");
         usdc.unpause();
         paidByWithdraw(buyer, usd(100));
@@ -219,11 +220,12 @@ contract SettlePaymentsTest is Fixture {
     /// @dev From here on `escrow` is one that takes the odd token, and a deal is open in it.
     function oddDeal() internal returns (OddToken odd, IDealEscrow.Terms memory t) {
         odd = OddToken(vm.deployCode("OddToken.sol:OddToken", ""));
+        jury = new Jury(address(odd));
         escrow = newEscrow(address(odd));
         odd.mint(buyer, usd(100));
         t = makeTerms(1);
-        t.token = address(odd);
-        open(t, "", sellerAuthorization(t));
+        (t.token, t.jury) = (address(odd), createJury(5));
+        open(t, hex"00", sellerAuthorization(t));
     }
 
     function operands(bytes memory answer) internal pure returns (uint256 first, uint256 second) {

@@ -8,6 +8,8 @@ import {vm} from "../utils/Vm.sol";
 // constructor
 // ├── when jury or token has no code
 // │   └── it reverts with the two addresses
+// ├── when the jury keeps its pots in another token
+// │   └── it reverts with both tokens
 // └── otherwise
 //     └── it remembers the two addresses
 contract PactConstructorTest is PactFixture {
@@ -17,15 +19,29 @@ contract PactConstructorTest is PactFixture {
     }
 
     function test_reverts_whenTheJuryHasNoCode() public {
-        reverts(NOBODY, address(usdc));
+        reverts(NOBODY, address(usdc), codeMissing(NOBODY, address(usdc)));
     }
 
     function test_reverts_whenTheTokenHasNoCode() public {
-        reverts(address(jury), NOBODY);
+        reverts(address(jury), NOBODY, codeMissing(address(jury), NOBODY));
+    }
+
+    function test_reverts_whenTheJuryHasAnotherToken() public {
+        reverts(
+            address(jury),
+            address(registry),
+            abi.encodeWithSelector(
+                IPactRegistry.TokenMismatch.selector, address(registry), address(usdc)
+            )
+        );
+    }
+
+    function codeMissing(address jury_, address token_) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IPactRegistry.CodeMissing.selector, jury_, token_);
     }
 
     /// @dev By `create`, because a cheat code that deploys does not hand on the revert's data.
-    function reverts(address jury_, address token_) internal {
+    function reverts(address jury_, address token_, bytes memory needed) internal {
         bytes memory code =
             bytes.concat(vm.getCode("PactRegistry.sol:PactRegistry"), abi.encode(jury_, token_));
         address made;
@@ -38,10 +54,6 @@ contract PactConstructorTest is PactFixture {
             mstore(0x40, add(answer, add(0x20, and(add(returndatasize(), 0x1f), not(0x1f)))))
         }
         assertEq(made, address(0), "made");
-        assertEq(
-            answer,
-            abi.encodeWithSelector(IPactRegistry.CodeMissing.selector, jury_, token_),
-            "answer"
-        );
+        assertEq(answer, needed, "answer");
     }
 }

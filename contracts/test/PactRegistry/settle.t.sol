@@ -39,7 +39,7 @@ contract PactSettleTest is PactFixture {
         pacts.settle(p, 0, packed);
         assertEq(usdc.balanceOf(address(jury)), usd(5), "the jurors earned the fee");
         for (uint256 seat; seat < 5; ++seat) {
-            assertEq(feeJury.pots(five, 1, seat), usd(1), "pot");
+            assertEq(jury.fees(five, 1, seat), usd(1), "pot");
         }
         // 100 less the fee that comes back is 95, of which a tenth is the presenter's.
         assertEq(usdc.balanceOf(NOBODY), 85_500_000, "nobody's");
@@ -89,8 +89,8 @@ contract PactSettleTest is PactFixture {
         present(p, second, OTHER_KEY);
         vm.warp(PRESENT_END);
         settle(p, 0, FOUR_SEATS, IJury.Outcome.Accepted);
-        assertEq(feeJury.pots(five, 1, 0), usd(2), "one share of each fee");
-        assertEq(feeJury.pots(five, 1, 4), 0, "the fifth was silent");
+        assertEq(jury.fees(five, 1, 0), usd(2), "one share of each fee");
+        assertEq(jury.fees(five, 1, 4), 0, "the fifth was silent");
         pacts.collect(first);
         pacts.collect(second);
         assertEq(usdc.balanceOf(presenter), usd(9996), "presenter");

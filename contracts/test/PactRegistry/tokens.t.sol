@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {Jury} from "../../src/Jury.sol";
 import {PactRegistry} from "../../src/PactRegistry.sol";
 import {IDealEscrow} from "../../src/interfaces/IDealEscrow.sol";
 import {IPactRegistry} from "../../src/interfaces/IPactRegistry.sol";
@@ -22,6 +23,8 @@ contract PactTokensTest is PactFixture {
     function setUp() public override {
         super.setUp();
         odd = OddToken(vm.deployCode("OddToken.sol:OddToken", ""));
+        jury = new Jury(address(odd));
+        five = createJury(5);
         pacts = new PactRegistry(address(jury), address(odd));
         odd.mint(agent, usd(10_000));
         odd.mint(presenter, usd(10_000));

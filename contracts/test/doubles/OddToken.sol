@@ -55,6 +55,18 @@ contract OddToken {
         _move(from, to, value);
     }
 
+    /// @dev Every allowance stands.
+    function transferFrom(address from, address to, uint256 value) external returns (bool) {
+        if (mode == Mode.SaysFalse) return false;
+        _reenter();
+        _move(from, to, value);
+        return true;
+    }
+
+    function permit(address, address, uint256, uint256, uint8, bytes32, bytes32) external {
+        _reenter();
+    }
+
     function transfer(address to, uint256 value) external {
         if (mode == Mode.SaysFalse) _say(0, 32);
         if (mode == Mode.SaysTwo) _say(2, 32);

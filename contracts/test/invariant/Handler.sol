@@ -2,40 +2,15 @@
 pragma solidity 0.8.37;
 
 import {IDealEscrow} from "../../src/interfaces/IDealEscrow.sol";
-import {IJury} from "../../src/interfaces/IJury.sol";
-import {IReputationRegistry} from "../../src/interfaces/IReputationRegistry.sol";
-import {Fixture} from "../utils/Fixture.sol";
 import {vm} from "../utils/Vm.sol";
+import {Model} from "./Model.sol";
 
 /// @notice Acts on the escrow as six wallets, a relayer and strangers would, in any order; inputs
-/// are folded so that every call succeeds. Beside it runs a model of what everybody should own.
-contract Handler is Fixture {
-    uint256 internal constant WALLETS = 6;
+/// are folded so that every call succeeds.
+contract Handler is Model {
     uint256 internal constant DEALS_MOST = 10;
-    uint256 internal constant WALLET_KEY = 0xAC7000;
 
-    /// @dev A deal as the model knows it; its terms follow from `seed` and `openedAt`.
-    struct Deal {
-        uint256 seed;
-        uint256 openedAt;
-        uint256 remainingAmount;
-        uint256 remainingBond;
-        uint16 ended;
-        uint16 slow;
-    }
-
-    Deal[] internal _deals;
-    mapping(uint256 deal => mapping(uint256 milestone => uint256)) internal _deliveredAt;
     uint256 internal _clock = START;
-
-    /// @notice What each wallet should own: its balance and its credit together.
-    mapping(uint256 wallet => uint256) public wealth;
-    /// @notice What the open milestones hold: amounts and bonds.
-    uint256 public held;
-    /// @notice What strangers gave to the escrow.
-    uint256 public donated;
-    /// @notice How many milestones ended.
-    uint256 public endings;
 
     constructor() {
         setUp();
@@ -43,116 +18,198 @@ contract Handler is Fixture {
             wealth[i] = usd(1_000_000);
             usdc.mint(wallet(i), wealth[i]);
         }
+        vm.recordLogs();
+    }
+
+    /// @dev Sets the clock before an act, and follows what the escrow says about it.
+    modifier act() {
+        vm.warp(_clock);
+        vm.recordLogs();
+        _;
+        follow();
     }
 
     // ---- acts
 
-    function openDeal(uint256 seed) public {
-        vm.warp(_clock);
+    function openDeal(uint256 seed) public act {
         (uint256 b, uint256 s) = partiesOf(seed);
-        if (_deals.length == DEALS_MOST || usdc.paused()) return;
-        if (isListed(b) || isListed(s)) return;
-        _deals.push(Deal(seed, _clock, 0, 0, 0, 0));
-        IDealEscrow.Terms memory t = termsOf(_deals.length - 1);
+        if (_deals.length == DEALS_MOST || !canPull(b) || !canPull(s)) return;
+        uint256 i = _deals.length;
+        _deals.push(Deal(seed, _clock, 0, 0, 0));
+        IDealEscrow.Terms memory t = termsOf(i);
         bytes32 id = escrow.dealIdOf(t);
-        bytes memory bs = authorization(WALLET_KEY + b, t.total, t.openBy, id, address(escrow));
-        bytes memory ss = t.bond == 0
-            ? sign(WALLET_KEY + s, id)
-            : authorization(WALLET_KEY + s, t.bond, t.openBy, id, address(escrow));
+        _indexOf[id] = i;
+        bytes memory bs = byNonce(WALLET_KEY + b, t.total, t.openBy, id);
+        bytes memory ss =
+            t.bond == 0 ? sign(WALLET_KEY + s, id) : byNonce(WALLET_KEY + s, t.bond, t.openBy, id);
         open(t, bs, ss);
-        Deal storage d = _deals[_deals.length - 1];
-        (d.remainingAmount, d.remainingBond) = (t.total, t.bond);
-        wealth[b] -= t.total;
-        wealth[s] -= t.bond;
-        held += uint256(t.total) + t.bond;
+    }
+
+    /// @dev The same terms with another salt never open.
+    function revokeTerms(uint256 seed) public act {
+        if (_deals.length == 0) return;
+        IDealEscrow.Terms memory t = termsOf(seed % _deals.length);
+        t.salt = keccak256(abi.encode(seed, _clock));
+        vm.prank(t.seller);
+        escrow.revoke(t, t.seller, noConsent());
+        (bool ok,) = address(escrow).call(abi.encodeCall(escrow.open, (t, "", "")));
+        assertTrue(!ok, "revoked");
     }
 
     /// @dev By the jury in time, else by time.
-    function settleMilestone(uint256 seed, uint256 verdict) public {
+    function settleMilestone(uint256 seed, uint256 vote) public act {
         (bool found, uint256 i, uint8 m) = pick(seed);
         if (!found) return;
-        if (_clock >= judgeEnd(i, m)) return closeByTime(i, m);
+        IDealEscrow.SlowState[] memory state = stateOf(i, m);
+        bool waits = statusOf(i, m) == IDealEscrow.Status.Judged;
+        if (waits || _clock >= windowEnd(i, m)) return closeByTime(i, m, false);
         IDealEscrow.Terms memory t = termsOf(i);
-        IJury.Outcome outcome = IJury.Outcome(bound(verdict, 1, 3));
-        settleAs(t, m, stateOf(i, m), outcome);
-        uint256 amount = t.milestones[m].amount;
-        if (outcome == IJury.Outcome.Accepted) ended(i, m, amount, true);
-        else if (outcome == IJury.Outcome.Rejected) ended(i, m, 0, false);
-        else ended(i, m, amount * t.splitSellerBps / 10_000, true);
+        uint8 round = roundOf(state);
+        (uint16 met, uint16 failed) = masksOf(vote);
+        bytes32 caseId = caseOf(escrow.dealIdOf(t), m, round, WORK);
+        bytes memory packed = ballots(ALL_SEATS, round == 2 ? 5 : 0, caseId, met, failed);
+        settle(t, m, state, WORK, packed);
     }
 
-    function deliverMilestone(uint256 seed) public {
-        (bool found, uint256 i, uint8 m) = pick(seed);
+    /// @dev Every live milestone there is, whether its turn, window, jury or round fit or not.
+    function settleEverything(uint256 seed, uint8 round) public act {
+        (bool found, uint256 first, uint8 m) = pick(seed);
         if (!found) return;
+        round = termsOf(first).jury == ten ? 1 + round % 2 : 1;
+        uint256 n = _deals.length;
+        IDealEscrow.Terms[] memory templates = new IDealEscrow.Terms[](n);
+        bytes32[] memory cases = new bytes32[](4 * n);
+        uint256 items;
+        bytes memory packed;
+        bytes memory votes;
+        for (uint256 k; k < n; ++k) {
+            uint256 i = (first + k) % n;
+            templates[i] = termsOf(i);
+            for (m = 0; m < templates[i].milestones.length; ++m) {
+                packed = bytes.concat(packed, item(uint8(i), m, "", stateOf(i, m), WORK));
+                cases[items] = caseOf(escrow.dealIdOf(templates[i]), m, round, WORK);
+                (uint16 met, uint16 failed) = masksOf(seed >> items);
+                votes = bytes.concat(votes, abi.encodePacked(met, failed, uint8(0)));
+                ++items;
+            }
+        }
+        assembly ("memory-safe") {
+            mstore(cases, items)
+        }
+        bytes memory signed = batchBallots(ALL_SEATS, round == 2 ? 5 : 0, cases, votes);
+        vm.prank(RELAYER);
+        escrow.settleBatch(round, templates, packed, signed);
+    }
+
+    function deliverMilestone(uint256 seed) public act {
+        (bool found, uint256 i, uint8 m) = pick(seed);
+        if (!found || statusOf(i, m) != IDealEscrow.Status.Pending) return;
         IDealEscrow.Terms memory t = termsOf(i);
-        if ((_deals[i].slow >> m) & 1 != 0 || _clock >= t.milestones[m].deliverBy) return;
+        if (_clock >= t.milestones[m].deliverBy) return;
         deliver(t, m, WORK);
-        _deals[i].slow |= uint16(1 << m);
-        _deliveredAt[i][m] = _clock;
     }
 
-    function acceptMilestone(uint256 seed) public {
+    function appealMilestone(uint256 seed, uint96 fee) public act {
+        (bool found, uint256 i, uint8 m) = pick(seed);
+        if (!found || statusOf(i, m) != IDealEscrow.Status.Judged) return;
+        if (_clock >= windowEnd(i, m)) return;
+        IDealEscrow.Terms memory t = termsOf(i);
+        IDealEscrow.SlowState[] memory state = stateOf(i, m);
+        (uint256 b, uint256 s) = partiesOf(_deals[i].seed);
+        uint256 loser = state[0].standing == uint8(ACCEPTED) ? b : s;
+        if (!canPull(loser)) return;
+        fee = uint96(bound(fee, 0, usd(1)));
+        bytes32 digest = appealDigest(t, m, state, fee);
+        bytes memory a = byNonce(WALLET_KEY + loser, uint256(t.appealBond) + fee, FOREVER, digest);
+        vm.prank(RELAYER);
+        escrow.appeal(t, m, state, fee, FOREVER, a);
+    }
+
+    /// @dev Sometimes signed, with a fee that its own authorization pulls.
+    function acceptMilestone(uint256 seed, uint96 fee) public act {
         (bool found, uint256 i, uint8 m) = pick(seed);
         if (!found) return;
         IDealEscrow.Terms memory t = termsOf(i);
         IDealEscrow.SlowState[] memory state = stateOf(i, m);
-        vm.prank(t.buyer);
-        escrow.accept(t, m, state, noConsent());
-        ended(i, m, t.milestones[m].amount, true);
+        (uint256 b,) = partiesOf(_deals[i].seed);
+        if (!canPull(b) || fee % 2 == 0) {
+            vm.prank(t.buyer);
+            return escrow.accept(t, m, state, noConsent());
+        }
+        fee = uint96(bound(fee, 1, usd(1)));
+        bytes32 digest = digests.acceptDigest(
+            address(escrow),
+            IDealEscrow.Accept(
+                escrow.dealIdOf(t), m, roundOf(state), standingIn(state), fee, FOREVER
+            )
+        );
+        IDealEscrow.Consent memory c = signedFor(WALLET_KEY + b, digest, fee);
+        c.authorization = byNonce(WALLET_KEY + b, fee, FOREVER, digest);
+        vm.prank(RELAYER);
+        escrow.accept(t, m, state, c);
     }
 
-    function concedeMilestone(uint256 seed) public {
+    function concedeMilestone(uint256 seed) public act {
         (bool found, uint256 i, uint8 m) = pick(seed);
         if (!found) return;
         IDealEscrow.Terms memory t = termsOf(i);
         IDealEscrow.SlowState[] memory state = stateOf(i, m);
         vm.prank(t.seller);
         escrow.concede(t, m, state, noConsent());
-        ended(i, m, 0, false);
     }
 
-    function agreeMilestone(uint256 seed, uint256 split, bool asCredit) public {
+    /// @dev Any split of what the fees leave; the seller pays the relayer up to half of its part.
+    function agreeMilestone(uint256 seed, uint256 split, bool asCredit) public act {
         (bool found, uint256 i, uint8 m) = pick(seed);
         if (!found) return;
         IDealEscrow.Terms memory t = termsOf(i);
-        uint256 share = bondShare(i, t.milestones[m].amount);
-        uint128 toSeller = uint128(bound(split, 0, t.milestones[m].amount + share));
-        uint40 until = uint40(_clock + 1 hours);
-        bytes32 digest = escrow.agreeDigest(
-            IDealEscrow.Agree(escrow.dealIdOf(t), m, 1, 0, toSeller, asCredit, until)
-        );
+        IDealEscrow.SlowState[] memory state = stateOf(i, m);
+        uint256 amount = t.milestones[m].amount;
+        uint256 due = dueOf(i, m);
+        uint256 most = (due < amount ? amount - due : 0) + bondShare(i, amount);
+        uint128 toSeller = uint128(bound(split, 0, most));
+        uint96 fee = uint96(bound(split >> 128, 0, toSeller / 2));
         (uint256 b, uint256 s) = partiesOf(_deals[i].seed);
-        IDealEscrow.Consent memory bc = consent(WALLET_KEY + b, digest, until);
-        IDealEscrow.Consent memory sc = consent(WALLET_KEY + s, digest, until);
-        escrow.agree(t, m, stateOf(i, m), toSeller, asCredit, bc, sc);
-        endedExactly(i, m, toSeller);
+        IDealEscrow.Consent memory bc =
+            signedAgree(WALLET_KEY + b, t, m, state, toSeller, asCredit, 0);
+        IDealEscrow.Consent memory sc =
+            signedAgree(WALLET_KEY + s, t, m, state, toSeller, asCredit, fee);
+        vm.prank(RELAYER);
+        escrow.agree(t, m, state, toSeller, asCredit, bc, sc);
     }
 
-    function closeMilestoneByTime(uint256 seed) public {
+    function closeMilestoneByTime(uint256 seed) public act {
         (bool found, uint256 i, uint8 m) = pick(seed);
-        if (found) closeByTime(i, m);
+        if (found) closeByTime(i, m, seed % 2 == 0);
     }
 
-    function withdrawCredit(uint256 seed) public {
-        vm.warp(_clock);
-        for (uint256 k; k < WALLETS; ++k) {
-            uint256 i = addmod(seed, k, WALLETS);
-            if (escrow.credits(address(usdc), wallet(i)) == 0) continue;
-            if (isListed(i) || usdc.paused()) continue;
-            return escrow.withdraw(address(usdc), wallet(i));
+    function withdrawCredit(uint256 seed) public act {
+        for (uint256 k; k < PEOPLE; ++k) {
+            address who = person(addmod(seed, k, PEOPLE));
+            if (credit(who) == 0 || usdc.isBlacklisted(who) || usdc.paused()) continue;
+            return escrow.withdraw(address(usdc), who);
         }
     }
 
     // ---- the world around it
+
+    /// @dev Wallets, relayer, marketplace, and the jury.
+    uint256 internal constant PEOPLE = WALLETS + 3;
+
+    function person(uint256 i) internal view returns (address) {
+        if (i < WALLETS) return wallet(i);
+        if (i == WALLETS) return RELAYER;
+        return i == WALLETS + 1 ? RECEIVER : address(jury);
+    }
 
     function passTime(uint256 secs) public {
         _clock += bound(secs, 1, 12 hours);
     }
 
     function listOrDelist(uint256 seed) public {
-        uint256 i = seed % WALLETS;
-        if (isListed(i)) usdc.unBlacklist(wallet(i));
-        else usdc.blacklist(wallet(i));
+        address who = person(seed % PEOPLE);
+        if (usdc.isBlacklisted(who)) usdc.unBlacklist(who);
+        else usdc.blacklist(who);
     }
 
     function pauseOrUnpause() public {
@@ -170,119 +227,65 @@ contract Handler is Fixture {
     function closeEverything() public {
         for (uint256 i; i < _deals.length; ++i) {
             for (uint8 m; m < count(i); ++m) {
-                if ((_deals[i].ended >> m) & 1 == 0) closeByTime(i, m);
+                while ((_deals[i].ended >> m) & 1 == 0) closeOne(i, m);
             }
         }
     }
 
-    // ---- what the invariants read
-
-    function checkDeals() public view {
-        uint256 open;
-        for (uint256 i; i < _deals.length; ++i) {
-            Deal memory d = _deals[i];
-            bytes32 id = escrow.dealIdOf(termsOf(i));
-            assertWord(
-                id,
-                Word(
-                    true, false, d.ended, d.slow, uint96(d.remainingAmount), uint96(d.remainingBond)
-                )
-            );
-            open += d.remainingAmount + d.remainingBond;
-            for (uint8 m; m < count(i); ++m) {
-                bool slow = (d.slow >> m) & 1 != 0;
-                assertTrue((escrow.stateDigest(id, m) != 0) == slow, "a state while slow");
-            }
-        }
-        assertEq(open, held, "what open milestones hold");
+    function closeOne(uint256 i, uint8 m) internal act {
+        closeByTime(i, m, false);
     }
 
-    function checkWealth() public view {
-        for (uint256 i; i < WALLETS; ++i) {
-            uint256 owned = usdc.balanceOf(wallet(i)) + escrow.credits(address(usdc), wallet(i));
-            assertEq(owned, wealth[i], "a wallet's money");
-        }
-    }
+    // ---- helpers
 
-    function checkSolvency() public view {
-        uint256 owed = held;
-        for (uint256 i; i < WALLETS; ++i) {
-            owed += escrow.credits(address(usdc), wallet(i));
-        }
-        assertEq(usdc.balanceOf(address(escrow)), owed + donated, "the escrow's balance");
-    }
-
-    function checkNobodyElse() public view {
-        assertEq(usdc.balanceOf(RELAYER), 0, "relayer");
-        assertEq(usdc.balanceOf(address(jury)), 0, "jury");
-        assertEq(usdc.balanceOf(address(registry)), 0, "registry");
-        assertEq(escrow.credits(address(usdc), RELAYER), 0, "the relayer's credit");
-        for (uint256 i; i < 5; ++i) {
-            assertEq(usdc.balanceOf(juror(i)), 0, "juror");
-        }
-        assertEq(usdc.balanceOf(buyer), usd(1_000_000), "a stranger");
-    }
-
-    function checkFacts() public view {
-        uint256 asBuyer;
-        uint256 asSeller;
-        for (uint256 i; i < WALLETS; ++i) {
-            asBuyer += facts(standingOf(wallet(i), IReputationRegistry.Role.Buyer));
-            asSeller += facts(standingOf(wallet(i), IReputationRegistry.Role.Seller));
-        }
-        assertEq(asBuyer, endings, "facts of buyers");
-        assertEq(asSeller, endings, "facts of sellers");
-    }
-
-    // ---- the model
-
-    function facts(IReputationRegistry.Standing memory s) internal pure returns (uint256) {
-        return uint256(s.goodCount) + s.badCount + s.neutralCount;
-    }
-
-    /// @dev `bonded` says whether the seller gets its bond share back.
-    function ended(uint256 i, uint8 m, uint256 toSeller, bool bonded) internal {
-        uint256 amount = termsOf(i).milestones[m].amount;
-        endedExactly(i, m, toSeller + (bonded ? bondShare(i, amount) : 0));
-    }
-
-    function endedExactly(uint256 i, uint8 m, uint256 toSeller) internal {
-        Deal storage d = _deals[i];
-        uint256 amount = termsOf(i).milestones[m].amount;
-        uint256 share = bondShare(i, amount);
-        (uint256 b, uint256 s) = partiesOf(d.seed);
-        wealth[s] += toSeller;
-        wealth[b] += amount + share - toSeller;
-        held -= amount + share;
-        d.remainingAmount -= amount;
-        d.remainingBond -= share;
-        assertTrue((d.ended >> m) & 1 == 0, "a milestone ends once");
-        d.ended |= uint16(1 << m);
-        d.slow &= ~uint16(1 << m);
-        ++endings;
-    }
-
-    function bondShare(uint256 i, uint256 amount) internal view returns (uint256) {
-        return _deals[i].remainingBond * amount / _deals[i].remainingAmount;
-    }
-
-    function closeByTime(uint256 i, uint8 m) internal {
-        uint256 opensAt = judgeEnd(i, m);
+    /// @dev The one timed ending, or step towards it, of the milestone's state. A buyer that gets
+    /// everything back may have asked for it.
+    function closeByTime(uint256 i, uint8 m, bool asks) internal {
+        uint256 opensAt = windowEnd(i, m);
         if (_clock < opensAt) _clock = opensAt;
         vm.warp(_clock);
         IDealEscrow.Terms memory t = termsOf(i);
-        if ((_deals[i].slow >> m) & 1 == 0) {
-            escrow.reclaim(t, m);
-            return ended(i, m, 0, false);
+        IDealEscrow.SlowState[] memory state = stateOf(i, m);
+        IDealEscrow.Status status = statusOf(i, m);
+        if (status == IDealEscrow.Status.Pending) {
+            IDealEscrow.Requested[] memory r = unasked();
+            if (asks) {
+                (uint256 b,) = partiesOf(_deals[i].seed);
+                bytes32 digest = requestDigest(escrow.reclaim.selector, t, m, state, 1);
+                r = asked(WALLET_KEY + b, digest, 1);
+            }
+            vm.prank(RELAYER);
+            escrow.reclaim(t, m, r);
+        } else if (status == IDealEscrow.Status.Judged) {
+            escrow.finalize(t, m, state, unasked());
+        } else if (status == IDealEscrow.Status.Delivered && t.jury == ten) {
+            escrow.escalate(t, m, state, unasked());
+        } else {
+            escrow.expire(t, m, state, unasked());
         }
-        escrow.expire(t, m, stateOf(i, m));
-        ended(i, m, uint256(t.milestones[m].amount) * t.silentSellerBps / 10_000, true);
     }
 
-    function judgeEnd(uint256 i, uint8 m) internal view returns (uint256) {
+    function canPull(uint256 i) internal view returns (bool) {
+        return !usdc.paused() && !usdc.isBlacklisted(wallet(i));
+    }
+
+    function statusOf(uint256 i, uint8 m) internal view returns (IDealEscrow.Status) {
+        return _states[i][m].status;
+    }
+
+    function windowEnd(uint256 i, uint8 m) internal view returns (uint256) {
+        if (statusOf(i, m) != IDealEscrow.Status.Pending) return _states[i][m].until;
         IDealEscrow.Terms memory t = termsOf(i);
-        bool slow = (_deals[i].slow >> m) & 1 != 0;
-        return (slow ? _deliveredAt[i][m] : t.milestones[m].deliverBy) + t.judgeWithin;
+        return uint256(t.milestones[m].deliverBy) + t.judgeWithin;
+    }
+
+    /// @dev What round 1 is owed, once it is counted.
+    function dueOf(uint256 i, uint8 m) internal view returns (uint256 due) {
+        IDealEscrow.SlowState memory state = _states[i][m];
+        due = state.relayFee;
+        for (uint256 seat; seat < 16; ++seat) {
+            if ((state.voted >> seat) & 1 != 0) due += state.seatFee;
+        }
     }
 
     function stateOf(uint256 i, uint8 m)
@@ -290,64 +293,29 @@ contract Handler is Fixture {
         view
         returns (IDealEscrow.SlowState[] memory states)
     {
-        if ((_deals[i].slow >> m) & 1 == 0) return noState();
+        if (statusOf(i, m) == IDealEscrow.Status.Pending) return noState();
         states = new IDealEscrow.SlowState[](1);
-        states[0].status = IDealEscrow.Status.Delivered;
-        states[0].deliverable = WORK;
-        states[0].until = uint40(judgeEnd(i, m));
+        states[0] = _states[i][m];
     }
 
-    /// @dev Some live milestone, if there is one; sets the clock.
-    function pick(uint256 seed) internal returns (bool, uint256, uint8) {
-        vm.warp(_clock);
+    /// @dev All is met, most of it, too little or nothing; or nobody says.
+    function masksOf(uint256 vote) internal pure returns (uint16 met, uint16 failed) {
+        uint16[2][5] memory masks =
+            [[uint16(7), 0], [uint16(5), 2], [uint16(2), 5], [uint16(0), 7], [uint16(0), 0]];
+        return (masks[vote % 5][0], masks[vote % 5][1]);
+    }
+
+    /// @dev Some live milestone whose turn it is, if there is one.
+    function pick(uint256 seed) internal view returns (bool, uint256, uint8) {
         for (uint256 k; k < _deals.length; ++k) {
             uint256 i = addmod(seed, k, _deals.length);
             uint256 n = count(i);
+            bool sequential = termsOf(i).sequential;
             for (uint256 j; j < n; ++j) {
-                uint256 m = addmod(seed >> 128, j, n);
+                uint256 m = sequential ? j : addmod(seed >> 128, j, n);
                 if ((_deals[i].ended >> m) & 1 == 0) return (true, i, uint8(m));
             }
         }
         return (false, 0, 0);
-    }
-
-    // ---- people and terms
-
-    function wallet(uint256 i) internal pure returns (address) {
-        return vm.addr(WALLET_KEY + i);
-    }
-
-    function isListed(uint256 i) internal view returns (bool) {
-        return usdc.isBlacklisted(wallet(i));
-    }
-
-    function partiesOf(uint256 seed) internal pure returns (uint256 b, uint256 s) {
-        b = seed % WALLETS;
-        s = (b + 1 + (seed >> 8) % (WALLETS - 1)) % WALLETS;
-    }
-
-    function count(uint256 i) internal view returns (uint256) {
-        return 1 + (_deals[i].seed >> 16) % 4;
-    }
-
-    function termsOf(uint256 i) internal view returns (IDealEscrow.Terms memory t) {
-        uint256 seed = _deals[i].seed;
-        t = makeTerms(count(i));
-        (uint256 b, uint256 s) = partiesOf(seed);
-        (t.buyer, t.seller) = (wallet(b), wallet(s));
-        t.salt = bytes32(i);
-        t.bond = uint96((seed >> 24) % 3 == 0 ? 0 : bound(seed >> 32, 1, usd(100)));
-        t.payAsCredit = (seed >> 40) % 4 == 0;
-        t.silentSellerBps = uint16(bound(seed >> 48, 0, 10_000));
-        t.splitSellerBps = uint16(bound(seed >> 64, 0, 10_000));
-        t.openBy = uint40(_deals[i].openedAt + 1 hours);
-        t.judgeWithin = uint40(bound(seed >> 80, 1 hours, 2 days));
-        t.total = 0;
-        for (uint256 m; m < t.milestones.length; ++m) {
-            uint256 more = uint256(keccak256(abi.encode(seed, m)));
-            t.milestones[m].amount = uint96(more % 8 == 0 ? 1 : bound(more, 1, usd(1000)));
-            t.milestones[m].deliverBy = t.openBy + uint40(bound(more >> 128, 1 hours, 3 days));
-            t.total += t.milestones[m].amount;
-        }
     }
 }

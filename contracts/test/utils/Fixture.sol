@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {DealDigests} from "../../src/DealDigests.sol";
 import {DealEscrow} from "../../src/DealEscrow.sol";
 import {Jury} from "../../src/Jury.sol";
 import {ReputationRegistry} from "../../src/ReputationRegistry.sol";
@@ -54,6 +55,7 @@ abstract contract Fixture is Assert {
     Jury internal jury;
     ReputationRegistry internal registry;
     DealEscrow internal escrow;
+    DealDigests internal digests;
     address internal buyer;
     address internal seller;
     bytes32 internal five;
@@ -63,6 +65,7 @@ abstract contract Fixture is Assert {
         usdc = TestUSDC(vm.deployCode("TestUSDC.sol:TestUSDC", abi.encode(address(this))));
         jury = new Jury(address(usdc));
         registry = new ReputationRegistry();
+        digests = new DealDigests();
         escrow = newEscrow(address(usdc));
         buyer = vm.addr(BUYER_KEY);
         seller = vm.addr(SELLER_KEY);
@@ -194,15 +197,24 @@ abstract contract Fixture is Assert {
             sign(key, keccak256(abi.encodePacked(hex"1901", usdc.DOMAIN_SEPARATOR(), structHash)));
     }
 
+    /// @dev By ERC-3009.
+    function byNonce(uint256 key, uint256 value, uint256 validBefore, bytes32 nonce)
+        internal
+        view
+        returns (bytes memory)
+    {
+        return bytes.concat(hex"00", authorization(key, value, validBefore, nonce, address(escrow)));
+    }
+
     function buyerAuthorization(IDealEscrow.Terms memory t) internal view returns (bytes memory) {
-        return authorization(BUYER_KEY, t.total, t.openBy, escrow.dealIdOf(t), address(escrow));
+        return byNonce(BUYER_KEY, t.total, t.openBy, escrow.dealIdOf(t));
     }
 
     /// @dev For the bond when there is one, else the signature of the terms.
     function sellerAuthorization(IDealEscrow.Terms memory t) internal view returns (bytes memory) {
         bytes32 id = escrow.dealIdOf(t);
         if (t.bond == 0) return sign(SELLER_KEY, id);
-        return authorization(SELLER_KEY, t.bond, t.openBy, id, address(escrow));
+        return byNonce(SELLER_KEY, t.bond, t.openBy, id);
     }
 
     // ---- acts
@@ -254,8 +266,33 @@ abstract contract Fixture is Assert {
         IJury.Outcome outcome
     ) internal {
         bytes32 deliverable = state.length == 0 ? WORK : state[0].deliverable;
-        bytes32 caseId = caseOf(escrow.dealIdOf(t), milestone, deliverable);
-        settle(t, milestone, state, deliverable, ballotsFor(outcome, caseId));
+        settle(t, milestone, state, deliverable, fullVote(t, milestone, state, outcome));
+    }
+
+    /// @dev Every seat of the panel that is asked now answers so that this is the outcome.
+    function fullVote(
+        IDealEscrow.Terms memory t,
+        uint8 milestone,
+        IDealEscrow.SlowState[] memory state,
+        IJury.Outcome outcome
+    ) internal view returns (bytes memory) {
+        bytes32 deliverable = state.length == 0 ? WORK : state[0].deliverable;
+        bytes32 id = escrow.dealIdOf(t);
+        if (state.length == 0 || state[0].status != IDealEscrow.Status.Round2) {
+            return ballotsFor(outcome, caseOf(id, milestone, deliverable));
+        }
+        return appealBallots(outcome, caseOf(id, milestone, 2, deliverable));
+    }
+
+    /// @dev Of a panel of five and an appeal panel of five.
+    function appealBallots(IJury.Outcome outcome, bytes32 caseId)
+        internal
+        view
+        returns (bytes memory)
+    {
+        uint16 met = outcome == IJury.Outcome.Accepted ? 1 : 0;
+        uint16 failed = outcome == IJury.Outcome.Rejected ? 1 : 0;
+        return ballots(ALL_SEATS, 5, caseId, met, failed);
     }
 
     function ballotsFor(IJury.Outcome outcome, bytes32 caseId)
@@ -274,7 +311,7 @@ abstract contract Fixture is Assert {
         returns (IDealEscrow.SlowState[] memory)
     {
         vm.prank(t.seller);
-        escrow.deliver(t, milestone, deliverable, "https://seller.example/work", "");
+        escrow.deliver(t, milestone, deliverable, "https://seller.example/work", "", unasked());
         return deliveredState(t, deliverable);
     }
 
@@ -355,11 +392,20 @@ abstract contract Fixture is Assert {
         pure
         returns (IDealEscrow.Consent memory)
     {
-        return IDealEscrow.Consent(validUntil, sign(key, digest));
+        return IDealEscrow.Consent(0, validUntil, sign(key, digest), "");
     }
 
     function noConsent() internal pure returns (IDealEscrow.Consent memory) {
-        return IDealEscrow.Consent(0, "");
+        return IDealEscrow.Consent(0, 0, "", "");
+    }
+
+    /// @dev A consent that nobody signed.
+    function unsignedConsent(uint40 validUntil) internal pure returns (IDealEscrow.Consent memory) {
+        return IDealEscrow.Consent(0, validUntil, "", "");
+    }
+
+    function unasked() internal pure returns (IDealEscrow.Requested[] memory) {
+        return new IDealEscrow.Requested[](0);
     }
 
     function caseOf(bytes32 dealId, uint8 milestone, bytes32 deliverable)
@@ -367,9 +413,17 @@ abstract contract Fixture is Assert {
         view
         returns (bytes32)
     {
+        return caseOf(dealId, milestone, 1, deliverable);
+    }
+
+    function caseOf(bytes32 dealId, uint8 milestone, uint8 round, bytes32 deliverable)
+        internal
+        view
+        returns (bytes32)
+    {
         return jury.caseId(
             IJury.Case(
-                block.chainid, address(jury), address(escrow), dealId, milestone, 1, deliverable
+                block.chainid, address(jury), address(escrow), dealId, milestone, round, deliverable
             )
         );
     }
@@ -393,10 +447,19 @@ abstract contract Fixture is Assert {
         view
         returns (bytes memory packed)
     {
+        return ballots(seats, 0, caseId, met, failed);
+    }
+
+    /// @dev Seat 0 is juror `first`.
+    function ballots(uint16 seats, uint256 first, bytes32 caseId, uint16 met, uint16 failed)
+        internal
+        view
+        returns (bytes memory packed)
+    {
         packed = abi.encodePacked(seats);
         for (uint256 seat; seat < 16; ++seat) {
             if (seats >> seat & 1 != 0) {
-                packed = bytes.concat(packed, ballot(seat, caseId, met, failed));
+                packed = bytes.concat(packed, ballot(first + seat, caseId, met, failed));
             }
         }
     }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import {Jury} from "../../src/Jury.sol";
 import {PactRegistry} from "../../src/PactRegistry.sol";
 import {IJury} from "../../src/interfaces/IJury.sol";
 import {IPactRegistry} from "../../src/interfaces/IPactRegistry.sol";
 import {IReputationRegistry} from "../../src/interfaces/IReputationRegistry.sol";
-import {FeeJury} from "../doubles/FeeJury.sol";
 import {Fixture} from "./Fixture.sol";
 import {vm} from "./Vm.sol";
 
@@ -27,7 +25,6 @@ abstract contract PactFixture is Fixture {
     /// @dev When period 9 can no longer be judged.
     uint40 internal constant LAST_END = uint40(START + 13 days);
 
-    FeeJury internal feeJury;
     PactRegistry internal pacts;
     address internal agent;
     address internal presenter;
@@ -35,10 +32,7 @@ abstract contract PactFixture is Fixture {
 
     function setUp() public virtual override {
         super.setUp();
-        feeJury = new FeeJury(address(usdc));
-        jury = Jury(address(feeJury));
-        five = createJury(5);
-        pacts = new PactRegistry(address(feeJury), address(usdc));
+        pacts = new PactRegistry(address(jury), address(usdc));
         agent = vm.addr(AGENT_KEY);
         presenter = vm.addr(PRESENTER_KEY);
         other = vm.addr(OTHER_KEY);

@@ -1,4 +1,4 @@
-//! The interfaces are the specification of what reverts: every `@custom:reverts` names an error of its
+//! The interfaces are the specification of what reverts: every `@custom:reverts` names an error of an
 //! interface, every error is named by a function and by a test, and says why and what to do.
 
 use std::collections::BTreeSet;
@@ -16,19 +16,18 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
         .flat_map(|(_, text)| read(text).reverts)
         .map(|(_, name)| name)
         .collect::<BTreeSet<_>>();
+    let files = tree.ending(".sol").filter(|(file, _)| file.starts_with(INTERFACES));
+    let interfaces: Vec<_> = files.map(|(file, text)| (file, read(text))).collect();
+    // An interface inherits errors, and reverts with those of the contracts that it calls.
+    let errors = interfaces.iter().flat_map(|(_, interface)| &interface.errors);
+    let declared: BTreeSet<_> = errors.map(|error| error.name).collect();
+    let reverts = interfaces.iter().flat_map(|(_, interface)| &interface.reverts);
+    let named: BTreeSet<_> = reverts.map(|(_, name)| *name).chain(constructors).collect();
     let mut problems = Vec::new();
-    for (file, text) in tree.ending(".sol").filter(|(file, _)| file.starts_with(INTERFACES)) {
-        let interface = read(text);
-        let declared: BTreeSet<_> = interface.errors.iter().map(|error| error.name).collect();
-        let named: BTreeSet<_> = interface
-            .reverts
-            .iter()
-            .map(|(_, name)| *name)
-            .chain(constructors.iter().copied())
-            .collect();
+    for (file, interface) in &interfaces {
         for (line, name) in &interface.reverts {
             if !declared.contains(name) {
-                let text = format!("@custom:reverts {name}: the interface declares no such error");
+                let text = format!("@custom:reverts {name}: no interface declares such an error");
                 problems.push(Problem::at(file, *line, text));
             }
         }
@@ -156,7 +155,7 @@ interface IA {
     fn an_unknown_error_is_named() {
         let interface = GOOD.replace("reverts Late", "reverts Early");
         let found = problems(&interface, "Late");
-        assert!(found.iter().any(|text| text.contains("Early: the interface declares no such")));
+        assert!(found.iter().any(|text| text.contains("Early: no interface declares such")));
     }
 
     #[test]

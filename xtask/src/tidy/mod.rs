@@ -6,6 +6,7 @@ mod commands;
 mod deployments;
 mod errors;
 mod links;
+mod operations;
 mod sizes;
 mod text;
 mod words;
@@ -76,6 +77,7 @@ fn check(tree: &Tree, commands: &Command) -> Vec<Problem> {
         sizes::check(tree),
         text::check(tree),
         errors::check(tree),
+        operations::check(tree),
         words::check(tree),
         deployments::check(tree),
     ]

@@ -19,6 +19,7 @@ pub(crate) fn files(root: &Path, compiled: &Compiled) -> anyhow::Result<Vec<(Str
         jury: code(compiled, "Jury")?,
         registry: code(compiled, "ReputationRegistry")?,
         escrow: code(compiled, "DealEscrow")?,
+        pacts: code(compiled, "PactRegistry")?,
     };
     let mut files = Vec::new();
     for entry in fs::read_dir(root.join("script/deployments"))? {

@@ -36,7 +36,7 @@ struct Arguments {
 }
 
 /// The contracts of the protocol, in the order of the documentation.
-const CONTRACTS: [&str; 3] = ["DealEscrow", "Jury", "ReputationRegistry"];
+const CONTRACTS: [&str; 4] = ["DealEscrow", "Jury", "PactRegistry", "ReputationRegistry"];
 
 fn main() -> ExitCode {
     let Err(error) = run(&Arguments::parse()) else { return ExitCode::SUCCESS };
