@@ -441,7 +441,8 @@ fn requested(
     let parties = [target.terms.buyer, target.terms.seller];
     let parties = if chance(rng, 50) { parties } else { [parties[1], parties[0]] };
     for party in parties {
-        if !chance(rng, 15) {
+        // A second one is rare: then neither asks for anything.
+        if !chance(rng, if all.is_empty() { 25 } else { 8 }) {
             continue;
         }
         let party = if chance(rng, 97) { party } else { Who::Stranger };

@@ -237,7 +237,7 @@ impl Model {
             amount -= fees;
             live.till.add_round(1, &due);
         }
-        let as_credit = to == Role::Seller && live.terms.pay_as_credit;
+        let as_credit = live.as_credit || (to == Role::Seller && live.terms.pay_as_credit);
         let to = live.wallet(to);
         live.till.add(to, amount, as_credit);
         self.events.push(Event::AppealBondPaid { at: live.at, to, amount, fees });
@@ -256,7 +256,7 @@ impl Model {
     }
 
     /// Moves an act's fee to whoever submitted it: from what the act pays the signer, else from
-    /// its credit, else by an authorization.
+    /// its credit, unless the token would pay it neither; else by an authorization.
     pub fn charge(
         &mut self,
         till: &mut Till,
@@ -266,12 +266,14 @@ impl Model {
         if pull.amount == 0 {
             return Ok(());
         }
-        if till.take(pull.from, pull.amount) {
+        let payable = self.token.clone().transfer(Who::Escrow, pull.from, 0).is_ok();
+        if payable && till.take(pull.from, pull.amount) {
             self.rows.push("fee from the payout");
         } else {
             let credit = self.credits.entry(pull.from).or_default();
-            if *credit >= pull.amount {
+            if payable && *credit >= pull.amount {
                 *credit -= pull.amount;
+                self.events.push(Event::Withdrawn { owner: pull.from, amount: pull.amount });
                 self.rows.push("fee from credit");
             } else {
                 self.rows.push("fee by authorization");

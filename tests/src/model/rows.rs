@@ -242,7 +242,8 @@ impl Model {
         requested: &[Requested],
     ) -> Result<(), Refusal> {
         let mut till = std::mem::take(&mut live.till);
-        for request in requested {
+        // Only a list of one asks for anything: the same request twice would be paid twice.
+        if let [request] = requested {
             let (party, consent) = (request.party, &request.consent);
             let is_party = [live.terms.buyer, live.terms.seller].contains(&party);
             refuse(!is_party, "NotAParty")?;
@@ -342,12 +343,12 @@ impl Model {
         self.consents(&live, live.terms.buyer, buyer)?;
         self.consents(&live, live.terms.seller, seller)?;
         let (round, standing) = (live.round(), live.standing());
+        live.as_credit = as_credit;
         let appealed = live.appellant().is_some();
         self.rows.push(if appealed { "19 agree, appealed" } else { "19 agree" });
         if let Some(appellant) = live.appellant() {
             self.pay_appeal_bond(&mut live, appellant, false);
         }
-        live.as_credit = as_credit;
         self.split(&mut live, to_seller)?;
         let mut till = std::mem::take(&mut live.till);
         for (role, consent) in [(Role::Buyer, buyer), (Role::Seller, seller)] {
