@@ -125,7 +125,7 @@ abstract contract Funding is Payouts {
     }
 
     /// @dev What a party asked anybody to perform for a fee, beside an act that needs no consent.
-    /// Only a list of one asks for anything: the same request twice would be paid twice.
+    /// One request at most: the same one twice would be paid twice.
     function _payRequested(
         Live memory live,
         bytes4 action,
@@ -133,6 +133,7 @@ abstract contract Funding is Payouts {
         uint8 standing,
         Requested[] calldata requested
     ) internal {
+        if (requested.length > 1) revert RequestCount(requested.length, 1);
         if (requested.length == 1) {
             address party = requested[0].party;
             Consent calldata consent = requested[0].consent;

@@ -323,6 +323,9 @@ interface IDealEscrow {
     /// the fee.
     /// @custom:remedy Sign a smaller fee, or an authorization whose nonce is the act's digest.
     error FeeUncovered(uint256 got, uint256 needed);
+    /// @notice An act takes one request at most.
+    /// @custom:remedy Hand in the request of the party that pays you.
+    error RequestCount(uint256 got, uint256 most);
     /// @notice A sequence goes milestone by milestone.
     /// @custom:remedy End the lowest milestone first.
     error OutOfOrder(uint256 got, uint256 needed);

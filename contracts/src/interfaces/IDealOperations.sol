@@ -138,6 +138,7 @@ interface IDealOperations is IDealEscrow {
     /// @custom:reverts NotPending when something happened on-chain already
     /// @custom:reverts DeadlinePassed when `deliverBy` is over
     /// @custom:reverts SignatureInvalid when the seller did not sign it
+    /// @custom:reverts RequestCount when there is more than one request
     /// @custom:reverts NotAParty when a request is somebody else's
     /// @custom:reverts ConsentExpired when a request's `validUntil` has passed
     /// @custom:reverts FeeUncovered when nothing covers the fee that was signed
@@ -261,6 +262,7 @@ interface IDealOperations is IDealEscrow {
     /// @custom:reverts OutOfOrder when an earlier milestone of a sequence has not ended
     /// @custom:reverts NotPending when something happened on-chain
     /// @custom:reverts TooEarly when the panel still has time
+    /// @custom:reverts RequestCount when there is more than one request
     /// @custom:reverts NotAParty when a request is somebody else's
     /// @custom:reverts ConsentExpired when a request's `validUntil` has passed
     /// @custom:reverts SignatureInvalid when a request's party neither calls nor signed
@@ -283,6 +285,7 @@ interface IDealOperations is IDealEscrow {
     /// @custom:reverts StatusMismatch when nothing is delivered, or a panel has spoken
     /// @custom:reverts PanelMissing when the jury has no appeal panel
     /// @custom:reverts TooEarly when the panel still has time
+    /// @custom:reverts RequestCount when there is more than one request
     /// @custom:reverts NotAParty when a request is somebody else's
     /// @custom:reverts ConsentExpired when a request's `validUntil` has passed
     /// @custom:reverts SignatureInvalid when a request's party neither calls nor signed
@@ -310,6 +313,7 @@ interface IDealOperations is IDealEscrow {
     /// @custom:reverts StateMismatch when the handed-in state is not the stored one
     /// @custom:reverts StatusMismatch when no panel is asked, or an appeal panel is still to ask
     /// @custom:reverts TooEarly when the panel still has time
+    /// @custom:reverts RequestCount when there is more than one request
     /// @custom:reverts NotAParty when a request is somebody else's
     /// @custom:reverts ConsentExpired when a request's `validUntil` has passed
     /// @custom:reverts SignatureInvalid when a request's party neither calls nor signed
@@ -336,6 +340,7 @@ interface IDealOperations is IDealEscrow {
     /// @custom:reverts StateMismatch when the handed-in state is not the stored one
     /// @custom:reverts StatusMismatch when no verdict waits for its appeal
     /// @custom:reverts TooEarly when the window is still open
+    /// @custom:reverts RequestCount when there is more than one request
     /// @custom:reverts NotAParty when a request is somebody else's
     /// @custom:reverts ConsentExpired when a request's `validUntil` has passed
     /// @custom:reverts SignatureInvalid when a request's party neither calls nor signed

@@ -10,6 +10,8 @@ import {vm} from "../utils/Vm.sol";
 // settle, where an appeal is possible
 // ├── round 1 accepts or rejects
 // │   └── it pays nobody: the verdict stands until the window is over
+// ├── round 1 earned fees
+// │   └── they are remembered for the end
 // ├── round 1 does not agree
 // │   └── it asks the appeal panel about what it judged, with nothing standing
 // ├── round 2 says the same
@@ -38,8 +40,6 @@ contract SettleRound2Test is Stages {
             needed.until = uint40(START + 29 hours);
             needed.standing = uint8(outcomes[i]);
             needed.metBps = outcomes[i] == ACCEPTED ? 10_000 : 0;
-            needed.voted = ALL_SEATS;
-            needed.submitter = RELAYER;
             vm.expectEmit(true, true, true, true, address(escrow));
             emit IDealEscrow.MilestoneMoved(id, 0, needed);
             settleAs(t, 0, noState(), outcomes[i]);
@@ -51,6 +51,24 @@ contract SettleRound2Test is Stages {
         assertEq(standingOf(seller, IReputationRegistry.Role.Seller).first, 0, "no fact");
     }
 
+    function test_remembersWhatRound1IsOwed() public {
+        IDealEscrow.Terms memory t = appealTerms(1);
+        withFees(t);
+        bytes32 id = open(t);
+        IDealEscrow.SlowState memory needed;
+        needed.status = IDealEscrow.Status.Judged;
+        needed.deliverable = WORK;
+        needed.until = uint40(START + 1 days);
+        needed.standing = uint8(ACCEPTED);
+        needed.metBps = 10_000;
+        needed.voted = FOUR_SEATS;
+        (needed.seatFee, needed.relayFee, needed.submitter) = (usd(1), 800_000, RELAYER);
+        bytes memory packed = ballots(FOUR_SEATS, caseOf(id, 0, WORK), 1, 0);
+        vm.expectEmit(true, true, true, true, address(escrow));
+        emit IDealEscrow.MilestoneMoved(id, 0, needed);
+        settle(t, 0, noState(), WORK, packed);
+    }
+
     function test_asksTheAppealPanel_whenThePanelDoesNotAgree() public {
         IDealEscrow.Terms memory t = escalationTerms();
         bytes32 id = open(t);
@@ -58,7 +76,6 @@ contract SettleRound2Test is Stages {
         needed.status = IDealEscrow.Status.Round2;
         needed.deliverable = WORK;
         needed.until = uint40(START + 1 days);
-        needed.submitter = RELAYER;
         Purses memory before = purses();
         vm.expectEmit(true, true, true, true, address(escrow));
         emit IDealEscrow.MilestoneMoved(id, 0, needed);

@@ -39,7 +39,7 @@ contract PactSettleTest is PactFixture {
         pacts.settle(p, 0, packed);
         assertEq(usdc.balanceOf(address(jury)), usd(5), "the jurors earned the fee");
         for (uint256 seat; seat < 5; ++seat) {
-            assertEq(jury.fees(five, 1, seat), usd(1), "pot");
+            assertEq(jury.fees(five, 1, uint8(seat)), usd(1), "pot");
         }
         // 100 less the fee that comes back is 95, of which a tenth is the presenter's.
         assertEq(usdc.balanceOf(NOBODY), 85_500_000, "nobody's");

@@ -170,6 +170,8 @@ contract Handler is Model {
         uint128 toSeller = uint128(bound(split, 0, most));
         uint96 fee = uint96(bound(split >> 128, 0, toSeller / 2));
         (uint256 b, uint256 s) = partiesOf(_deals[i].seed);
+        // What the token keeps from the seller pays no submitter either.
+        if (!canPull(s)) fee = 0;
         IDealEscrow.Consent memory bc =
             signedAgree(WALLET_KEY + b, t, m, state, toSeller, asCredit, 0);
         IDealEscrow.Consent memory sc =
@@ -249,8 +251,8 @@ contract Handler is Model {
         IDealEscrow.Status status = statusOf(i, m);
         if (status == IDealEscrow.Status.Pending) {
             IDealEscrow.Requested[] memory r = unasked();
-            if (asks) {
-                (uint256 b,) = partiesOf(_deals[i].seed);
+            (uint256 b,) = partiesOf(_deals[i].seed);
+            if (asks && canPull(b)) {
                 bytes32 digest = requestDigest(escrow.reclaim.selector, t, m, state, 1);
                 r = asked(WALLET_KEY + b, digest, 1);
             }

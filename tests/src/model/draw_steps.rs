@@ -441,7 +441,7 @@ fn requested(
     let parties = [target.terms.buyer, target.terms.seller];
     let parties = if chance(rng, 50) { parties } else { [parties[1], parties[0]] };
     for party in parties {
-        // A second one is rare: then neither asks for anything.
+        // A second one is rare: two are refused.
         if !chance(rng, if all.is_empty() { 25 } else { 8 }) {
             continue;
         }

@@ -256,7 +256,7 @@ impl Model {
     }
 
     /// Moves an act's fee to whoever submitted it: from what the act pays the signer, else from
-    /// its credit, unless the token would pay it neither; else by an authorization.
+    /// its credit, if the token would pay it either; else by an authorization.
     pub fn charge(
         &mut self,
         till: &mut Till,
@@ -273,8 +273,8 @@ impl Model {
             let credit = self.credits.entry(pull.from).or_default();
             if payable && *credit >= pull.amount {
                 *credit -= pull.amount;
-                self.events.push(Event::Withdrawn { owner: pull.from, amount: pull.amount });
                 self.rows.push("fee from credit");
+                self.events.push(Event::Withdrawn { owner: pull.from, amount: pull.amount });
             } else {
                 self.rows.push("fee by authorization");
                 let cover = cover.filter(|cover| cover.route != Route::Empty);

@@ -242,8 +242,8 @@ impl Model {
         requested: &[Requested],
     ) -> Result<(), Refusal> {
         let mut till = std::mem::take(&mut live.till);
-        // Only a list of one asks for anything: the same request twice would be paid twice.
-        if let [request] = requested {
+        refuse(requested.len() > 1, "RequestCount")?;
+        for request in requested {
             let (party, consent) = (request.party, &request.consent);
             let is_party = [live.terms.buyer, live.terms.seller].contains(&party);
             refuse(!is_party, "NotAParty")?;
@@ -343,9 +343,9 @@ impl Model {
         self.consents(&live, live.terms.buyer, buyer)?;
         self.consents(&live, live.terms.seller, seller)?;
         let (round, standing) = (live.round(), live.standing());
-        live.as_credit = as_credit;
         let appealed = live.appellant().is_some();
         self.rows.push(if appealed { "19 agree, appealed" } else { "19 agree" });
+        live.as_credit = as_credit;
         if let Some(appellant) = live.appellant() {
             self.pay_appeal_bond(&mut live, appellant, false);
         }

@@ -69,7 +69,7 @@ const ROWS: [&str; 34] = [
     "refused, hence credited",
     "seats credited",
 ];
-const ERRORS: [&str; 26] = [
+const ERRORS: [&str; 27] = [
     "AuthorizationMalformed",
     "ConsentExpired",
     "CreditEmpty",
@@ -88,6 +88,7 @@ const ERRORS: [&str; 26] = [
     "OutOfOrder",
     "PanelMissing",
     "PartyIsJuror",
+    "RequestCount",
     "RouteUnknown",
     "SignatureInvalid",
     "SplitTooLarge",
