@@ -294,6 +294,15 @@ impl World {
         Ok(decode::<C>(&receipt.output))
     }
 
+    /// Whether a transaction would succeed at that time; forgets what it changed.
+    pub fn would(&mut self, at: u64, (from, to, data): (Address, Address, Bytes)) -> bool {
+        let now = self.now();
+        self.set_time(at);
+        let outcome = self.evm.call(self.message(from, to, data));
+        self.set_time(now);
+        outcome.is_ok_and(|result| result.is_success())
+    }
+
     fn message(&self, from: Address, to: Address, data: Bytes) -> TxEnv {
         TxEnv {
             caller: from,

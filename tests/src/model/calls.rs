@@ -280,7 +280,7 @@ impl Chain {
         let sign = |requested: &Requested| {
             let consent = &requested.consent;
             let request = Request {
-                action: selector(requested.action).into(),
+                action: selector(requested.action),
                 dealId: self.deals[at.deal].1,
                 milestone: at.milestone,
                 round: consent.round,

@@ -211,11 +211,9 @@ impl Chain {
     }
 
     /// Whether it would succeed at that time.
-    pub fn would(&self, model: &Model, step: &Step, at: Time) -> bool {
-        let mut chain = self.clone();
-        chain.world.set_time(at);
-        let (from, to, data) = chain.transaction(model, step);
-        chain.world.send(from, to, data).is_ok()
+    pub fn would(&mut self, model: &Model, step: &Step, at: Time) -> bool {
+        let transaction = self.transaction(model, step);
+        self.world.would(at, transaction)
     }
 }
 

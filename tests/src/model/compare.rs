@@ -5,7 +5,7 @@
 //! the same things through the contracts' views, at the end of every history.
 
 use alloy::primitives::{Address, B256, U256, keccak256};
-use alloy::sol_types::SolValue as _;
+use alloy::sol_types::{SolCall, SolValue as _};
 use surety_bindings::escrow::DealEscrow;
 use surety_bindings::formula::{Faded, Weights};
 use surety_bindings::jury::Jury;
@@ -90,7 +90,7 @@ pub fn pots(model: &Model, chain: &Chain) -> Difference {
             for (seat, _) in (0u8..).zip(panels.of(round)) {
                 let key = (jury, round, seat);
                 let fees = Jury::feesCall { jury: chain.juries[jury], round, seat };
-                let fees = chain.world.view(chain.contracts.jury, &fees).expect("fees answers");
+                let fees = chain.ask(chain.contracts.jury, &fees);
                 let pot = model.pots.get(&key).copied().unwrap_or(0);
                 same(&format!("pot of {key:?}"), &U256::from(pot), &fees)?;
             }
@@ -101,18 +101,17 @@ pub fn pots(model: &Model, chain: &Chain) -> Difference {
 
 /// The same once more, through the contracts' views.
 pub fn by_calls(model: &Model, chain: &Chain) -> Difference {
-    let (world, contracts) = (&chain.world, &chain.contracts);
+    let contracts = &chain.contracts;
     for who in everybody() {
         let owner = chain.address(who);
         same(&format!("balanceOf {who:?}"), &model.token.balance(who), &chain.balance(who))?;
         let credits = DealEscrow::creditsCall { token: contracts.token, owner };
-        let credits = world.view(contracts.escrow, &credits).expect("credits answers");
+        let credits = chain.ask(contracts.escrow, &credits);
         let kept = model.credits.get(&who).copied().unwrap_or(0);
         same(&format!("credits of {who:?}"), &U256::from(kept), &credits)?;
     }
     for (index, (terms, id)) in chain.deals.iter().enumerate() {
-        let deal = world.view(contracts.escrow, &DealEscrow::dealCall { dealId: *id });
-        let d = deal.expect("deal answers");
+        let d = chain.ask(contracts.escrow, &DealEscrow::dealCall { dealId: *id });
         let amount: u128 = d.remainingAmount.to();
         let got = (d.opened, d.revoked, d.ended, d.slow, amount, d.remainingBond.to::<u128>());
         let deal = model.deals.get(&index);
@@ -122,11 +121,11 @@ pub fn by_calls(model: &Model, chain: &Chain) -> Difference {
         });
         same(&format!("deal {index}"), &needed, &got)?;
         let call = DealEscrow::dealIdOfCall { terms: terms.clone() };
-        let same_id = world.view(contracts.escrow, &call).expect("dealIdOf answers");
+        let same_id = chain.ask(contracts.escrow, &call);
         same(&format!("id of deal {index}"), id, &same_id)?;
         for (milestone, part) in (0u8..).zip(deal.map_or(&[][..], |deal| &deal.parts)) {
             let call = DealEscrow::stateDigestCall { dealId: *id, milestone };
-            let digest = world.view(contracts.escrow, &call).expect("stateDigest answers");
+            let digest = chain.ask(contracts.escrow, &call);
             same("state's digest", &chain.digest(part.kept.as_ref()), &digest)?;
         }
     }
@@ -139,7 +138,7 @@ fn standings_by_calls(model: &Model, chain: &Chain) -> Difference {
         let (wallet, role) = (chain.address(*who), *role as u8);
         let recorder = chain.contracts.escrow;
         let call = ReputationRegistry::standingCall { recorder, wallet, role };
-        let s = chain.world.view(chain.contracts.registry, &call).expect("standing answers");
+        let s = chain.ask(chain.contracts.registry, &call);
         let (kept, last) = (standing.weights, standing.weights.last());
         let needed = (kept.at(last), last, kept.drawn(), counts(standing));
         let faded = Faded { good: s.good, bad: s.bad };
@@ -147,7 +146,7 @@ fn standings_by_calls(model: &Model, chain: &Chain) -> Difference {
         let got = (faded, s.last.into(), s.drawn, (got, s.appealsLost.to()));
         same(&format!("standing of {who:?}"), &needed, &got)?;
         let call = ReputationRegistry::scoreCall { recorder, wallet, role };
-        let score = chain.world.view(chain.contracts.registry, &call).expect("score answers");
+        let score = chain.ask(chain.contracts.registry, &call);
         let points = score.points.to::<u32>();
         same(&format!("score of {who:?}"), &kept.score(chain.world.now()), &points)?;
     }
@@ -160,6 +159,11 @@ fn counts(standing: &Standing) -> ([u32; 4], u32) {
 }
 
 impl Chain {
+    /// What a view answers.
+    pub fn ask<C: SolCall>(&self, contract: Address, call: &C) -> C::Return {
+        self.world.view(contract, call).expect("a view answers")
+    }
+
     /// One storage slot.
     pub fn slot(&self, contract: Address, slot: U256) -> U256 {
         self.world.storage(contract, slot)

@@ -137,7 +137,7 @@ fn spoil(rng: &mut StdRng, t: &mut Terms) {
         7 => t.jury_fee += t.milestones[last].amount + 1,
         8 => t.appeal_bond += 1,
         9 => t.split_seller_bps = 10_001,
-        10 => t.fee_bps = if t.fee_bps == 0 { 1 } else { 0 },
+        10 => t.fee_bps = u128::from(t.fee_bps == 0),
         11 => t.milestones[last].rule.pass_bps = 10_001,
         12 => t.milestones[last].rule.weights[0] -= 1,
         _ => {

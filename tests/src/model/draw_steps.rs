@@ -3,8 +3,8 @@
 use rand::Rng as _;
 use rand::rngs::StdRng;
 
-use super::chain::{JURORS, everybody};
-use super::draw::{amount, chance, one, terms};
+use super::draw::{chance, one, terms};
+use super::draw_money::on_money;
 use super::money::Consent;
 use super::state::{At, Deal, Handed, Model, Status, Time};
 use super::step::{BY_TIME, Call, Item, Requested, Step, Timed};
@@ -15,7 +15,7 @@ use super::token::{Funding, Route};
 /// How many deals a history names at most.
 const DEALS: usize = 5;
 /// Who submits.
-const SUBMITTERS: [Who; 6] =
+pub const SUBMITTERS: [Who; 6] =
     [Who::Relayer, Who::Relayer, Who::Stranger, Who::Alice, Who::Bob, Who::Market];
 
 /// A milestone to do something with, and what the model knows of it.
@@ -38,7 +38,7 @@ pub fn step(rng: &mut StdRng, model: &Model, all: &mut Vec<Terms>) -> Step {
     }
     // Now and then one that is too late to open, too.
     let late = if chance(rng, 10) { 0 } else { model.now };
-    let unused = (0..all.len()).filter(|i| !model.deals.contains_key(i) && all[*i].open_by > late);
+    let unused = (0..all.len()).filter(|i| !model.deals.contains_key(i) && all[*i].open_by >= late);
     let unused: Vec<_> = unused.collect();
     let live: Vec<_> = model.deals.iter().filter(|(_, d)| is_live(d)).map(|(i, _)| *i).collect();
     if live.is_empty() || (live.len() < 3 && all.len() < DEALS && chance(rng, 12)) {
@@ -108,6 +108,11 @@ fn opening(rng: &mut StdRng, model: &Model, all: &mut Vec<Terms>, unused: &[usiz
         one(rng, unused)
     };
     let parties = [all[deal].buyer, all[deal].seller];
+    if let Some(left) = all[deal].open_by.checked_sub(model.now).filter(|left| *left > 1)
+        && chance(rng, 6)
+    {
+        return Step::Advance { secs: left - one(rng, &[0, 1]) };
+    }
     if chance(rng, 6) {
         revoke(rng, model, deal, parties)
     } else {
@@ -155,6 +160,11 @@ fn on_milestone(rng: &mut StdRng, model: &Model, target: &Target<'_>) -> Step {
     if chance(rng, 6) {
         return anything(rng, model, target, call);
     }
+    if chance(rng, 30)
+        && let Some(step) = at_the_edge(rng, model, target, call)
+    {
+        return step;
+    }
     if chance(rng, 12) {
         return advance(rng, model, target);
     }
@@ -175,6 +185,18 @@ fn on_milestone(rng: &mut StdRng, model: &Model, target: &Target<'_>) -> Step {
         Status::Pending if roll < 45 => deliver(rng, model, target, call),
         Status::Delivered | Status::Round2 if roll < 40 => advance(rng, model, target),
         Status::Pending | Status::Delivered | Status::Round2 => settle(rng, model, target, call),
+    }
+}
+
+/// What is a second too late, or a second too early.
+fn at_the_edge(rng: &mut StdRng, model: &Model, target: &Target<'_>, call: Call) -> Option<Step> {
+    let deliver_by = target.terms.milestones[usize::from(target.at.milestone)].deliver_by;
+    match target.status {
+        Status::Pending if model.now == deliver_by => Some(deliver(rng, model, target, call)),
+        Status::Judged if model.now == target.until => Some(appeal(rng, model, target, call)),
+        _ if model.now == target.until => Some(settle(rng, model, target, call)),
+        _ if model.now + 1 == target.until => Some(by_time(rng, model, target, call)),
+        _ => None,
     }
 }
 
@@ -220,7 +242,7 @@ fn deliver(rng: &mut StdRng, model: &Model, target: &Target<'_>, call: Call) -> 
 }
 
 fn settle(rng: &mut StdRng, model: &Model, target: &Target<'_>, call: Call) -> Step {
-    let work = if chance(rng, 88) { target.work } else { rng.random_range(0..3) };
+    let work = if chance(rng, 84) { target.work } else { rng.random_range(0..3) };
     let round = if target.status == Status::Round2 { 2 } else { 1 };
     let seats = model.juries[target.terms.jury].of(round).len();
     let votes = votes(rng, target, seats);
@@ -286,7 +308,7 @@ fn batch(rng: &mut StdRng, model: &Model, all: &[Terms], live: &[usize]) -> Step
         let seats = model.juries[target.terms.jury].of(round).len();
         items.push(Item { at, handed, work, votes: votes(rng, &target, seats) });
     }
-    let forged = if chance(rng, 10) { 1 } else { 0 };
+    let forged = u16::from(chance(rng, 10));
     Step::Batch { by: one(rng, &SUBMITTERS), round: round.unwrap_or(1), items, forged }
 }
 
@@ -419,7 +441,8 @@ fn requested(
     let parties = [target.terms.buyer, target.terms.seller];
     let parties = if chance(rng, 50) { parties } else { [parties[1], parties[0]] };
     for party in parties {
-        if !chance(rng, 15) {
+        // A second one is rare: two are refused.
+        if !chance(rng, if all.is_empty() { 25 } else { 8 }) {
             continue;
         }
         let party = if chance(rng, 97) { party } else { Who::Stranger };
@@ -433,50 +456,4 @@ fn requested(
         all.push(Requested { party, action, consent });
     }
     all
-}
-
-// ---- money
-
-fn on_money(rng: &mut StdRng, model: &Model) -> Step {
-    if model.token.paused && chance(rng, 60) {
-        return Step::Unpause;
-    }
-    if let Some(who) = model.token.blacklist.iter().next().copied()
-        && chance(rng, 35)
-    {
-        return Step::Unblacklist { who };
-    }
-    let by = one(rng, &SUBMITTERS);
-    let owners: Vec<_> =
-        model.credits.iter().filter(|(_, credit)| **credit > 0).map(|(who, _)| *who).collect();
-    let pots: Vec<_> = model.pots.keys().copied().collect();
-    match rng.random_range(0..100) {
-        0..30 if !owners.is_empty() => Step::Withdraw { owner: one(rng, &owners), by },
-        30..50 if !pots.is_empty() => {
-            let (jury, round, seat) = one(rng, &pots);
-            Step::ClaimFees { jury, round, seat, by }
-        }
-        0..3 => Step::Withdraw { owner: Who::Alice, by },
-        0..65 => {
-            let owner = one(rng, &[Who::Alice, Who::Bob, Who::Carol]);
-            let amount = one(rng, &[0, 1_000_000, 1 << 60, 1 << 96, u128::MAX]);
-            Step::Approve { owner, amount }
-        }
-        65..72 => {
-            let (to, amount) = (one(rng, &[Who::Escrow, Who::Jury]), amount(rng, false));
-            Step::Donate { from: one(rng, &[Who::Alice, Who::Stranger]), to, amount }
-        }
-        72..88 => {
-            let everybody = everybody();
-            let who = if chance(rng, 50) {
-                one(rng, &[Who::Alice, Who::Bob, Who::Market, Who::Relayer, Who::Jury])
-            } else {
-                one(rng, &everybody)
-            };
-            Step::Blacklist { who }
-        }
-        88..92 => Step::Pause,
-        92..94 => Step::ClaimFees { jury: 0, round: 1, seat: rng.random_range(0..5), by },
-        _ => Step::Advance { secs: rng.random_range(1..40 * 86_400) / u64::from(JURORS) },
-    }
 }

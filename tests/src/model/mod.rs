@@ -28,10 +28,16 @@
 //! Not drawn: contract wallets, tokens that lie, jurors that leave or are slashed, patches of a batch's
 //! templates, `multicall`.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most of what is done with a step or an event is about a few of them"
+)]
+
 pub mod calls;
 pub mod chain;
 pub mod compare;
 pub mod draw;
+pub mod draw_money;
 pub mod draw_steps;
 pub mod events;
 pub mod history;

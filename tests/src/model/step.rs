@@ -86,7 +86,7 @@ pub enum Step {
     /// Row 19.
     Agree { call: Call, to_seller: u128, as_credit: bool, buyer: Consent, seller: Consent },
     /// Several calls of the escrow, all or none.
-    Multicall { by: Who, steps: Vec<Step> },
+    Multicall { by: Who, steps: Vec<Self> },
     /// A credit is paid.
     Withdraw { owner: Who, by: Who },
     /// A pot is paid.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use surety_tests::model::history::{self, Counts};
 
 /// Histories of an ordinary run.
-const HISTORIES: u64 = 150;
+const HISTORIES: u64 = 200;
 const SEED: u64 = 20_261_123;
 
 const OPERATIONS: [&str; 22] = [
@@ -69,7 +69,7 @@ const ROWS: [&str; 34] = [
     "refused, hence credited",
     "seats credited",
 ];
-const ERRORS: [&str; 26] = [
+const ERRORS: [&str; 27] = [
     "AuthorizationMalformed",
     "ConsentExpired",
     "CreditEmpty",
@@ -88,6 +88,7 @@ const ERRORS: [&str; 26] = [
     "OutOfOrder",
     "PanelMissing",
     "PartyIsJuror",
+    "RequestCount",
     "RouteUnknown",
     "SignatureInvalid",
     "SplitTooLarge",
@@ -110,7 +111,8 @@ const ENDINGS: [&str; 8] = [
 
 #[test]
 fn random_histories_end_alike_in_the_model_and_in_the_contracts() {
-    let setting = |name: &str| std::env::var(name).ok().map(|value| value.parse().unwrap());
+    let setting =
+        |name: &str| std::env::var_os(name).map(|value| value.to_str().unwrap().parse().unwrap());
     let seed: u64 = setting("SURETY_MODEL_SEED").unwrap_or(SEED);
     let most = setting("SURETY_MODEL_HISTORIES");
     let within = setting("SURETY_MODEL_SECONDS").map(Duration::from_secs);
