@@ -20,13 +20,13 @@ contract PayoutsSymbolic {
         uint256 count = concrete(seats);
         uint256 voted = (1 << count) - 1;
         PayoutLib.Due memory d = PayoutLib.Due(seatFee, voted, relayFee);
-        uint256 left = PayoutLib.cap(d, available);
-        assert(left + d.seatFee * count + d.relayFee == available);
+        uint256 rest = PayoutLib.cap(d, available);
+        assert(rest + d.seatFee * count + d.relayFee == available);
         assert(d.seatFee <= seatFee && d.relayFee <= relayFee && d.voted == voted);
         // Whole where there is enough; the submitter only after the jurors.
         uint256 jurors = seatFee * count;
         if (jurors + relayFee <= available) assert(d.seatFee == seatFee && d.relayFee == relayFee);
-        if (jurors > available) assert(left + d.relayFee < count);
+        if (jurors > available) assert(rest + d.relayFee < count);
     }
 
     /// @notice A refund is exact: any amount, bond, and fees of two rounds.
@@ -41,6 +41,15 @@ contract PayoutsSymbolic {
         assertSum(p, first, second, uint256(amount) + bond);
     }
 
+    /// @notice A part in basis points is at most the whole: any whole of 128 bits, any part up to all
+    /// of it.
+    /// @custom:halmos --panic-error-codes *
+    function check_aPartIsAtMostTheWhole(uint128 whole, uint16 bps) external pure {
+        vm.assume(bps <= 10_000);
+        // Not `<=`, which is simplified into slices of bits that the solver over integers dislikes.
+        assert(uint256(whole) + 1 > uint256(whole) * bps / PayoutLib.BPS);
+    }
+
     /// @notice A share is exact, and the buyer keeps the remainder: any amount, bond, shares, and
     /// fees of two rounds.
     /// @custom:halmos --loop 17 --panic-error-codes *
@@ -52,6 +61,8 @@ contract PayoutsSymbolic {
         uint96[2] calldata fees
     ) external pure {
         vm.assume(sellerBps <= 10_000 && feeBps <= 1000);
+        uint256 net = left(fees, amount);
+        part(part(net, sellerBps), feeBps);
         (PayoutLib.Due memory first, PayoutLib.Due memory second) = rounds(fees);
         PayoutLib.Payout memory p = PayoutLib.share(amount, bond, sellerBps, feeBps, first, second);
         assert(p.seller >= bond);
@@ -69,6 +80,7 @@ contract PayoutsSymbolic {
         uint96[2] calldata fees
     ) external pure {
         vm.assume(feeBps <= 1000);
+        if (sellerAmount > bond) part(uint256(sellerAmount) - bond, feeBps);
         (PayoutLib.Due memory first, PayoutLib.Due memory second) = rounds(fees);
         (PayoutLib.Payout memory p, uint256 most) =
             PayoutLib.split(amount, bond, sellerAmount, feeBps, first, second);
@@ -110,6 +122,23 @@ contract PayoutsSymbolic {
     {
         first = PayoutLib.Due(0, 0, fees[0]);
         second = PayoutLib.Due(0, 0, fees[1]);
+    }
+
+    /// @dev What two rounds leave of `amount`.
+    function left(uint96[2] calldata fees, uint256 amount) private pure returns (uint256) {
+        (PayoutLib.Due memory first, PayoutLib.Due memory second) = rounds(fees);
+        return PayoutLib.cap(second, PayoutLib.cap(first, amount));
+    }
+
+    /// @dev A part that the code will take, with what `check_aPartIsAtMostTheWhole` says of it: the
+    /// product fits, and the part does not exceed the whole. So the solver needs no arithmetic.
+    function part(uint256 whole, uint256 bps) private pure returns (uint256 some) {
+        unchecked {
+            uint256 product = whole * bps;
+            vm.assume(whole == 0 || product / whole == bps);
+            some = product / PayoutLib.BPS;
+            vm.assume(some <= whole);
+        }
     }
 
     /// @dev `seats` ones: masks count only through their number of bits. One path for each.

@@ -43,13 +43,9 @@ struct Report {
 const PARTS: [Part; 3] = [Part::Slither, Part::Symbolic, Part::Model];
 
 /// Runs every part, or one, in about `hours`, and writes the page.
-pub(crate) fn deep(
-    repository: &Repository,
-    hours: u32,
-    only: Option<Part>,
-) -> anyhow::Result<()> {
+pub(crate) fn deep(repository: &Repository, hours: u32, only: Option<Part>) -> anyhow::Result<()> {
     setup::setup(repository)?;
-    let time = Duration::from_secs(3600) * hours.max(1);
+    let time = Duration::from_hours(1) * hours.max(1);
     let mut problems = Vec::new();
     for part in PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)) {
         let report = match part {

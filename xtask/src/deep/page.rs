@@ -33,14 +33,13 @@ pub(super) fn write(repository: &Repository, part: Part, section: &str) -> anyho
 }
 
 fn page(before: &str, notes: &str, (changed, section): (Part, &str)) -> String {
-    let mut page = HEAD.to_owned();
-    for part in [Part::Symbolic, Part::Slither, Part::Model] {
+    let sections = [Part::Symbolic, Part::Slither, Part::Model].map(|part| {
         let (start, end) = markers(part);
         let old = between(before, &start, &end).unwrap_or(UNKNOWN);
         let body = if part == changed { section } else { old };
-        page += &format!("\n## {}\n\n{start}{body}{end}", heading(part));
-    }
-    format!("{page}\n{notes}")
+        format!("\n## {}\n\n{start}{body}{end}", heading(part))
+    });
+    format!("{HEAD}{}\n{notes}", sections.concat())
 }
 
 fn heading(part: Part) -> &'static str {

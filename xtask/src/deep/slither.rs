@@ -39,6 +39,8 @@ pub(super) fn run(repository: &Repository) -> anyhow::Result<Report> {
     python::install(repository)?;
     step("forge build for slither");
     let forge = forge(repository)?;
+    // Slither reads every build that lies there, so only this one may.
+    drop(fs::remove_dir_all(repository.path(BUILT)));
     complete(command(repository, &forge, PROFILE)?.args(["build", "contracts/src"]))?;
     step("slither");
     let found = repository.path("target/deep/slither.json");
@@ -111,27 +113,27 @@ fn report(findings: &[Finding], explanations: &[Explanation]) -> Report {
             && finding.function == explanation.function
     };
     let mut problems = Vec::new();
-    let mut section = format!(
-        "Slither 0.11.6 on `contracts/src`, dependencies left out: {} findings of medium impact or \
-         more, by function, each explained.\n\n| Impact | Check | Where | Why it is none |\n\
-         |---|---|---|---|\n",
-        findings.len()
-    );
+    let mut rows = Vec::new();
     for finding in findings {
         let Finding { impact, check, file, function } = finding;
         let why = explanations.iter().find(|explanation| fits(finding, explanation));
         if why.is_none() {
             problems.push(format!("slither: {check} in {file} ({function}) is not explained"));
         }
-        let why = why.map_or("**Not explained**", |explanation| explanation.why.as_str());
+        let why = cell(why.map_or("**Not explained**", |explanation| explanation.why.as_str()));
         let file = file.trim_start_matches("contracts/src/");
-        section +=
-            &format!("| {impact} | {check} | `{file}` `{function}` | {} |\n", cell(why));
+        rows.push(format!("| {impact} | {check} | `{file}` `{function}` | {why} |\n"));
     }
     let stale = explanations.iter().filter(|e| !findings.iter().any(|finding| fits(finding, e)));
     problems.extend(stale.map(|Explanation { check, file, function, .. }| {
         format!("slither: {EXPLANATIONS} explains {check} in {file} ({function}), not found")
     }));
+    let section = format!(
+        "Slither 0.11.6 on `contracts/src`, dependencies left out: {} findings of medium impact or\n\
+         more, by function.\n\n| Impact | Check | Where | Why it is none |\n|---|---|---|---|\n{}",
+        findings.len(),
+        rows.concat()
+    );
     Report { section, problems }
 }
 

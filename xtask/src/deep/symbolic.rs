@@ -22,6 +22,15 @@ pub(crate) const FOLDER: &str = "contracts/test/symbolic/";
 
 const PROFILE: &str = "symbolic";
 const BUILT: &str = "target/deep/symbolic";
+const INTRODUCTION: &str = "\
+By halmos 0.3.3 (with CLZ added, `tools/deep/prove.py`) on bytecode with the contracts' own compiler
+settings; its queries are decided by yices, cvc5 or bitwuzla. Each claim holds for every input that its
+row names.
+
+| Check | What holds | For | Paths | Seconds |
+|---|---|---|--:|--:|
+";
+
 const POLL: Duration = Duration::from_millis(100);
 
 /// A claim that is checked for all inputs.
@@ -48,13 +57,7 @@ pub(super) fn run(repository: &Repository, time: Duration) -> anyhow::Result<Rep
     step("forge build of the symbolic tests");
     let forge = forge(repository)?;
     complete(command(repository, &forge, PROFILE)?.arg("build"))?;
-    let mut section = String::from(
-        "By halmos 0.3.3 (with CLZ added, `tools/deep/prove.py`) on the bytecode that the \
-         contracts' compiler settings give; queries by yices, cvc5 and bitwuzla. Each claim holds \
-         for every input of its column.\n\n| Check | What holds | For | Paths | Seconds |\n\
-         |---|---|---|--:|--:|\n",
-    );
-    let mut problems = Vec::new();
+    let (mut rows, mut problems) = (Vec::new(), Vec::new());
     for (i, check) in checks.iter().enumerate() {
         let result = prove(repository, check, time)?;
         let row = match &result {
@@ -69,11 +72,11 @@ pub(super) fn run(repository: &Repository, time: Duration) -> anyhow::Result<Rep
             }
         };
         let (what, over) = check.parts();
-        section += &format!("| `{}` | {} | {} | {row} |\n", check.name, cell(what), cell(over));
+        rows.push(format!("| `{}` | {} | {} | {row} |\n", check.name, cell(what), cell(over)));
     }
     let exhaustive = exhaust(repository)?;
-    section += &exhaustive.section;
     problems.extend(exhaustive.problems);
+    let section = format!("{INTRODUCTION}{}{}", rows.concat(), exhaustive.section);
     Ok(Report { section, problems })
 }
 
@@ -87,9 +90,8 @@ impl Check {
 fn checks_of(repository: &Repository) -> anyhow::Result<Vec<Check>> {
     let folder = repository.path(FOLDER);
     let entries = fs::read_dir(&folder).with_context(|| FOLDER.to_owned())?;
-    let mut files = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<anyhow::Result<Vec<PathBuf>>>()?;
+    let mut files =
+        entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<PathBuf>>>()?;
     files.sort();
     let mut found = Vec::new();
     for file in files {

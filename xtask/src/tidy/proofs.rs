@@ -31,9 +31,10 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
         }
     }
     let rows = (1..).zip(page.lines()).filter_map(|(line, row)| Some((line, check_in(row)?)));
-    problems.extend(rows.filter(|(_, name)| !names.iter().any(|known| known == name)).map(
-        |(line, name)| Problem::at(FILE, line, format!("{name} is no check in {FOLDER}")),
-    ));
+    problems
+        .extend(rows.filter(|(_, name)| !names.iter().any(|known| known == name)).map(
+            |(line, name)| Problem::at(FILE, line, format!("{name} is no check in {FOLDER}")),
+        ));
     problems.extend(explained(tree, page));
     if !tree.text(NOTES).is_some_and(|notes| page.ends_with(notes)) {
         problems.push(Problem::of(FILE, format!("does not end with {NOTES}: run `cargo x deep`")));
