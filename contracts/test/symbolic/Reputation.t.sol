@@ -12,10 +12,10 @@ interface Svm {
 }
 
 /// @notice Writing a fact cannot revert, for any input: what `cargo x deep` proves.
-/// @dev `record` itself is run where the fading of the moment has one path: in the first second of
-/// any half-life, and from 2^32 on. What it does at every other second is the same code with another
-/// factor, which `Decay` computes for all 7,776,000 of them; with any such factor, and any word,
-/// `withFact` neither reverts nor mixes fields.
+/// @dev `record` itself is run at a few moments, because fading branches on every bit of the second.
+/// What it does at every other second is the same code with another factor, which `Exhaustive`
+/// computes for all 7,776,000 of them; with any such factor, moment and word, `withFact` neither
+/// reverts nor mixes fields.
 contract ReputationSymbolic {
     Svm internal constant svm = Svm(0xF3993A62377BCd56AE39D773740A5390411E8BC9);
 
@@ -26,7 +26,7 @@ contract ReputationSymbolic {
     }
 
     /// @notice `record` does not revert: any caller, wallets, amount, ending and flags (also ones
-    /// that no ending has), any stored words, at the first second of any half-life or after 2^32.
+    /// that no ending has), any stored words, in 1970, in 2026 and when 32 bits of time have passed.
     function check_recordNeverReverts(
         address recorder,
         address buyer,
@@ -34,13 +34,15 @@ contract ReputationSymbolic {
         uint96 amount,
         uint8 ending,
         uint8 flags,
-        uint256 moment
+        uint8 moment
     ) external {
-        vm.assume(moment % 7_776_000 == 0 || moment >= type(uint32).max);
-        recorded(recorder, buyer, seller, amount, ending, flags, moment);
+        vm.assume(moment < 3);
+        uint256 at_ = moment == 0 ? 0 : moment == 1 ? 1_795_399_999 : 1 << 32;
+        recorded(recorder, buyer, seller, amount, ending, flags, at_);
     }
 
-    /// @notice Two neutral facts do not revert: the same, at any second.
+    /// @notice Two neutral facts do not revert: any caller, wallets, amount and stored words, at any
+    /// second.
     function check_neutralFactsNeverRevert(
         address recorder,
         address buyer,

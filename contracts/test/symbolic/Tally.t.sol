@@ -27,8 +27,8 @@ contract TallySymbolic {
 
     // ---- counting
 
-    /// @notice In every lane, the bit-sliced adder says what adding up the votes says: a quorum, and
-    /// a quorum if all missing seats voted that way. 3 to 15 seats, any votes of any subset.
+    /// @notice In every lane, the bit-sliced adder says of a quorum, and of one if all missing seats
+    /// voted that way, what adding up the votes says: 3 to 15 seats, any votes of any subset.
     function check_theAdderEqualsTheCount(uint32[15] calldata votes, uint8 lane) external pure {
         vm.assume(lane < 32);
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
@@ -48,7 +48,7 @@ contract TallySymbolic {
     }
 
     /// @notice One more vote never takes a quorum away and never brings an answer into reach; what
-    /// has a quorum is within reach. 3 to 15 seats, any votes.
+    /// has a quorum is within reach: 3 to 15 seats, any votes.
     function check_oneMoreVoteOnlyNarrows(uint32[15] calldata votes) external pure {
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
             uint256 q = TallyLib.quorum(seats);
@@ -63,7 +63,7 @@ contract TallySymbolic {
         }
     }
 
-    /// @notice No criterion has a quorum for met and one for failed, if no vote says both. 3 to 15
+    /// @notice No criterion has a quorum for met and one for failed, if no vote says both: 3 to 15
     /// seats, any votes.
     function check_noCriterionIsBothMetAndFailed(uint32[15] calldata votes) external pure {
         uint256 both;

@@ -17,9 +17,9 @@ pub(crate) const NOTES: &str = "tools/verification-notes.md";
 
 const HEAD: &str = "# Verification
 
-What is proven about the contracts, by what, over which inputs and how long it took; and what is not.
-`cargo x deep` writes this page and fails when a claim on it does not hold; `cargo x tidy` compares it
-with the sources. Change it there, or in the notes that it ends with.
+What is proven about the contracts, by what, over which inputs and how long it took; and what is
+not. `cargo x deep` writes this page and fails when a claim on it does not hold; `cargo x tidy`
+compares it with the sources. Change it there, or in the notes that it ends with.
 ";
 
 const UNKNOWN: &str = "Not run yet.\n";
