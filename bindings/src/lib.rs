@@ -54,6 +54,7 @@ pub mod pacts {
     //! `PactRegistry`: standing promises, bonded and judged.
     #![expect(
         missing_docs,
+        clippy::too_many_arguments,
         reason = "generated from the ABI; the interface is documented in Solidity"
     )]
     alloy::sol!(

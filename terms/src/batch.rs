@@ -92,7 +92,7 @@ mod tests {
             deliverable: B256::ZERO,
             state: None,
         };
-        let packed = pack_items(&[template.clone()], &[same]).unwrap_or_default();
+        let packed = pack_items(std::slice::from_ref(&template), &[same]).unwrap_or_default();
         assert_eq!(packed.len(), 36);
 
         terms.salt = B256::repeat_byte(7);
@@ -124,7 +124,7 @@ mod tests {
             deliverable: B256::ZERO,
             state: None,
         };
-        assert_eq!(pack_items(&[template.clone()], &[item(0)]), None);
+        assert_eq!(pack_items(std::slice::from_ref(&template), &[item(0)]), None);
         assert_eq!(pack_items(&[template], &[item(1)]), None);
     }
 }

@@ -228,7 +228,7 @@ mod tests {
             Ballot { caseId: B256::ZERO, met: 0x0102, failed: 0x0408, reason: 3, transcript };
         let leaf = Leaf::of(&ballot).unwrap();
         assert_eq!(leaf.bytes(), [1, 2, 4, 8, 3]);
-        let unknown = Ballot { reason: 5, ..ballot.clone() };
+        let unknown = Ballot { reason: 5, ..ballot };
         assert_eq!(Leaf::of(&unknown), Err(JuryError::ReasonUnknown { got: 5 }));
         let overlapping = Ballot { met: 0x0502, ..ballot };
         assert_eq!(Leaf::of(&overlapping), Err(JuryError::MasksOverlap { overlap: 0x0400 }));

@@ -17,7 +17,7 @@ use crate::world::Receipt;
 use crate::{World, usd};
 
 const WORK: &str = "work";
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 pub(super) fn measure(world: &World) -> Cases {
     let (open, settle) = life(world, plain, 5);

@@ -75,9 +75,11 @@ fn with_fees(world: &World, terms: Terms) -> Terms {
 }
 
 /// Three milestones of equal amount instead of one.
-fn three(terms: Terms) -> Terms {
-    let part = terms.milestones.first().expect("terms have a milestone").clone();
-    Terms { total: terms.total * U96::from(3), milestones: vec![part; 3], ..terms }
+fn three(mut terms: Terms) -> Terms {
+    let part = terms.milestones.pop().expect("terms have a milestone");
+    terms.total *= U96::from(3);
+    terms.milestones = vec![part; 3];
+    terms
 }
 
 /// A world in which everything that is written in a deal's life has been written before.
