@@ -21,12 +21,6 @@ contract PayoutsSymbolic {
         uint256 voted = (1 << count) - 1;
         PayoutLib.Due memory d = PayoutLib.Due(seatFee, voted, relayFee);
         uint256 rest = PayoutLib.cap(d, available);
-        uint256 jurors = seatFee * count;
-        // Whole where there is enough; the submitter only after the jurors.
-        bool enough = jurors + relayFee <= available;
-        bool whole = d.seatFee == seatFee && d.relayFee == relayFee;
-        bool fewer = jurors > available;
-        bool nothing = rest + d.relayFee < count;
         assert(
             all(
                 rest + d.seatFee * count + d.relayFee == available,
@@ -35,7 +29,6 @@ contract PayoutsSymbolic {
                 d.voted == voted
             )
         );
-        assert(all(implies(enough, whole), implies(fewer, nothing), true, true));
     }
 
     /// @notice A refund is exact: any amount, bond, and fees of two rounds.
@@ -172,12 +165,6 @@ contract PayoutsSymbolic {
     function all(bool a, bool b, bool c, bool d) private pure returns (bool yes) {
         assembly {
             yes := and(and(a, b), and(c, d))
-        }
-    }
-
-    function implies(bool a, bool b) private pure returns (bool yes) {
-        assembly {
-            yes := or(iszero(a), b)
         }
     }
 

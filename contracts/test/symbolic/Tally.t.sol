@@ -33,6 +33,7 @@ contract TallySymbolic {
         vm.assume(lane < 32);
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
             uint256 q = TallyLib.quorum(seats);
+            uint256 wrong;
             for (uint256 present = q; present <= seats; ++present) {
                 (uint256 reached, uint256 reachable) =
                     TallyLib.count(q, seats, some(votes, present));
@@ -40,10 +41,11 @@ contract TallySymbolic {
                 for (uint256 i; i < present; ++i) {
                     sum += (uint256(votes[i]) >> lane) & 1;
                 }
-                assert((reached >> lane) & 1 == atLeast(sum, q));
-                assert((reachable >> lane) & 1 == atLeast(sum + seats - present, q));
-                assert((reached | reachable) >> 32 == 0);
+                wrong |= ((reached >> lane) & 1) ^ atLeast(sum, q);
+                wrong |= ((reachable >> lane) & 1) ^ atLeast(sum + seats - present, q);
+                wrong |= (reached | reachable) >> 32;
             }
+            assert(wrong == 0);
         }
     }
 
@@ -73,10 +75,12 @@ contract TallySymbolic {
         vm.assume(both == 0);
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
             uint256 q = TallyLib.quorum(seats);
+            uint256 wrong;
             for (uint256 present = q; present <= seats; ++present) {
                 (uint256 reached,) = TallyLib.count(q, seats, some(votes, present));
-                assert(reached & (reached >> 16) == 0);
+                wrong |= reached & (reached >> 16);
             }
+            assert(wrong == 0);
         }
     }
 
