@@ -71,7 +71,11 @@ def main():
         return bitwuzla_here(path)
     if "--cvc5" in sys.argv:
         return cvc5_here(path)
-    for solve in (by_yices, by_cvc5, by_bitwuzla, by_yices_again):
+    # Halmos asks first with products and quotients left open, and names them when it needs them.
+    with open(path, encoding="utf8") as file:
+        arithmetic = "define-fun f_evm_" in file.read()
+    first = (by_cvc5, by_yices) if arithmetic else (by_yices, by_cvc5)
+    for solve in (*first, by_bitwuzla, by_yices_again):
         answer = solve(path).lstrip()
         if answer.startswith(("sat", "unsat")):
             print(answer)
