@@ -1,46 +1,45 @@
 """Decides one SMT-LIB file: yices, else cvc5 over the integers, else bitwuzla.
 
 Halmos calls it as its solver. Yices decides nearly everything at once; what multiplies two unknowns
-is hard for bits and easier for integers. The first answer that is one counts; each solver has its own
-time, so that the last one has a turn.
+is hard for bits and easier for integers. The first answer that is one counts. Each solver has its own
+processor time, so that the last one has a turn and a busy machine changes no answer.
 """
 
 import os
+import resource
 import subprocess
 import sys
 
-YICES_SECONDS = 4
-CVC5_SECONDS = 25
-BITWUZLA_SECONDS = 60
-YICES_LAST_SECONDS = 180
+YICES_SECONDS = 3
+CVC5_SECONDS = 20
+BITWUZLA_SECONDS = 40
+YICES_LAST_SECONDS = 120
 
 
 def by_yices(path, seconds=YICES_SECONDS):
     yices = os.path.join(os.path.dirname(sys.executable), "yices-smt2")
-    command = [yices, f"--timeout={seconds}", path]
-    return subprocess.run(command, capture_output=True, text=True).stdout
+    return limited([yices, path], seconds)
 
 
 def by_cvc5(path):
-    return by_python("cvc5", path, CVC5_SECONDS)
+    return limited([sys.executable, __file__, "--cvc5", path], CVC5_SECONDS)
 
 
 def by_bitwuzla(path):
-    return by_python("bitwuzla", path, BITWUZLA_SECONDS)
+    return limited([sys.executable, __file__, "--bitwuzla", path], BITWUZLA_SECONDS)
 
 
 def by_yices_again(path):
     return by_yices(path, YICES_LAST_SECONDS)
 
 
-def by_python(solver, path, seconds):
-    """A solver without a program of its own: this file, as a process that can be stopped."""
-    command = [sys.executable, __file__, f"--{solver}", path]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return ""
-    return done.stdout
+def limited(command, seconds):
+    """What a solver answers within its processor time."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+
+    return subprocess.run(command, capture_output=True, text=True, preexec_fn=limit).stdout
 
 
 def bitwuzla_here(path):
@@ -72,7 +71,11 @@ def main():
         return bitwuzla_here(path)
     if "--cvc5" in sys.argv:
         return cvc5_here(path)
-    for solve in (by_yices, by_cvc5, by_bitwuzla, by_yices_again):
+    # Halmos asks first with products and quotients left open, and names them when it needs them.
+    with open(path, encoding="utf8") as file:
+        arithmetic = "define-fun f_evm_" in file.read()
+    first = (by_cvc5, by_yices) if arithmetic else (by_yices, by_cvc5)
+    for solve in (*first, by_bitwuzla, by_yices_again):
         answer = solve(path).lstrip()
         if answer.startswith(("sat", "unsat")):
             print(answer)

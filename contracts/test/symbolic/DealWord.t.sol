@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 import {DealWord, DealWordLib} from "../../src/libraries/DealWordLib.sol";
 import {vm} from "../utils/Vm.sol";
 
-/// @notice A deal's word, for any stored word: what `cargo x deep` proves. A panic of any kind is a
-/// failure here.
+/// @notice A deal's word, for any stored word: what `cargo x deep` proves. A panic of any kind is
+/// a failure here.
 /// @dev The escrow pays a milestone only while `isEnded` says no, and sets the bit with `ended`
 /// before it pays. So that a settled milestone never pays again is: `ended` sets the bit, and
 /// nothing clears one.
@@ -20,8 +20,9 @@ contract DealWordSymbolic {
         assert(DealWord.unwrap(word) >> 226 == 0);
     }
 
-    /// @notice Ending a milestone sets its bit, clears its slow path, takes off exactly its money and
-    /// its bond share, and changes nothing else: any word, any milestone, any parts of what remains.
+    /// @notice Ending a milestone sets its bit, clears its slow path, takes off exactly its money
+    /// and its bond share, and changes nothing else: any word, any milestone, any parts of what
+    /// remains.
     /// @custom:halmos --panic-error-codes *
     function check_anEndingChangesOnlyItsMilestone(
         uint256 raw,
@@ -94,8 +95,8 @@ contract DealWordSymbolic {
         assert(uint256(bond) + 1 > word.bondShare(amount));
     }
 
-    /// @notice The last milestone takes what is left of the bond, so the shares sum to the bond: any
-    /// remaining amount and bond.
+    /// @notice The last milestone takes what is left of the bond, so the shares sum to the bond:
+    /// any remaining amount and bond.
     /// @custom:halmos --panic-error-codes *
     function check_theLastMilestoneTakesTheRestOfTheBond(uint96 remaining, uint96 bond)
         external

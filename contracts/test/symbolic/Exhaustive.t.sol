@@ -4,12 +4,13 @@ pragma solidity 0.8.37;
 import {FormulaLib} from "../../src/libraries/FormulaLib.sol";
 import {PayoutLib} from "../../src/libraries/PayoutLib.sol";
 
-/// @notice Whole domains that a machine can go through: what `cargo x deep` runs beside the proofs.
+/// @notice Whole domains that a machine can go through: what `cargo x deep` runs beside the
+/// proofs.
 contract ExhaustiveTest {
     bool public constant IS_TEST = true;
 
-    /// @notice The fading of every second of a half-life is a factor of more than a half and at most
-    /// one, and never grows with time: 7,776,000 seconds, each in any half-life.
+    /// @notice The fading of every second of a half-life is a factor of more than a half and at
+    /// most one, and never grows with time: 7,776,000 seconds, each in any half-life.
     function test_fadesAtEverySecond() public pure {
         uint256 before = 1 << 64;
         for (uint256 s; s < FormulaLib.HALF_LIFE_SECS; ++s) {

@@ -4,11 +4,23 @@ pragma solidity 0.8.37;
 import {PayoutLib} from "../../src/libraries/PayoutLib.sol";
 import {vm} from "../utils/Vm.sol";
 
-/// @notice Who gets what when a milestone ends, for all amounts: what `cargo x deep` proves. A panic
-/// of any kind is a failure here, so what is proven also does not revert.
+/// @notice Who gets what when a milestone ends, for all amounts: what `cargo x deep` proves. A
+/// panic of any kind is a failure here, so what is proven also does not revert.
 contract PayoutsSymbolic {
-    /// @notice Fees and what is left of them are what was available, and no fee grows: any fees of
-    /// any number of seats, any amount and bond.
+    /// @notice A multiple of up to 16 fits, and of an equal part gives at most the whole: any
+    /// whole of 128 bits.
+    /// @custom:halmos --loop 17
+    function check_equalPartsAreAtMostTheWhole(uint128 whole, uint8 parts) external pure {
+        vm.assume(parts <= 16);
+        uint256 n = concrete(parts);
+        unchecked {
+            assert(fits(whole, n));
+            if (n != 0) assert(uint256(whole) + 1 > whole / n * n);
+        }
+    }
+
+    /// @notice Fees and what is left of them are what was available, and no fee grows: any fees
+    /// of any number of seats, any amount and bond.
     /// @custom:halmos --loop 17 --panic-error-codes *
     function check_feesNeverExceedWhatIsThere(
         uint96 seatFee,
@@ -20,13 +32,13 @@ contract PayoutsSymbolic {
         uint256 count = concrete(seats);
         uint256 voted = (1 << count) - 1;
         PayoutLib.Due memory d = PayoutLib.Due(seatFee, voted, relayFee);
+        // What the code may compute: the fees of all seats, and those of seats that share the rest.
+        multiple(seatFee, count);
+        if (count != 0) {
+            multiple(available / count, count);
+            vm.assume(available / count * count <= available);
+        }
         uint256 rest = PayoutLib.cap(d, available);
-        uint256 jurors = seatFee * count;
-        // Whole where there is enough; the submitter only after the jurors.
-        bool enough = jurors + relayFee <= available;
-        bool whole = d.seatFee == seatFee && d.relayFee == relayFee;
-        bool fewer = jurors > available;
-        bool nothing = rest + d.relayFee < count;
         assert(
             all(
                 rest + d.seatFee * count + d.relayFee == available,
@@ -35,7 +47,6 @@ contract PayoutsSymbolic {
                 d.voted == voted
             )
         );
-        assert(all(implies(enough, whole), implies(fewer, nothing), true, true));
     }
 
     /// @notice A refund is exact: any amount, bond, and fees of two rounds.
@@ -50,8 +61,8 @@ contract PayoutsSymbolic {
         assertSum(p, first, second, uint256(amount) + bond);
     }
 
-    /// @notice A part in basis points is at most the whole: any whole of 128 bits, any part up to all
-    /// of it.
+    /// @notice A part in basis points is at most the whole: any whole of 128 bits, any part up to
+    /// all of it.
     /// @custom:halmos --panic-error-codes *
     function check_aPartIsAtMostTheWhole(uint128 whole, uint16 bps) external pure {
         vm.assume(bps <= 10_000);
@@ -78,8 +89,8 @@ contract PayoutsSymbolic {
         assertSum(p, first, second, uint256(amount) + bond);
     }
 
-    /// @notice A signed split is exact or refused: any amount, bond, signed amount, and fees of two
-    /// rounds.
+    /// @notice A signed split is exact or refused: any amount, bond, signed amount, and fees of
+    /// two rounds.
     /// @custom:halmos --loop 17 --panic-error-codes *
     function check_aSplitIsExactOrRefused(
         uint96 amount,
@@ -101,35 +112,41 @@ contract PayoutsSymbolic {
         }
     }
 
-    /// @notice The seats of a counted round are owed at most the terms' jury fee: any fee, 3 to 15
-    /// seats, any number of them that answered.
+    /// @notice The seats of a counted round are owed at most the terms' jury fee: any fee, 3 to
+    /// 15 seats, any number of them that answered.
     /// @custom:halmos --loop 17 --panic-error-codes *
     function check_seatsAreOwedAtMostTheJuryFee(uint96 juryFee, uint8 seats, uint8 voted)
         external
         pure
     {
         vm.assume(seats >= 3 && seats <= 15 && voted <= seats);
-        PayoutLib.Due memory d =
-            PayoutLib.due(juryFee, 0, concrete(seats), maskOf(seats), maskOf(voted));
-        assert(PayoutLib.sum(d) <= juryFee);
+        uint256 n = concrete(seats);
+        uint256 answered = concrete(voted);
+        multiple(juryFee / n, answered);
+        PayoutLib.Due memory d = PayoutLib.due(juryFee, 0, n, 0, (1 << answered) - 1);
+        assert(uint256(juryFee) + 1 > PayoutLib.sum(d));
     }
 
-    /// @notice The submitter of a counted round is owed at most the terms' relay fee: any fee, 3 to 15
-    /// seats, any number of them counted.
+    /// @notice The submitter of a counted round is owed at most the terms' relay fee: any fee, 3
+    /// to 15 seats, any number of them counted.
     /// @custom:halmos --loop 17 --panic-error-codes *
     function check_theSubmitterIsOwedAtMostTheRelayFee(uint96 relayFee, uint8 seats, uint8 counted)
         external
         pure
     {
         vm.assume(seats >= 3 && seats <= 15 && counted <= seats);
-        PayoutLib.Due memory d = PayoutLib.due(0, relayFee, concrete(seats), maskOf(counted), 0);
-        assert(PayoutLib.sum(d) <= relayFee);
+        uint256 n = concrete(seats);
+        uint256 ballots = concrete(counted);
+        multiple(relayFee, ballots);
+        PayoutLib.Due memory d = PayoutLib.due(0, relayFee, n, (1 << ballots) - 1, 0);
+        assert(uint256(relayFee) + 1 > PayoutLib.sum(d));
     }
 
     // ---- helpers
 
-    /// @dev Two rounds with any fees. A round with seats leaves what one without leaves that is owed
-    /// as much, and no more is taken than is there: that is `check_feesNeverExceedWhatIsThere`.
+    /// @dev Two rounds with any fees. A round with seats leaves what one without leaves that is
+    /// owed as much, and no more is taken than is there: that is
+    /// `check_feesNeverExceedWhatIsThere`.
     function rounds(uint96[2] calldata fees)
         private
         pure
@@ -145,8 +162,9 @@ contract PayoutsSymbolic {
         return PayoutLib.cap(second, PayoutLib.cap(first, amount));
     }
 
-    /// @dev A part that the code will take, with what `check_aPartIsAtMostTheWhole` says of it: the
-    /// product fits, and the part does not exceed the whole. So the solver needs no arithmetic.
+    /// @dev A part that the code will take, with what `check_aPartIsAtMostTheWhole` says of it:
+    /// the product fits, and the part does not exceed the whole. So the solver needs no
+    /// arithmetic.
     function part(uint256 whole, uint256 bps) private pure returns (uint256 some) {
         unchecked {
             uint256 product = whole * bps;
@@ -156,28 +174,31 @@ contract PayoutsSymbolic {
         }
     }
 
-    /// @dev `seats` ones: masks count only through their number of bits. One path for each.
-    function maskOf(uint256 seats) private pure returns (uint256) {
-        return (1 << concrete(seats)) - 1;
-    }
-
-    /// @dev The same number up to 16, on one path for each: a solver divides by a constant with ease.
+    /// @dev The same number up to 16, on one path for each: a solver divides by a constant with
+    /// ease.
     function concrete(uint256 n) private pure returns (uint256 i) {
         while (i < 16 && i != n) {
             ++i;
         }
     }
 
+    /// @dev As the compiler checks a product.
+    function fits(uint256 a, uint256 b) private pure returns (bool) {
+        unchecked {
+            return a == 0 || a * b / a == b;
+        }
+    }
+
+    /// @dev A product that the code may compute, of a number of 128 bits, with what
+    /// `check_equalPartsAreAtMostTheWhole` says of it.
+    function multiple(uint256 a, uint256 n) private pure {
+        vm.assume(a >> 128 == 0 && fits(a, n));
+    }
+
     /// @dev All four, without a branch.
     function all(bool a, bool b, bool c, bool d) private pure returns (bool yes) {
         assembly {
             yes := and(and(a, b), and(c, d))
-        }
-    }
-
-    function implies(bool a, bool b) private pure returns (bool yes) {
-        assembly {
-            yes := or(iszero(a), b)
         }
     }
 

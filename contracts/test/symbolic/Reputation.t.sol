@@ -12,10 +12,10 @@ interface Svm {
 }
 
 /// @notice Writing a fact cannot revert, for any input: what `cargo x deep` proves.
-/// @dev `record` itself is run at a few moments, because fading branches on every bit of the second.
-/// What it does at every other second is the same code with another factor, which `Exhaustive`
-/// computes for all 7,776,000 of them; with any such factor, moment and word, `withFact` neither
-/// reverts nor mixes fields.
+/// @dev `record` itself is run at a few moments, because fading branches on every bit of the
+/// second. What it does at every other second is the same code with another factor, which
+/// `Exhaustive` computes for all 7,776,000 of them; with any such factor, moment and word,
+/// `withFact` neither reverts nor mixes fields.
 contract ReputationSymbolic {
     Svm internal constant svm = Svm(0xF3993A62377BCd56AE39D773740A5390411E8BC9);
 
@@ -26,7 +26,8 @@ contract ReputationSymbolic {
     }
 
     /// @notice `record` does not revert: any caller, wallets, amount, ending and flags (also ones
-    /// that no ending has), any stored words, in 1970, in 2026 and when 32 bits of time have passed.
+    /// that no ending has), any stored words, in 1970, in 2026 and when 32 bits of time have
+    /// passed.
     function check_recordNeverReverts(
         address recorder,
         address buyer,
@@ -41,8 +42,8 @@ contract ReputationSymbolic {
         recorded(recorder, buyer, seller, amount, ending, flags, at_);
     }
 
-    /// @notice Two neutral facts do not revert: any caller, wallets, amount and stored words, at any
-    /// second.
+    /// @notice Two neutral facts do not revert: any caller, wallets, amount and stored words, at
+    /// any second.
     function check_neutralFactsNeverRevert(
         address recorder,
         address buyer,
@@ -72,8 +73,8 @@ contract ReputationSymbolic {
         assert(done);
     }
 
-    /// @notice The bucket lets in what it has room for and is never overdrawn by it: any weight of 32
-    /// bits, any stored draught.
+    /// @notice The bucket lets in what it has room for and is never overdrawn by it: any weight
+    /// of 32 bits, any stored draught.
     /// @custom:halmos --panic-error-codes *
     function check_theBucketIsNeverOverdrawn(uint32 w, uint32 drawn) external pure {
         (uint256 added, uint256 next) = FormulaLib.admit(w, drawn);

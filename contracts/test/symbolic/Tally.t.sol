@@ -27,12 +27,14 @@ contract TallySymbolic {
 
     // ---- counting
 
-    /// @notice In every lane, the bit-sliced adder says of a quorum, and of one if all missing seats
-    /// voted that way, what adding up the votes says: 3 to 15 seats, any votes of any subset.
+    /// @notice In every lane, the bit-sliced adder says of a quorum, and of one if all missing
+    /// seats voted that way, what adding up the votes says: 3 to 15 seats, any votes of any
+    /// subset.
     function check_theAdderEqualsTheCount(uint32[15] calldata votes, uint8 lane) external pure {
         vm.assume(lane < 32);
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
             uint256 q = TallyLib.quorum(seats);
+            uint256 wrong;
             for (uint256 present = q; present <= seats; ++present) {
                 (uint256 reached, uint256 reachable) =
                     TallyLib.count(q, seats, some(votes, present));
@@ -40,15 +42,16 @@ contract TallySymbolic {
                 for (uint256 i; i < present; ++i) {
                     sum += (uint256(votes[i]) >> lane) & 1;
                 }
-                assert((reached >> lane) & 1 == atLeast(sum, q));
-                assert((reachable >> lane) & 1 == atLeast(sum + seats - present, q));
-                assert((reached | reachable) >> 32 == 0);
+                wrong |= ((reached >> lane) & 1) ^ atLeast(sum, q);
+                wrong |= ((reachable >> lane) & 1) ^ atLeast(sum + seats - present, q);
+                wrong |= (reached | reachable) >> 32;
             }
+            assert(wrong == 0);
         }
     }
 
-    /// @notice One more vote never takes a quorum away and never brings an answer into reach; what
-    /// has a quorum is within reach: 3 to 15 seats, any votes.
+    /// @notice One more vote never takes a quorum away and never brings an answer into reach;
+    /// what has a quorum is within reach: 3 to 15 seats, any votes.
     function check_oneMoreVoteOnlyNarrows(uint32[15] calldata votes) external pure {
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
             uint256 q = TallyLib.quorum(seats);
@@ -63,8 +66,8 @@ contract TallySymbolic {
         }
     }
 
-    /// @notice No criterion has a quorum for met and one for failed, if no vote says both: 3 to 15
-    /// seats, any votes.
+    /// @notice No criterion has a quorum for met and one for failed, if no vote says both: 3 to
+    /// 15 seats, any votes.
     function check_noCriterionIsBothMetAndFailed(uint32[15] calldata votes) external pure {
         uint256 both;
         for (uint256 i; i < SEATS_MOST; ++i) {
@@ -73,10 +76,12 @@ contract TallySymbolic {
         vm.assume(both == 0);
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
             uint256 q = TallyLib.quorum(seats);
+            uint256 wrong;
             for (uint256 present = q; present <= seats; ++present) {
                 (uint256 reached,) = TallyLib.count(q, seats, some(votes, present));
-                assert(reached & (reached >> 16) == 0);
+                wrong |= reached & (reached >> 16);
             }
+            assert(wrong == 0);
         }
     }
 
@@ -127,8 +132,8 @@ contract TallySymbolic {
         assert(metBps == bps.met);
     }
 
-    /// @notice More criteria never weigh less, and two masks apart weigh at most as much as all: one
-    /// more criterion of any weight, after any sums for which it holds.
+    /// @notice More criteria never weigh less, and two masks apart weigh at most as much as all:
+    /// one more criterion of any weight, after any sums for which it holds.
     /// @dev One step of an induction over the criteria; it begins with sums of zero.
     function check_weightsAddUp(
         uint32[4] calldata sums,
@@ -154,8 +159,8 @@ contract TallySymbolic {
         assert(chosen(rule, mask, 16) == chosen(rule, mask & listed(rule, 16), 16));
     }
 
-    /// @notice A verdict stands whatever ballots are added, and so does a partial payment: any rule
-    /// that opening accepts, all 16 criteria, any counts before and after.
+    /// @notice A verdict stands whatever ballots are added, and so does a partial payment: any
+    /// rule that opening accepts, all 16 criteria, any counts before and after.
     /// @dev The weights are any numbers for which the checks above hold.
     function check_aVerdictStands(
         uint256 rule,
