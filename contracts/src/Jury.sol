@@ -235,7 +235,7 @@ contract Jury is IJury, EIP712 {
         (uint256 seats,) = PanelLib.seats(PanelLib.load(address(this), jury), round);
         if (seats == 0) revert PanelMissing(jury, round);
         if (shares.length != seats) revert SharesMismatch(shares.length, seats);
-        uint256 needed = _held + PotLib.sum(shares);
+        uint256 needed = PotLib.sum(_held, shares);
         uint256 got = IERC3009(token).balanceOf(address(this));
         if (got < needed) revert Unfunded(got, needed);
 

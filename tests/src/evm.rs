@@ -14,7 +14,9 @@ use revm::database_interface::WrapDatabaseRef;
 use revm::handler::{EthFrame, Handler as _, MainnetContext, MainnetHandler};
 use revm::primitives::hardfork::SpecId;
 use revm::state::{AccountInfo, Bytecode, EvmState};
-use revm::{DatabaseRef, ExecuteEvm as _, MainBuilder as _};
+use revm::{DatabaseRef, ExecuteEvm as _, InspectEvm as _, MainBuilder as _};
+
+use crate::meter::{Meter, Spent};
 
 /// The rules that contracts are built for and that Base runs.
 pub const SPEC: SpecId = SpecId::OSAKA;
@@ -178,13 +180,14 @@ pub struct Evm {
     chain_id: u64,
     state: State,
     block: BlockEnv,
+    metered: bool,
 }
 
 impl Evm {
     /// An EVM over `state`, with the rules of [`SPEC`].
     pub fn new(chain_id: u64, state: State) -> Self {
         let block = BlockEnv { prevrandao: Some(B256::ZERO), ..BlockEnv::default() };
-        Self { chain_id, state, block }
+        Self { chain_id, state, block, metered: false }
     }
 
     /// The chain's id.
@@ -212,6 +215,29 @@ impl Evm {
         &mut self.block
     }
 
+    /// From now on, [`Evm::transact_metered`] says where the gas goes.
+    pub fn meter(&mut self) {
+        self.metered = true;
+    }
+
+    /// [`Evm::transact`], and where the gas went: nothing is said of it unless [`Evm::meter`] was
+    /// called.
+    pub fn transact_metered(
+        &mut self,
+        tx: TxEnv,
+    ) -> Result<(ExecutionResult, Spent), InvalidTransaction> {
+        if !self.metered {
+            return Ok((self.transact(tx)?.0, Spent::new()));
+        }
+        let (cfg, block) = (self.rules(), self.block.clone());
+        let mut evm =
+            context(&self.state, cfg, block).build_mainnet_with_inspector(Meter::default());
+        let outcome = evm.inspect_tx(tx).map_err(invalid)?;
+        let spent = evm.into_inspector().spent();
+        self.state.commit(outcome.state);
+        Ok((outcome.result, spent))
+    }
+
     /// Executes a transaction and keeps what it did.
     pub fn transact(&mut self, tx: TxEnv) -> Result<(ExecutionResult, Undo), InvalidTransaction> {
         let cfg = self.rules();
@@ -222,10 +248,7 @@ impl Evm {
 
     /// Whether `block` could take a transaction at all, by everything that is checked before it runs.
     pub fn check(&self, tx: &TxEnv, block: BlockEnv) -> Result<(), InvalidTransaction> {
-        let mut context: MainnetContext<WrapDatabaseRef<&State>> =
-            Context::new(WrapDatabaseRef(&self.state), SPEC);
-        context.cfg = self.rules();
-        context.block = block;
+        let mut context = context(&self.state, self.rules(), block);
         context.tx = tx.clone();
         let mut evm = context.build_mainnet();
         let handler = MainnetHandler::<_, EVMError<Infallible>, EthFrame<_>>::default();
@@ -271,11 +294,14 @@ fn execute(
     block: BlockEnv,
     tx: TxEnv,
 ) -> Result<ResultAndState, InvalidTransaction> {
-    let mut context: MainnetContext<WrapDatabaseRef<&State>> =
-        Context::new(WrapDatabaseRef(state), SPEC);
+    context(state, cfg, block).build_mainnet().transact(tx).map_err(invalid)
+}
+
+fn context(state: &State, cfg: CfgEnv, block: BlockEnv) -> MainnetContext<WrapDatabaseRef<&State>> {
+    let mut context = Context::new(WrapDatabaseRef(state), SPEC);
     context.cfg = cfg;
     context.block = block;
-    context.build_mainnet().transact(tx).map_err(invalid)
+    context
 }
 
 #[expect(

@@ -10,6 +10,7 @@ pub mod anvil;
 pub mod contracts;
 pub mod evm;
 pub mod gas;
+pub mod meter;
 pub mod model;
 pub mod node;
 pub mod sign;

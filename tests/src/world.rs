@@ -23,6 +23,7 @@ use surety_bindings::jury::{Jury, Registration};
 use crate::contracts::token::TestUSDC;
 use crate::contracts::{self, Contracts, Message};
 use crate::evm::{Evm, State};
+use crate::meter::Spent;
 use crate::node::Node;
 use crate::sign::{self, Vote};
 use crate::{actors, usd};
@@ -43,6 +44,8 @@ pub struct Receipt<T> {
     pub gas: u64,
     /// Bytes of calldata.
     pub calldata: u64,
+    /// Where the gas went; empty unless the EVM was told to [`meter`](Evm::meter).
+    pub spent: Spent,
     /// Events, in order.
     pub logs: Vec<Log>,
     /// What the function returned.
@@ -259,8 +262,8 @@ impl World {
         call: &C,
     ) -> Result<Receipt<C::Return>, Revert> {
         let receipt = self.send(from, to, call.abi_encode().into())?;
-        let Receipt { gas, calldata, logs, output } = receipt;
-        Ok(Receipt { gas, calldata, logs, output: decode::<C>(&output) })
+        let Receipt { gas, calldata, spent, logs, output } = receipt;
+        Ok(Receipt { gas, calldata, spent, logs, output: decode::<C>(&output) })
     }
 
     /// Sends a transaction with raw calldata.
@@ -272,9 +275,9 @@ impl World {
     ) -> Result<Receipt<Bytes>, Revert> {
         let calldata = data.len() as u64;
         self.sent.push(Message { from, to, data: data.clone() });
-        let outcome = self.evm.transact(self.message(from, to, data));
+        let outcome = self.evm.transact_metered(self.message(from, to, data));
         self.evm.block_mut().number += U256::ONE;
-        receipt(outcome.map(|(result, _)| result), calldata)
+        receipt(outcome, calldata)
     }
 
     /// Calls a function and forgets what it changed.
@@ -290,7 +293,7 @@ impl World {
         call: &C,
     ) -> Result<C::Return, Revert> {
         let tx = self.message(from, to, call.abi_encode().into());
-        let receipt = receipt(self.evm.call(tx), 0)?;
+        let receipt = receipt(self.evm.call(tx).map(|result| (result, Spent::new())), 0)?;
         Ok(decode::<C>(&receipt.output))
     }
 
@@ -467,17 +470,18 @@ fn decode<C: SolCall>(output: &[u8]) -> C::Return {
 }
 
 fn receipt<E: ToString>(
-    outcome: Result<ExecutionResult, E>,
+    outcome: Result<(ExecutionResult, Spent), E>,
     calldata: u64,
 ) -> Result<Receipt<Bytes>, Revert> {
     match outcome {
-        Ok(ExecutionResult::Success { gas, logs, output, .. }) => {
-            Ok(Receipt { gas: gas.tx_gas_used(), calldata, logs, output: output.into_data() })
+        Ok((ExecutionResult::Success { gas, logs, output, .. }, spent)) => {
+            let (gas, output) = (gas.tx_gas_used(), output.into_data());
+            Ok(Receipt { gas, calldata, spent, logs, output })
         }
-        Ok(ExecutionResult::Revert { gas, output, .. }) => {
+        Ok((ExecutionResult::Revert { gas, output, .. }, _)) => {
             Err(Revert { gas: gas.tx_gas_used(), data: output, halt: None })
         }
-        Ok(ExecutionResult::Halt { reason, gas, .. }) => Err(Revert {
+        Ok((ExecutionResult::Halt { reason, gas, .. }, _)) => Err(Revert {
             gas: gas.tx_gas_used(),
             data: Bytes::new(),
             halt: Some(format!("{reason:?}")),

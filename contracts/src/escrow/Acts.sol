@@ -20,7 +20,7 @@ abstract contract Acts is Funding {
     ) external nonReentrant {
         Live memory live = _loadPending(terms, milestone)[0];
         Terms memory t = live.terms;
-        uint256 deliverBy = t.milestones[milestone].deliverBy;
+        uint256 deliverBy = live.m.deliverBy;
         if (block.timestamp >= deliverBy) revert DeadlinePassed(block.timestamp, deliverBy);
         if (msg.sender != t.seller) {
             bytes32 digest =

@@ -14,6 +14,7 @@ import {EIP712} from "solady/utils/EIP712.sol";
 /// @title What every operation begins with: storage, the guard, a milestone loaded and checked
 abstract contract Base is IDealOperations, EIP712 {
     /// @dev A live milestone, loaded and checked, and the payments it leads to.
+    /// @param m The milestone's terms, once it is known to be there
     /// @param bond Its share of the seller's bond
     /// @param state Its slow-path state; all zero while nothing is on-chain
     /// @param given The digest of the state that was handed in; zero for none
@@ -23,6 +24,7 @@ abstract contract Base is IDealOperations, EIP712 {
     /// @param asCredit Whether both parties agreed to be credited
     struct Live {
         Terms terms;
+        Milestone m;
         TillLib.Till till;
         bytes32 dealId;
         DealWord word;
@@ -120,33 +122,39 @@ abstract contract Base is IDealOperations, EIP712 {
         live.terms = TermsLib.load(terms)[0];
         live.dealId = _dealId(live.terms);
         live.milestone = milestone;
-        live.till = TillLib.make(PAYEES, live.terms.jury);
+        live.till = TillLib.make(PAYEES, _facts(live.terms), live.terms.jury);
     }
 
-    /// @dev Zeros: thirteen words each, then the state's nine and three for each round. Terms and
-    /// till are left to the caller.
+    /// @dev How many facts one act on these terms can write: a sequence may end with it.
+    function _facts(Terms memory t) internal pure returns (uint256) {
+        return t.sequential ? t.milestones.length : 1;
+    }
+
+    /// @dev Zeros: fourteen words each, then the state's nine; then three that all have for both
+    /// rounds, since what is owed is replaced and never changed while it is nothing. Terms, milestone
+    /// and till are left to the caller.
     function _lives(uint256 count) internal pure returns (Live[] memory lives) {
         assembly ("memory-safe") {
             lives := mload(0x40)
             mstore(lives, count)
             let at_ := lives
             let live := add(lives, mul(add(count, 1), 0x20))
-            calldatacopy(live, calldatasize(), mul(count, 0x380))
-            for {} count { count := sub(count, 1) } {
+            let due := add(live, mul(count, 0x2e0))
+            calldatacopy(live, calldatasize(), add(sub(due, live), 0x60))
+            for {} lt(live, due) { live := add(live, 0x2e0) } {
                 at_ := add(at_, 0x20)
                 mstore(at_, live)
-                mstore(add(live, 0xe0), add(live, 0x1a0))
-                mstore(add(live, 0x120), add(live, 0x2c0))
-                mstore(add(live, 0x140), add(live, 0x320))
-                live := add(live, 0x380)
+                mstore(add(live, 0x100), add(live, 0x1c0))
+                mstore(add(live, 0x140), due)
+                mstore(add(live, 0x160), due)
             }
-            mstore(0x40, live)
+            mstore(0x40, add(due, 0x60))
         }
     }
 
     /// @dev Completes `live` from its terms, milestone and state, or says why it is not live, as
     /// the error that a single operation reverts with and a batch reports.
-    function _refusal(Live memory live) internal view returns (bytes memory) {
+    function _refusal(Live memory live) internal view returns (bytes memory refusal) {
         (bytes32 dealId, uint256 milestone) = (live.dealId, live.milestone);
         Terms memory t = live.terms;
         DealWord word = _deals[dealId];
@@ -169,13 +177,13 @@ abstract contract Base is IDealOperations, EIP712 {
             }
         }
         live.word = word;
-        live.amount = t.milestones[milestone].amount;
+        live.m = t.milestones[milestone];
+        live.amount = live.m.amount;
         live.bond = word.bondShare(live.amount);
         SlowState memory state = live.state;
         if (state.voted != 0 || state.relayFee != 0) {
             live.first = PayoutLib.Due(state.seatFee, state.voted, state.relayFee);
         }
-        return "";
     }
 
     /// @dev Writes the milestone's new slow-path state. Whoever calls emits it: nobody can go on
@@ -193,8 +201,9 @@ abstract contract Base is IDealOperations, EIP712 {
     /// @dev When the window closes that is open now: the panel's while nothing is on-chain.
     function _until(Live memory live) internal pure returns (uint256) {
         if (live.state.status != Status.Pending) return live.state.until;
-        Terms memory t = live.terms;
-        return uint256(t.milestones[live.milestone].deliverBy) + t.judgeWithin;
+        unchecked {
+            return uint256(live.m.deliverBy) + live.terms.judgeWithin;
+        }
     }
 
     /// @dev Below 2^40: a deal's whole life ends within two years of its opening.

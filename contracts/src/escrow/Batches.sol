@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IDealOperations} from "../interfaces/IDealOperations.sol";
 import {IJury} from "../interfaces/IJury.sol";
+import {JuryCallLib} from "../libraries/JuryCallLib.sol";
 import {RefusalLib} from "../libraries/RefusalLib.sol";
 import {TermsLib} from "../libraries/TermsLib.sol";
 import {TillLib} from "../libraries/TillLib.sol";
@@ -25,16 +26,19 @@ abstract contract Batches is Verdicts {
         bytes calldata items,
         bytes calldata ballots
     ) external nonReentrant {
-        (Live[] memory lives, IJury.BatchCase[] memory cases) = _read(templates, items);
+        (Live[] memory lives, IJury.BatchCase[] memory cases, uint256 facts) =
+            _read(templates, items);
         if (lives.length == 0) revert BatchMalformed(items.length, HEAD_BYTES);
         bytes32 panels = lives[0].terms.jury;
-        IJury.Tally[] memory tallies = IJury(jury).judgeBatch(panels, round, cases, ballots);
-        TillLib.Till memory till = TillLib.make(lives.length * PAYEES_EACH + 1, panels);
+        IJury.Tally[] memory tallies = JuryCallLib.judgeBatch(jury, panels, round, cases, ballots);
+        TillLib.Till memory till = TillLib.make(lives.length * PAYEES_EACH + 1, facts, panels);
         for (uint256 i; i < lives.length; ++i) {
             Live memory live = lives[i];
             live.till = till;
-            bytes memory refusal = _refuse(live, round, panels, cases[i].deliverable, tallies[i]);
-            if (refusal.length == 0) _apply(live, round, cases[i].deliverable, tallies[i]);
+            bytes32 deliverable = cases[i].deliverable;
+            IJury.Tally memory tally = tallies[i];
+            bytes memory refusal = _refuse(live, round, panels, deliverable, tally);
+            if (refusal.length == 0) _apply(live, round, deliverable, tally);
             else emit BatchItemSkipped(live.dealId, uint8(live.milestone), refusal);
         }
         _flush(till);
@@ -60,11 +64,11 @@ abstract contract Batches is Verdicts {
     }
 
     /// @dev Every item's terms and its case, in order: the jurors signed the whole list, so none
-    /// can be left out here.
+    /// can be left out here. And how many facts they can write.
     function _read(Terms[] calldata templates, bytes calldata items)
         private
         view
-        returns (Live[] memory lives, IJury.BatchCase[] memory cases)
+        returns (Live[] memory lives, IJury.BatchCase[] memory cases, uint256 facts)
     {
         Terms[] memory loaded = new Terms[](templates.length);
         for (uint256 i; i < templates.length; ++i) {
@@ -72,17 +76,18 @@ abstract contract Batches is Verdicts {
         }
         uint256 count = _count(items);
         lives = _lives(count);
-        cases = new IJury.BatchCase[](count);
+        cases = JuryCallLib.makeCases(count);
         for (uint256 i; i < count; ++i) {
             (uint256 template, uint256 milestone) = (uint8(items[0]), uint8(items[1]));
-            uint256 patchesEnd = HEAD_BYTES + uint256(uint8(items[2])) * PATCH_BYTES;
+            (uint256 patchesEnd, uint256 size) = _sizes(items);
             if (template >= loaded.length) revert TemplateUnknown(i, template, loaded.length);
             Live memory live = lives[i];
             live.terms = TermsLib.patched(loaded[template], items[HEAD_BYTES:patchesEnd])[0];
             live.dealId = _dealId(live.terms);
             live.milestone = milestone;
+            facts += _facts(live.terms);
             if (items[3] != 0) {
-                bytes calldata state = items[patchesEnd:patchesEnd + STATE_BYTES];
+                bytes calldata state = items[patchesEnd:size];
                 live.given = keccak256(state);
                 // Only what this contract once encoded is sure to decode.
                 if (live.given == _states[live.dealId][milestone]) {
@@ -94,21 +99,24 @@ abstract contract Batches is Verdicts {
             c.deliverable = bytes32(items[4:HEAD_BYTES]);
             Milestone[] memory milestones = live.terms.milestones;
             if (milestone < milestones.length) c.rule = milestones[milestone].rule;
-            items = items[_size(items):];
+            items = items[size:];
         }
     }
 
     function _count(bytes calldata items) private pure returns (uint256 count) {
-        for (; items.length != 0; items = items[_size(items):]) {
-            ++count;
+        for (; items.length != 0; ++count) {
+            (, uint256 size) = _sizes(items);
+            items = items[size:];
         }
     }
 
-    /// @dev How long the first item is.
-    function _size(bytes calldata items) private pure returns (uint256 size) {
+    /// @dev Where the first item's patches end, and the item.
+    function _sizes(bytes calldata items) private pure returns (uint256 patchesEnd, uint256 size) {
         if (items.length < HEAD_BYTES) revert BatchMalformed(items.length, HEAD_BYTES);
-        size = HEAD_BYTES + uint256(uint8(items[2])) * PATCH_BYTES;
-        if (items[3] != 0) size += STATE_BYTES;
+        unchecked {
+            patchesEnd = HEAD_BYTES + uint256(uint8(items[2])) * PATCH_BYTES;
+            size = items[3] == 0 ? patchesEnd : patchesEnd + STATE_BYTES;
+        }
         if (items.length < size) revert BatchMalformed(items.length, size);
     }
 }

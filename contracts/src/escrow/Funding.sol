@@ -89,7 +89,7 @@ abstract contract Funding is Payouts {
     /// @dev The fee of an act that pays its signer nothing.
     function _payActFee(address party, bytes32 digest, Consent calldata consent) internal {
         if (consent.fee == 0) return;
-        TillLib.Till memory till = TillLib.make(1, 0);
+        TillLib.Till memory till = TillLib.make(1, 0, 0);
         _chargeAct(till, party, digest, consent);
         _flush(till);
     }

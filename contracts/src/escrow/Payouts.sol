@@ -3,8 +3,9 @@ pragma solidity 0.8.37;
 
 import {IDealOperations} from "../interfaces/IDealOperations.sol";
 import {IJury} from "../interfaces/IJury.sol";
-import {Ending, IReputationRegistry} from "../interfaces/IReputationRegistry.sol";
+import {Ending} from "../interfaces/IReputationRegistry.sol";
 import {DealWord} from "../libraries/DealWordLib.sol";
+import {FactsLib} from "../libraries/FactsLib.sol";
 import {PanelLib} from "../libraries/PanelLib.sol";
 import {PayoutLib} from "../libraries/PayoutLib.sol";
 import {TillLib} from "../libraries/TillLib.sol";
@@ -58,11 +59,11 @@ abstract contract Payouts is Base {
     /// @dev As the verdict says that was counted or stands.
     function _byVerdict(Live memory live, uint8 verdict, uint256 metBps, uint8 flags) internal {
         if (verdict == REJECTED) return _refund(live, Ending.Rejected, flags);
-        bool proRata = live.terms.milestones[live.milestone].rule & (1 << 254) != 0;
+        bool proRata = live.m.rule & (1 << 254) != 0;
         _share(live, Ending.Accepted, flags, proRata ? metBps : PayoutLib.BPS);
     }
 
-    /// @dev The only way a milestone ends: word, event, fact, then its payments. `p` and the fees
+    /// @dev The only way a milestone ends: word and event, then its fact and payments. `p` and the fees
     /// sum to amount and bond.
     function _end(Live memory live, Ending ending, uint8 flags, PayoutLib.Payout memory p)
         internal
@@ -74,8 +75,7 @@ abstract contract Payouts is Base {
         emit MilestoneEnded(
             live.dealId, uint8(live.milestone), uint8(ending), uint128(p.seller), uint128(p.buyer)
         );
-        IReputationRegistry(registry)
-            .record(t.buyer, t.seller, uint96(live.amount), uint8(ending), flags);
+        FactsLib.add(till.facts, t.buyer, t.seller, live.amount, ending, flags);
         till.add(t.seller, p.seller, live.asCredit || t.payAsCredit);
         till.add(t.buyer, p.buyer, live.asCredit);
         uint256 fees = PayoutLib.sum(live.first) + PayoutLib.sum(live.second);
@@ -98,8 +98,7 @@ abstract contract Payouts is Base {
             emit MilestoneEnded(
                 live.dealId, uint8(k), uint8(Ending.Cancelled), uint128(bond), uint128(amount)
             );
-            IReputationRegistry(registry)
-                .record(t.buyer, t.seller, uint96(amount), uint8(Ending.Cancelled), 0);
+            FactsLib.add(live.till.facts, t.buyer, t.seller, amount, Ending.Cancelled, 0);
             live.till.add(t.seller, bond, t.payAsCredit);
             live.till.add(t.buyer, amount, false);
         }
@@ -155,11 +154,13 @@ abstract contract Payouts is Base {
         till.add(submitter, due.relayFee, false);
     }
 
-    /// @dev Pays everybody. State, events and facts are written by now.
+    /// @dev Writes the facts and pays everybody. State and events are written by now.
     function _flush(TillLib.Till memory till) internal {
-        for (uint256 i; i < till.count; ++i) {
-            uint256 payee = till.payees[i];
-            _pay(address(uint160(payee)), till.amounts[i], payee & TillLib.AS_CREDIT != 0);
+        FactsLib.record(till.facts, registry);
+        uint256[] memory entries = till.entries;
+        for (uint256 i; i < entries.length; i += 2) {
+            uint256 payee = entries[i];
+            _pay(address(uint160(payee)), entries[i + 1], payee & TillLib.AS_CREDIT != 0);
         }
         for (uint256 round = 1; round <= 2; ++round) {
             uint256[] memory shares = round == 1 ? till.seats1 : till.seats2;

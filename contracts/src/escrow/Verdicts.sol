@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IDealOperations} from "../interfaces/IDealOperations.sol";
 import {IJury} from "../interfaces/IJury.sol";
 import {Ending} from "../interfaces/IReputationRegistry.sol";
+import {JuryCallLib} from "../libraries/JuryCallLib.sol";
 import {PayoutLib} from "../libraries/PayoutLib.sol";
 import {RefusalLib} from "../libraries/RefusalLib.sol";
 import {Payouts} from "./Payouts.sol";
@@ -23,23 +24,16 @@ abstract contract Verdicts is Payouts {
         Live memory live = _load(terms, milestone, state)[0];
         uint8 round = _round(live);
         RefusalLib.revertWith(_late(live, round));
-        IJury.Tally memory tally = IJury(jury)
-            .judge(
-                live.terms.jury,
-                round,
-                live.dealId,
-                milestone,
-                deliverable,
-                live.terms.milestones[milestone].rule,
-                ballots
-            );
+        IJury.Tally memory tally = JuryCallLib.judge(
+            jury, live.terms.jury, round, live.dealId, milestone, deliverable, live.m.rule, ballots
+        )[0];
         RefusalLib.revertWith(_undecided(live, deliverable, tally));
         _apply(live, round, deliverable, tally);
         _flush(live.till);
     }
 
     /// @dev Why no verdict of `round` may come now, or nothing.
-    function _late(Live memory live, uint8 round) internal view returns (bytes memory) {
+    function _late(Live memory live, uint8 round) internal view returns (bytes memory refusal) {
         Status status = live.state.status;
         if (_round(live) != round || status == Status.Judged) {
             Status needed = round == 2 ? Status.Round2 : Status.Delivered;
@@ -49,7 +43,6 @@ abstract contract Verdicts is Payouts {
         if (block.timestamp >= until) {
             return RefusalLib.encode(DeadlinePassed.selector, block.timestamp, until);
         }
-        return "";
     }
 
     /// @dev Why the tally is no verdict on this delivery, or nothing. A seller that signed several
@@ -57,14 +50,14 @@ abstract contract Verdicts is Payouts {
     function _undecided(Live memory live, bytes32 deliverable, IJury.Tally memory tally)
         internal
         pure
-        returns (bytes memory)
+        returns (bytes memory refusal)
     {
         if (tally.outcome == IJury.Outcome.NoVerdict) {
             return RefusalLib.encode(NoVerdict.selector, tally.seats);
         }
         Status status = live.state.status;
-        if (status == Status.Pending || deliverable == live.state.deliverable) return "";
-        if (status == Status.Delivered && tally.outcome == IJury.Outcome.Rejected) return "";
+        if (status == Status.Pending || deliverable == live.state.deliverable) return refusal;
+        if (status == Status.Delivered && tally.outcome == IJury.Outcome.Rejected) return refusal;
         return RefusalLib.encode(
             DeliverableMismatch.selector, uint256(deliverable), uint256(live.state.deliverable)
         );

@@ -321,7 +321,8 @@ interface IDealEscrow {
     error RouteUnknown(uint8 got, uint8 most);
     /// @notice Neither what the act pays its signer, nor its credit, nor an authorization covers
     /// the fee.
-    /// @custom:remedy Sign a smaller fee, or an authorization whose nonce is the act's digest.
+    /// @custom:remedy Sign a smaller fee, or an authorization whose nonce is the act's digest. A
+    /// token that refuses the signer, or is paused, pays no fee of it: submit without one.
     error FeeUncovered(uint256 got, uint256 needed);
     /// @notice An act takes one request at most.
     /// @custom:remedy Hand in the request of the party that pays you.

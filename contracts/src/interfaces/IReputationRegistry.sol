@@ -23,7 +23,7 @@ enum Ending {
 /// @notice Anybody may record; facts are kept per (recorder, wallet, role), so nobody writes into
 /// another recorder's column, and a reader names the recorder it trusts. The formula is version 1
 /// of docs/adr/0004-reputation-v1.md.
-/// @dev Invariant: `record` makes no call and cannot revert; counts and weights saturate. It emits
+/// @dev Invariant: `record` and `recordBatch` make no call and cannot revert; counts and weights saturate. It emits
 /// nothing: the recorder emits how each milestone ended, and from those events and their block
 /// times anybody recomputes every word.
 interface IReputationRegistry {
@@ -53,6 +53,15 @@ interface IReputationRegistry {
         uint24 appealsLost;
     }
 
+    /// @notice The fact of one ended milestone: what `record` takes.
+    struct Ended {
+        address buyer;
+        address seller;
+        uint96 amount;
+        uint8 ending;
+        uint8 flags;
+    }
+
     /// @notice Writes the fact of one ended milestone for both parties, in the caller's column.
     /// @param amount The milestone's money in the token's base units, six decimals
     /// @param ending An `Ending`; unknown values count as neutral
@@ -60,6 +69,9 @@ interface IReputationRegistry {
     /// lost an appeal
     function record(address buyer, address seller, uint96 amount, uint8 ending, uint8 flags)
         external;
+
+    /// @notice Writes the facts of many ended milestones, as `record` would one after the other.
+    function recordBatch(Ended[] calldata ended) external;
 
     /// @notice What `recorder` wrote about `wallet`, as of its last fact (weights not decayed to
     /// now).

@@ -77,59 +77,82 @@ library BallotLib {
         bytes memory code,
         uint256 start
     ) internal view returns (uint256[] memory votes, uint16 counted, uint16 voted) {
-        bytes32 typehash = BALLOT_TYPEHASH;
+        uint256 scratch = _prepare(id, domainSeparator);
+        uint256 next;
+        uint256 key;
+        uint256 ballot;
         assembly ("memory-safe") {
-            votes := mload(0x40)
-            let next := add(votes, 0x20)
-            // Behind room for 15 votes: the ballot's struct at 0x00, the digest's preimage at 0xc0,
-            // and ecrecover's input at 0x120.
-            let b := add(votes, 0x200)
-            mstore(b, typehash)
-            mstore(add(b, 0x20), id)
-            mstore(add(b, 0xc0), hex"1901")
-            mstore(add(b, 0xc2), domainSeparator)
-            let offset := add(ballots.offset, 2)
-            let key := add(add(code, 0x20), start)
-
-            for { let seat := 1 } mask {
-                seat := shl(1, seat)
-                mask := shr(1, mask)
-                key := add(key, 20)
-            } {
-                if and(mask, 1) {
-                    // Low 16 bits met, next 16 failed: the vote, once the signature is good.
-                    let vote := shr(240, calldataload(offset))
-                    mstore(add(b, 0x40), vote)
-                    let word := shr(216, calldataload(offset))
-                    mstore(add(b, 0x80), and(word, 0xff))
-                    word := and(shr(8, word), 0xffff)
-                    mstore(add(b, 0x60), word)
-                    let overlap := and(vote, word)
-                    vote := or(vote, shl(16, word))
-                    mstore(add(b, 0xa0), calldataload(add(offset, 5)))
-                    mstore(add(b, 0xe2), keccak256(b, 0xc0))
-                    mstore(add(b, 0x120), keccak256(add(b, 0xc0), 0x42))
-                    word := calldataload(add(offset, 69))
-                    mstore(add(b, 0x140), add(27, shr(255, word)))
-                    mstore(add(b, 0x160), calldataload(add(offset, 37)))
-                    word := shr(1, shl(1, word))
-                    mstore(add(b, 0x180), word)
-                    // ecrecover answers nothing for a signature that is none; a key is never zero.
-                    mstore(0x00, 0)
-                    pop(staticcall(gas(), 1, add(b, 0x120), 0x80, 0x00, 0x20))
-                    if iszero(
-                        or(xor(mload(0x00), shr(96, mload(key))), or(gt(word, HALF_ORDER), overlap))
-                    ) {
-                        mstore(next, vote)
-                        next := add(next, 0x20)
-                        counted := or(counted, seat)
-                        if vote { voted := or(voted, seat) }
-                    }
-                    offset := add(offset, 101)
+            // Room for 15 votes, in front of what `_prepare` wrote.
+            votes := sub(scratch, 0x200)
+            next := add(votes, 0x20)
+            key := add(add(code, 0x20), start)
+            ballot := add(ballots.offset, 2)
+        }
+        unchecked {
+            for (uint256 seat = 1; mask != 0; (mask, seat, key) = (mask >> 1, seat << 1, key + 20)) {
+                if (mask & 1 == 0) continue;
+                (bool good, uint256 vote) = _read(scratch, ballot, key);
+                ballot += BALLOT_BYTES;
+                if (!good) continue;
+                assembly ("memory-safe") {
+                    mstore(next, vote)
+                    next := add(next, 0x20)
                 }
+                counted |= uint16(seat);
+                if (vote != 0) voted |= uint16(seat);
             }
+        }
+        assembly ("memory-safe") {
             mstore(votes, sub(shr(5, sub(next, votes)), 1))
             mstore(0x40, next)
+        }
+    }
+
+    /// @dev What all ballots share, in free memory: at `scratch` the ballot's struct, at 0xc0 the
+    /// digest's preimage, at 0x120 ecrecover's input; in front of it 0x200 bytes. Not allocated.
+    function _prepare(bytes32 id, bytes32 domainSeparator) private pure returns (uint256 scratch) {
+        bytes32 typehash = BALLOT_TYPEHASH;
+        assembly ("memory-safe") {
+            scratch := add(mload(0x40), 0x200)
+            mstore(scratch, typehash)
+            mstore(add(scratch, 0x20), id)
+            mstore(add(scratch, 0xc0), hex"1901")
+            mstore(add(scratch, 0xc2), domainSeparator)
+        }
+    }
+
+    /// @dev The ballot that begins in the calldata at `ballot`.
+    /// @param key Where in memory the seat's key begins
+    /// @return good Whether that key signed it and no criterion is both met and failed
+    /// @return vote Its low 16 bits met, the next 16 failed
+    function _read(uint256 scratch, uint256 ballot, uint256 key)
+        private
+        view
+        returns (bool good, uint256 vote)
+    {
+        assembly ("memory-safe") {
+            vote := shr(240, calldataload(ballot))
+            mstore(add(scratch, 0x40), vote)
+            let word := shr(216, calldataload(ballot))
+            mstore(add(scratch, 0x80), and(word, 0xff))
+            word := and(shr(8, word), 0xffff)
+            mstore(add(scratch, 0x60), word)
+            let overlap := and(vote, word)
+            vote := or(vote, shl(16, word))
+            mstore(add(scratch, 0xa0), calldataload(add(ballot, 5)))
+            mstore(add(scratch, 0xe2), keccak256(scratch, 0xc0))
+            mstore(add(scratch, 0x120), keccak256(add(scratch, 0xc0), 0x42))
+            word := calldataload(add(ballot, 69))
+            mstore(add(scratch, 0x140), add(27, shr(255, word)))
+            mstore(add(scratch, 0x160), calldataload(add(ballot, 37)))
+            word := shr(1, shl(1, word))
+            mstore(add(scratch, 0x180), word)
+            // ecrecover answers nothing for a signature that is none; a key is never zero.
+            mstore(0x00, 0)
+            pop(staticcall(gas(), 1, add(scratch, 0x120), 0x80, 0x00, 0x20))
+            good := iszero(
+                or(xor(mload(0x00), shr(96, mload(key))), or(gt(word, HALF_ORDER), overlap))
+            )
         }
     }
 }

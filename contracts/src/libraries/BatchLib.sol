@@ -228,26 +228,12 @@ library BatchLib {
         returns (Count memory c)
     {
         (c.quorum, c.panelSeats, c.appealSeats) = (TallyLib.quorum(seats), seats, appealSeats);
-        uint256 p0;
-        uint256 p1;
-        uint256 p2;
-        uint256 p3;
-        unchecked {
-            uint256 bias = 16 - c.quorum;
-            p0 = LANES * (bias & 1);
-            p1 = LANES * ((bias >> 1) & 1);
-            p2 = LANES * ((bias >> 2) & 1);
-            p3 = LANES * (bias >> 3);
-        }
+        (uint256 p0, uint256 p1, uint256 p2, uint256 p3) = TallyLib.planes(LANES, c.quorum);
         assembly ("memory-safe") {
-            let counted := 0
-            let voted := 0
-            let reached := 0
-            let at_ := add(signed, 0x20)
-            for { let end := add(at_, shl(5, mload(signed))) } lt(at_, end) {
-                at_ := add(at_, 0x20)
-            } {
-                let seat := mload(at_)
+            let counted, voted, reached
+            for { let left := mload(signed) } left { left := sub(left, 1) } {
+                signed := add(signed, 0x20)
+                let seat := mload(signed)
                 let votes := shr(16, calldataload(add(and(seat, 0xffffffffffffffff), skip)))
                 seat := shr(64, seat)
                 // In both masks of a slot: absent, or no ballot. A sum carries into the next slot

@@ -77,10 +77,12 @@ library DealWordLib {
         return DealWord.wrap(DealWord.unwrap(word) | (1 << (SLOW_AT + milestone)));
     }
 
-    /// @dev The bond share that leaves with `amount`, rounded down; the last milestone takes what
-    /// is left.
+    /// @dev The bond share that leaves with `amount`, of at most 96 bits, rounded down; the last
+    /// milestone takes what is left.
     function bondShare(DealWord word, uint256 amount) internal pure returns (uint256) {
-        return uint256(remainingBond(word)) * amount / remainingAmount(word);
+        unchecked {
+            return uint256(remainingBond(word)) * amount / remainingAmount(word);
+        }
     }
 
     /// @dev The word without a milestone: neither amount exceeds what remains, so no field borrows

@@ -38,6 +38,7 @@ library PayoutLib {
 
     /// @notice The sum of what a round is owed.
     function sum(Due memory d) internal pure returns (uint256) {
+        if (d.seatFee | d.relayFee == 0) return 0;
         return d.seatFee * popcount(d.voted) + d.relayFee;
     }
 
@@ -45,6 +46,7 @@ library PayoutLib {
     /// and returns what is left after them.
     function cap(Due memory d, uint256 available) internal pure returns (uint256 left) {
         left = available;
+        if (d.seatFee | d.relayFee == 0) return left;
         uint256 count = popcount(d.voted);
         if (d.seatFee * count > left) d.seatFee = left / count;
         left -= d.seatFee * count;
@@ -72,8 +74,8 @@ library PayoutLib {
         Due memory second
     ) internal pure returns (Payout memory p) {
         uint256 net = cap(second, cap(first, amount));
-        uint256 part = net * sellerBps / BPS;
-        p.receiver = part * feeBps / BPS;
+        uint256 part = _bps(net, sellerBps);
+        p.receiver = _bps(part, feeBps);
         p.seller = part - p.receiver + bond;
         p.buyer = net - part;
     }
@@ -90,9 +92,16 @@ library PayoutLib {
     ) internal pure returns (Payout memory p, uint256 most) {
         most = cap(second, cap(first, amount)) + bond;
         if (sellerAmount > most) return (p, most);
-        if (sellerAmount > bond) p.receiver = (sellerAmount - bond) * feeBps / BPS;
+        if (sellerAmount > bond) p.receiver = _bps(sellerAmount - bond, feeBps);
         p.seller = sellerAmount - p.receiver;
         p.buyer = most - sellerAmount;
+    }
+
+    /// @dev Amounts and bonds have 96 bits, and parts 16.
+    function _bps(uint256 whole, uint256 bps) private pure returns (uint256) {
+        unchecked {
+            return whole * bps / BPS;
+        }
     }
 
     /// @notice How many bits of a mask are set.

@@ -23,10 +23,15 @@ library PotLib {
         mapping(bytes32 jury => uint256[30]) beyond;
     }
 
-    /// @notice The sum of `shares`; reverts when it overflows.
-    function sum(uint256[] calldata shares) internal pure returns (uint256 total) {
-        for (uint256 i; i < shares.length; ++i) {
-            total += shares[i];
+    /// @notice What `held` becomes with `shares`; what needs more than 256 bits is all ones, which
+    /// no balance covers.
+    function sum(uint256 held, uint256[] calldata shares) internal pure returns (uint256 total) {
+        total = held;
+        unchecked {
+            for (uint256 i; i < shares.length; ++i) {
+                total += shares[i];
+                if (total < shares[i]) return type(uint256).max;
+            }
         }
     }
 

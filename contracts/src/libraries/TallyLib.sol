@@ -105,6 +105,22 @@ library TallyLib {
         return (rule >> 240) & 0x3fff;
     }
 
+    /// @notice Four bit planes, biased so that a lane carries out when it has counted to `q`.
+    /// @param lanes All of them
+    function planes(uint256 lanes, uint256 q)
+        internal
+        pure
+        returns (uint256 p0, uint256 p1, uint256 p2, uint256 p3)
+    {
+        unchecked {
+            uint256 bias = 16 - q;
+            p0 = lanes * (bias & 1);
+            p1 = lanes * ((bias >> 1) & 1);
+            p2 = lanes * ((bias >> 2) & 1);
+            p3 = lanes * (bias >> 3);
+        }
+    }
+
     /// @notice Counts at least `q` and at most `seats` votes, all lanes at once.
     /// @return reached Lanes with at least `q` votes
     /// @return reachable Lanes that would have, if every missing seat voted that way
@@ -114,11 +130,7 @@ library TallyLib {
         returns (uint256 reached, uint256 reachable)
     {
         unchecked {
-            uint256 bias = 16 - q;
-            uint256 p0 = LANES * (bias & 1);
-            uint256 p1 = LANES * ((bias >> 1) & 1);
-            uint256 p2 = LANES * ((bias >> 2) & 1);
-            uint256 p3 = LANES * (bias >> 3);
+            (uint256 p0, uint256 p1, uint256 p2, uint256 p3) = planes(LANES, q);
             assembly ("memory-safe") {
                 // Four half adders per vote; a plain loop, since its bounds checks would cost as
                 // much again.

@@ -12,14 +12,6 @@ library TermsLib {
     bytes32 internal constant TERMS_TYPEHASH = keccak256(
         "Terms(address buyer,address seller,uint256 buyerAgent,uint256 sellerAgent,address token,uint96 total,uint96 bond,bytes32 jury,uint96 juryFee,uint96 relayFee,uint96 openFee,uint16 feeBps,address feeReceiver,bool payAsCredit,uint40 openBy,uint40 judgeWithin,uint40 appealWithin,uint96 appealBond,uint16 silentSellerBps,uint16 splitSellerBps,bool sequential,bytes32 document,bytes32 salt,Milestone[] milestones)Milestone(uint96 amount,uint40 deliverBy,bytes32 criteria,uint256 rule)"
     );
-    /// @dev Words of a milestone, and of terms before their milestones.
-    uint256 internal constant MILESTONE_WORDS = 4;
-    uint256 internal constant HEAD_WORDS = 23;
-    /// @dev One byte per word: its type's bits less one.
-    uint256 internal constant HEAD_WIDTHS =
-        0x9f9fffff9f5f5fff5f5f5f0f9f002727275f0f0f00ffff000000000000000000;
-    uint256 internal constant MILESTONE_WIDTHS =
-        0x5f27ffff00000000000000000000000000000000000000000000000000000000;
 
     /// @notice The terms in memory: element 0 of a list of one.
     /// @dev A list, because solc fills a struct that a function returns with zeros first, at ten
@@ -46,7 +38,8 @@ library TermsLib {
         }
     }
 
-    /// @notice A copy of `template` with some words replaced, as element 0 of a list of one.
+    /// @notice A copy of `template`, which `load` made, with some words replaced, as element 0 of a
+    /// list of one.
     /// @param patches Per word one byte of index and 32 of value; 0 to 22 are the words before the
     /// milestones, 32 + 4k + f is word f of milestone k
     function patched(IDealEscrow.Terms memory template, bytes calldata patches)
@@ -54,29 +47,33 @@ library TermsLib {
         pure
         returns (IDealEscrow.Terms[] memory one)
     {
-        uint256 count = template.milestones.length;
-        one = _allocate(count);
         assembly ("memory-safe") {
-            let t := mload(add(one, 0x20))
-            mcopy(t, template, 0x2e0)
-            let items := add(mload(add(t, 0x2e0)), mul(add(count, 1), 0x20))
-            mcopy(
-                items,
-                add(mload(add(template, 0x2e0)), mul(add(count, 1), 0x20)),
-                mul(count, 0xa0)
-            )
-            for { let end := add(patches.offset, patches.length) } lt(patches.offset, end) {
-                patches.offset := add(patches.offset, 33)
-            } {
-                let index := shr(248, calldataload(patches.offset))
-                let value := calldataload(add(patches.offset, 1))
-                if lt(index, 23) { mstore(add(t, shl(5, index)), value) }
-                if gt(index, 31) {
+            one := mload(0x40)
+            let t := add(one, 0x60)
+            let pointers := add(t, 0x300)
+            let count := mload(mload(add(template, 0x2e0)))
+            let items := add(pointers, shl(5, add(count, 1)))
+            let end := add(items, mul(count, 0xa0))
+            mstore(0x40, end)
+            mstore(one, 1)
+            mstore(add(one, 0x20), t)
+            mcopy(add(one, 0x40), sub(template, 0x20), sub(end, add(one, 0x40)))
+            mstore(add(t, 0x2e0), pointers)
+            let moved := sub(t, template)
+            for { let p := add(pointers, 0x20) } lt(p, items) { p := add(p, 0x20) } {
+                mstore(p, add(mload(p), moved))
+            }
+
+            end := add(patches.offset, patches.length)
+            for { let patch := patches.offset } lt(patch, end) { patch := add(patch, 33) } {
+                let index := byte(0, calldataload(patch))
+                let at_ := add(t, shl(5, index))
+                if gt(index, 22) {
                     let k := shr(2, sub(index, 32))
-                    if lt(k, count) {
-                        mstore(add(add(items, mul(k, 0xa0)), shl(5, add(1, and(index, 3)))), value)
-                    }
+                    if iszero(lt(k, count)) { continue }
+                    at_ := add(add(items, mul(k, 0xa0)), shl(5, add(1, and(index, 3))))
                 }
+                mstore(at_, calldataload(add(patch, 1)))
             }
         }
     }
@@ -120,28 +117,42 @@ library TermsLib {
 
     /// @notice Refuses a word that is wider than its type.
     function requireCanonical(IDealEscrow.Terms memory t) internal pure {
-        uint256 at_;
+        uint256 dirty;
         assembly ("memory-safe") {
-            at_ := t
+            // Words of one width together: addresses, amounts, times, shares, flags. A loop would
+            // cost seven times as much.
+            let word := mload(t)
+            word := or(word, mload(add(t, 0x20)))
+            word := or(word, mload(add(t, 0x80)))
+            word := or(word, mload(add(t, 0x180)))
+            dirty := shr(160, word)
+            word := mload(add(t, 0xa0))
+            word := or(word, mload(add(t, 0xc0)))
+            word := or(word, mload(add(t, 0x100)))
+            word := or(word, mload(add(t, 0x120)))
+            word := or(word, mload(add(t, 0x140)))
+            word := or(word, mload(add(t, 0x220)))
+            dirty := or(dirty, shr(96, word))
+            word := mload(add(t, 0x160))
+            word := or(word, mload(add(t, 0x240)))
+            word := or(word, mload(add(t, 0x260)))
+            dirty := or(dirty, shr(16, word))
+            word := mload(add(t, 0x1a0))
+            word := or(word, mload(add(t, 0x280)))
+            dirty := or(dirty, shr(1, word))
+            word := mload(add(t, 0x1c0))
+            word := or(word, mload(add(t, 0x1e0)))
+            word := or(word, mload(add(t, 0x200)))
+            dirty := or(dirty, shr(40, word))
         }
-        _requireNarrow(at_, HEAD_WORDS, HEAD_WIDTHS);
+        if (dirty != 0) revert IDealEscrow.FieldTooWide(dirty);
         for (uint256 i; i < t.milestones.length; ++i) {
             IDealEscrow.Milestone memory m = t.milestones[i];
             assembly ("memory-safe") {
-                at_ := m
+                dirty := or(shr(96, mload(m)), shr(40, mload(add(m, 0x20))))
             }
-            _requireNarrow(at_, MILESTONE_WORDS, MILESTONE_WIDTHS);
+            if (dirty != 0) revert IDealEscrow.FieldTooWide(dirty);
         }
-    }
-
-    function _requireNarrow(uint256 at_, uint256 words, uint256 widths) private pure {
-        uint256 dirty;
-        assembly ("memory-safe") {
-            for { let i := 0 } lt(i, words) { i := add(i, 1) } {
-                dirty := or(dirty, shr(1, shr(byte(i, widths), mload(add(at_, shl(5, i))))))
-            }
-        }
-        if (dirty != 0) revert IDealEscrow.FieldTooWide(dirty);
     }
 
     /// @dev Terms with room for `count` milestones, typehashes and pointers in place.

@@ -137,6 +137,15 @@ contract FundTest is BatchFixture {
         jury.fund(five, 1, sharesOf(5, usd(1)));
     }
 
+    /// @dev Also when the sum, or the sum and what is held already, needs more than 256 bits.
+    function test_reverts_whenTheSumIsMoreThanThereCanBe() public {
+        uint256 all = type(uint256).max;
+        unfunded(five, all / 2, 0, all);
+        unfunded(five, all / 5 + 1, 0, all);
+        fundPots(five, 1, sharesOf(5, 1));
+        unfunded(five, all / 5, 5, all);
+    }
+
     function test_reverts_whenOnlyOthersMoneyCoversIt() public {
         stake(200, usd(100));
         unfunded(five, 1, usd(100), usd(100) + 5);

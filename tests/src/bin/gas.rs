@@ -1,5 +1,5 @@
-//! `cargo x gas [--check]`: measures the gas cases and writes tests/snapshots/gas.json, or says which
-//! case costs something else now.
+//! `cargo x gas [--check]`: measures the gas cases and writes tests/snapshots/gas.json and docs/gas.md,
+//! or says which case costs something else now.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -19,6 +19,9 @@ struct Arguments {
     /// The snapshot.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/gas.json"))]
     snapshot: PathBuf,
+    /// Where the gas goes, by contract and instruction.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/gas.md"))]
+    page: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -28,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let measured = gas::measure();
+    let (measured, page) = gas::measure();
     let present = read(&arguments.snapshot).unwrap_or_default();
     show(&measured, &present)?;
     if arguments.check {
@@ -37,8 +40,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             "tests/snapshots/gas.json is not what the contracts cost; run `cargo x gas`, look at the \
              difference and commit it"
         );
+        ensure!(
+            fs::read_to_string(&arguments.page).is_ok_and(|present| present == page),
+            "docs/gas.md is not where the gas goes; run `cargo x gas` and commit it"
+        );
         return Ok(());
     }
+    fs::write(&arguments.page, page)
+        .with_context(|| format!("cannot write {}", arguments.page.display()))?;
     let text = serde_json::to_string_pretty(&measured)? + "\n";
     fs::write(&arguments.snapshot, text)
         .with_context(|| format!("cannot write {}", arguments.snapshot.display()))

@@ -26,10 +26,10 @@ pub(super) fn measure(world: &World) -> Cases {
     let (_, settle_four) = life(world, plain, 4);
     let (open_fees, settle_fees) = life(world, |terms| with_fees(world, terms), 5);
     let mut cases = vec![
-        ("open", open),
+        ("open", open.clone()),
         ("open_bonded", open_bonded),
         ("open_fees", open_fees),
-        ("settle_transfer", settle),
+        ("settle_transfer", settle.clone()),
         ("settle_credit", settle_credit),
         ("settle_four_ballots", settle_four),
         ("settle_fees", settle_fees),
@@ -52,7 +52,7 @@ fn life(world: &World, edit: impl Fn(Terms) -> Terms, ballots: usize) -> (Cost, 
 fn three_milestones(world: &World) -> Cases {
     let mut step = Step::new(world, three);
     let open = step.open();
-    let settled = (0..3).map(|milestone| step.settle(milestone, 5)).fold(open, Cost::plus);
+    let settled = (0..3).map(|milestone| step.settle(milestone, 5)).fold(open.clone(), Cost::plus);
     vec![("open_three_milestones", open), ("life_three_milestones", settled)]
 }
 

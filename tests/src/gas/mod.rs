@@ -7,6 +7,7 @@
 
 mod batch;
 mod life;
+mod page;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,40 +17,63 @@ use alloy::primitives::keccak256;
 use serde::{Deserialize, Serialize};
 use surety_bindings::escrow::Terms;
 
+use crate::meter::Spent;
 use crate::world::{Receipt, milestone};
 use crate::{World, usd};
 
 /// What one operation costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cost {
     /// Gas used.
     pub gas: u64,
     /// Bytes of calldata; Base charges for them apart.
     pub calldata: u64,
+    /// Where the gas went. [`page`] tells; the snapshot does not.
+    #[serde(skip)]
+    spent: Spent,
+}
+
+impl PartialEq for Cost {
+    fn eq(&self, other: &Self) -> bool {
+        (self.gas, self.calldata) == (other.gas, other.calldata)
+    }
 }
 
 impl Cost {
     fn of<T>(receipt: &Receipt<T>) -> Self {
-        Self { gas: receipt.gas, calldata: receipt.calldata }
+        Self { gas: receipt.gas, calldata: receipt.calldata, spent: receipt.spent.clone() }
     }
 
-    fn plus(self, other: Self) -> Self {
-        Self { gas: self.gas + other.gas, calldata: self.calldata + other.calldata }
+    fn plus(mut self, other: Self) -> Self {
+        self.gas += other.gas;
+        self.calldata += other.calldata;
+        for (place, gas) in other.spent {
+            *self.spent.entry(place).or_default() += gas;
+        }
+        self
     }
 
-    const fn each(self, parts: u64) -> Self {
-        Self { gas: self.gas / parts, calldata: self.calldata / parts }
+    fn each(mut self, parts: u64) -> Self {
+        self.gas /= parts;
+        self.calldata /= parts;
+        for gas in self.spent.values_mut() {
+            *gas /= parts;
+        }
+        self
     }
 }
 
 /// Every case's cost, by name.
 pub type Costs = BTreeMap<String, Cost>;
 
-/// Measures every case.
-pub fn measure() -> Costs {
-    let world = steady(World::with_panels(5, 5));
+/// Measures every case, and says in Markdown where the gas of those goes that have an aim.
+pub fn measure() -> (Costs, String) {
+    let mut world = steady(World::with_panels(5, 5));
+    world.evm().meter();
     let cases = [life::measure(&world), batch::measure(&world), newcomers()].concat();
-    cases.into_iter().map(|(name, cost)| (name.to_owned(), cost)).collect()
+    let costs = cases.into_iter().map(|(name, cost)| (name.to_owned(), cost)).collect();
+    let page = page::write(&costs, world.contracts());
+    (costs, page)
 }
 
 /// Named costs, as the modules return them.
@@ -110,7 +134,7 @@ fn newcomers() -> Cases {
     let mut world = World::bare();
     let before = world.sent().len();
     let jurors = World::with_seats(5);
-    let mut register = Cost { gas: 0, calldata: 0 };
+    let mut register = Cost { gas: 0, calldata: 0, spent: Spent::new() };
     for message in jurors.sent().get(before..).unwrap_or_default() {
         let sent = world.send(message.from, message.to, message.data.clone()).expect("as before");
         if message.to == world.contracts().jury {

@@ -8,6 +8,9 @@ use super::{Problem, Tree};
 /// Lines of a file.
 const MOST_FILE: usize = 500;
 
+/// Lines of a Solidity function, from its name to its last brace.
+const MOST_FUNCTION: usize = 40;
+
 /// Lines of a crate's sources.
 const MOST_CRATE: usize = 3_000;
 
@@ -19,8 +22,41 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
 }
 
 fn solidity(tree: &Tree) -> Vec<Problem> {
-    let sizes = tree.ending(".sol").filter(|(file, _)| file.starts_with("contracts/src/"));
-    sizes.filter_map(|(file, text)| too_long(file, text.lines().count())).collect()
+    let sources = || tree.ending(".sol").filter(|(file, _)| file.starts_with("contracts/src/"));
+    let mut problems: Vec<_> =
+        sources().filter_map(|(file, text)| too_long(file, text.lines().count())).collect();
+    problems.extend(sources().flat_map(|(file, text)| long_functions(file, text)));
+    problems
+}
+
+/// Functions with a body: forge fmt puts the last brace of those, and of nothing in them, at the
+/// column where they began.
+fn long_functions(file: &str, text: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut lines = text.lines().zip(1..);
+    while let Some((line, first)) = lines.next() {
+        let begins = ["    function ", "    constructor(", "    modifier "];
+        if !begins.iter().any(|begin| line.starts_with(begin)) || line.ends_with('}') {
+            continue;
+        }
+        // The head goes on to the line that opens the body, or ends without one.
+        let head_ends = |line: &str| line.ends_with(['{', ';']);
+        let end = if head_ends(line) {
+            Some(line)
+        } else {
+            lines.by_ref().map(|(line, _)| line).find(|line| head_ends(line))
+        };
+        if end.is_none_or(|end| end.ends_with(';')) {
+            continue;
+        }
+        let last = lines.find(|(line, _)| *line == "    }").map_or(first, |(_, last)| last);
+        let count = last - first + 1;
+        if count > MOST_FUNCTION {
+            let text = format!("a function of {count} lines, more than {MOST_FUNCTION}: split it");
+            problems.push(Problem::at(file, first, text));
+        }
+    }
+    problems
 }
 
 fn rust(tree: &Tree) -> Vec<Problem> {
@@ -116,6 +152,19 @@ fn columns(tree: &Tree) -> Vec<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_of_41_lines_is_long() {
+        let body = "        x;\n".repeat(37);
+        let head = "    function f(\n        uint256 x\n    ) internal {\n";
+        let declared = "    function f(uint256 x) external;\n    function g(\n    ) external;\n";
+        let fits =
+            format!("{declared}{}{body}    }}\n", head.replacen("\n        uint256 x", "", 1));
+        assert_eq!(long_functions("a.sol", &fits), []);
+        let long = format!("{declared}{head}{body}    }}\n");
+        let problems = long_functions("a.sol", &long);
+        assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [4]);
+    }
 
     fn lines(count: usize) -> String {
         "let a = 1;\n".repeat(count)
