@@ -2,14 +2,11 @@
 pragma solidity 0.8.37;
 
 import {ReputationRegistry} from "../../src/ReputationRegistry.sol";
+import {IReputationRegistry} from "../../src/interfaces/IReputationRegistry.sol";
 import {FormulaLib} from "../../src/libraries/FormulaLib.sol";
 import {Fact, StandingLib} from "../../src/libraries/StandingLib.sol";
 import {vm} from "../utils/Vm.sol";
-
-/// @notice What halmos answers beside forge's cheat codes.
-interface Svm {
-    function enableSymbolicStorage(address account) external;
-}
+import {svm} from "./Svm.sol";
 
 /// @notice Writing a fact cannot revert, for any input: what `cargo x deep` proves.
 /// @dev `record` itself is run at a few moments, because fading branches on every bit of the
@@ -17,29 +14,43 @@ interface Svm {
 /// `Exhaustive` computes for all 7,776,000 of them; with any such factor, moment and word,
 /// `withFact` neither reverts nor mixes fields.
 contract ReputationSymbolic {
-    Svm internal constant svm = Svm(0xF3993A62377BCd56AE39D773740A5390411E8BC9);
-
     ReputationRegistry internal registry;
 
     function setUp() external {
         registry = new ReputationRegistry();
     }
 
-    /// @notice `record` does not revert: any caller, wallets, amount, ending and flags (also ones
-    /// that no ending has), any stored words, in 1970, in 2026 and when 32 bits of time have
-    /// passed.
-    function check_recordNeverReverts(
+    /// @notice `record` does not revert for what the buyer's word holds: any caller, wallets, amount,
+    /// ending and flags (also ones that no ending has), any stored word of the buyer, none of the
+    /// seller, in 1970, in 2026 and when 32 bits of time have passed.
+    /// @dev The two words have keys that differ in the role, and neither half reads the other's.
+    function check_recordNeverRevertsForTheBuyer(
         address recorder,
-        address buyer,
-        address seller,
+        address[2] calldata wallets,
         uint96 amount,
         uint8 ending,
         uint8 flags,
-        uint8 moment
+        uint8 moment,
+        bytes32 word
     ) external {
-        vm.assume(moment < 3);
-        uint256 at_ = moment == 0 ? 0 : moment == 1 ? 1_795_399_999 : 1 << 32;
-        recorded(recorder, buyer, seller, amount, ending, flags, at_);
+        store(recorder, wallets[0], IReputationRegistry.Role.Buyer, word);
+        recorded(recorder, wallets[0], wallets[1], amount, ending, flags, secondOf(moment));
+    }
+
+    /// @notice `record` does not revert for what the seller's word holds: any caller, wallets,
+    /// amount, ending and flags (also ones that no ending has), any stored word of the seller, none
+    /// of the buyer, in 1970, in 2026 and when 32 bits of time have passed.
+    function check_recordNeverRevertsForTheSeller(
+        address recorder,
+        address[2] calldata wallets,
+        uint96 amount,
+        uint8 ending,
+        uint8 flags,
+        uint8 moment,
+        bytes32 word
+    ) external {
+        store(recorder, wallets[1], IReputationRegistry.Role.Seller, word);
+        recorded(recorder, wallets[0], wallets[1], amount, ending, flags, secondOf(moment));
     }
 
     /// @notice Two neutral facts do not revert: any caller, wallets, amount and stored words, at
@@ -53,7 +64,21 @@ contract ReputationSymbolic {
         uint256 moment
     ) external {
         vm.assume(ending == 0 || ending > 4);
+        svm.enableSymbolicStorage(address(registry));
         recorded(recorder, buyer, seller, amount, ending, 0, moment);
+    }
+
+    function secondOf(uint8 moment) private pure returns (uint256) {
+        vm.assume(moment < 3);
+        return moment == 0 ? 0 : moment == 1 ? 1_795_399_999 : 1 << 32;
+    }
+
+    function store(address recorder, address wallet, IReputationRegistry.Role role, bytes32 word)
+        private
+    {
+        bytes32 key = keccak256(abi.encode(recorder, wallet, role));
+        vm.store(address(registry), keccak256(abi.encode(key, 0)), word);
+        assert(vm.load(address(registry), keccak256(abi.encode(key, 0))) == word);
     }
 
     function recorded(
@@ -65,7 +90,6 @@ contract ReputationSymbolic {
         uint8 flags,
         uint256 moment
     ) private {
-        svm.enableSymbolicStorage(address(registry));
         vm.warp(moment);
         vm.prank(recorder);
         (bool done,) = address(registry)
