@@ -6,6 +6,7 @@
 mod chain;
 mod deep;
 mod demo;
+mod histories;
 mod output;
 mod programs;
 mod repository;

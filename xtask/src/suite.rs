@@ -2,18 +2,27 @@
 
 use clap::Command as Commands;
 
+use crate::histories::{self, INVARIANTS, MODEL};
 use crate::output::{say, step};
 use crate::repository::{Repository, answers, run};
 use crate::{setup, tidy};
 
 /// Every test, Rust and Solidity, or those whose names contain `filter`.
+///
+/// Random histories, of the model and of forge's invariants, are a step of their own: they take
+/// minutes, side by side, and print what they did. `model` and `invariant` are names for it.
 pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Result<()> {
     setup::setup(repository)?;
+    let histories = matches!(filter, None | Some("model" | "invariant" | "invariants"));
     step("cargo build --workspace");
     repository.cargo(&["build", "--workspace"])?;
     if answers("cargo", &["nextest", "--version"]) {
         step("cargo nextest run --workspace");
         let mut arguments = vec!["nextest", "run", "--workspace", "--no-tests", "pass"];
+        let others = format!("not test(/^{MODEL}/)");
+        if histories {
+            arguments.extend(["-E", &others]);
+        }
         arguments.extend(filter);
         repository.cargo(&arguments)?;
     } else {
@@ -21,12 +30,24 @@ pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Res
         step("cargo test --workspace");
         let mut arguments = vec!["test", "--workspace", "--quiet", "--lib", "--bins", "--tests"];
         arguments.extend(filter);
+        if histories {
+            arguments.extend(["--", "--skip", MODEL]);
+        }
         repository.cargo(&arguments)?;
     }
-    forge_tests(repository, filter)
+    forge_tests(repository, filter, histories)?;
+    if histories {
+        histories::test(repository)?;
+    }
+    Ok(())
 }
 
-fn forge_tests(repository: &Repository, filter: Option<&str>) -> anyhow::Result<()> {
+/// The Solidity tests, `without_invariants` when these are a step of their own.
+fn forge_tests(
+    repository: &Repository,
+    filter: Option<&str>,
+    without_invariants: bool,
+) -> anyhow::Result<()> {
     let Some(forge) = setup::foundry(repository, "forge") else {
         say("forge is not here (npm has it for Linux x86-64): the Solidity tests did not run.");
         return Ok(());
@@ -36,6 +57,9 @@ fn forge_tests(repository: &Repository, filter: Option<&str>) -> anyhow::Result<
     forge.arg("test");
     if let Some(filter) = filter {
         forge.args(["--match-test", filter]);
+    }
+    if without_invariants {
+        forge.args(["--no-match-test", INVARIANTS]);
     }
     run(&mut forge)
 }

@@ -14,43 +14,60 @@ import {svm} from "./Svm.sol";
 /// `Exhaustive` computes for all 7,776,000 of them; with any such factor, moment and word,
 /// `withFact` neither reverts nor mixes fields.
 contract ReputationSymbolic {
+    uint256 internal constant IN_2026 = 1_795_399_999;
+
     ReputationRegistry internal registry;
 
     function setUp() external {
         registry = new ReputationRegistry();
     }
 
-    /// @notice `record` does not revert for what the buyer's word holds: any caller, wallets, amount,
-    /// ending and flags (also ones that no ending has), any stored word of the buyer, none of the
-    /// seller, in 1970, in 2026 and when 32 bits of time have passed.
-    /// @dev The two words have keys that differ in the role, and neither half reads the other's.
-    function check_recordNeverRevertsForTheBuyer(
+    /// @notice `record` does not revert, whatever happened: any caller, wallets without a word,
+    /// ending and flags (also ones that no ending has), the least, a usual and the largest amount,
+    /// in 1970, in 2026 and when 32 bits of time have passed.
+    /// @dev An amount is asked for nothing but its weight, which has no branch that reverts.
+    function check_recordNeverReverts(
         address recorder,
         address[2] calldata wallets,
-        uint96 amount,
+        uint8 amount,
         uint8 ending,
         uint8 flags,
-        uint8 moment,
+        uint8 moment
+    ) external {
+        vm.assume(moment < 3);
+        uint256 second = moment == 0 ? 0 : moment == 1 ? IN_2026 : 1 << 32;
+        recorded(recorder, wallets[0], wallets[1], oneOf(amount), ending, flags, second);
+    }
+
+    /// @notice `record` does not revert, whatever the buyer's word holds: any caller and wallets, any
+    /// stored word of the buyer, a good fact, and a bad one with an appeal lost, the least, a usual
+    /// and the largest amount, in 2026.
+    /// @dev The two words have keys that differ in the role, and neither half reads the other's.
+    function check_recordNeverRevertsForAnyBuyer(
+        address recorder,
+        address[2] calldata wallets,
+        uint8 amount,
+        bool lost,
         bytes32 word
     ) external {
         store(recorder, wallets[0], IReputationRegistry.Role.Buyer, word);
-        recorded(recorder, wallets[0], wallets[1], amount, ending, flags, secondOf(moment));
+        uint8 flags = lost ? 2 : 0;
+        recorded(recorder, wallets[0], wallets[1], oneOf(amount), 1, flags, IN_2026);
     }
 
-    /// @notice `record` does not revert for what the seller's word holds: any caller, wallets,
-    /// amount, ending and flags (also ones that no ending has), any stored word of the seller, none
-    /// of the buyer, in 1970, in 2026 and when 32 bits of time have passed.
-    function check_recordNeverRevertsForTheSeller(
+    /// @notice `record` does not revert, whatever the seller's word holds: any caller and wallets, any
+    /// stored word of the seller, a good fact, and a bad one with an appeal lost, the least, a usual
+    /// and the largest amount, in 2026.
+    function check_recordNeverRevertsForAnySeller(
         address recorder,
         address[2] calldata wallets,
-        uint96 amount,
-        uint8 ending,
-        uint8 flags,
-        uint8 moment,
+        uint8 amount,
+        bool lost,
         bytes32 word
     ) external {
         store(recorder, wallets[1], IReputationRegistry.Role.Seller, word);
-        recorded(recorder, wallets[0], wallets[1], amount, ending, flags, secondOf(moment));
+        (uint8 ending, uint8 flags) = lost ? (2, 4) : (1, 0);
+        recorded(recorder, wallets[0], wallets[1], oneOf(amount), ending, flags, IN_2026);
     }
 
     /// @notice Two neutral facts do not revert: any caller, wallets, amount and stored words, at
@@ -68,9 +85,9 @@ contract ReputationSymbolic {
         recorded(recorder, buyer, seller, amount, ending, 0, moment);
     }
 
-    function secondOf(uint8 moment) private pure returns (uint256) {
-        vm.assume(moment < 3);
-        return moment == 0 ? 0 : moment == 1 ? 1_795_399_999 : 1 << 32;
+    function oneOf(uint8 amount) private pure returns (uint96) {
+        vm.assume(amount < 3);
+        return amount == 0 ? 0 : amount == 1 ? 100e6 : type(uint96).max;
     }
 
     function store(address recorder, address wallet, IReputationRegistry.Role role, bytes32 word)

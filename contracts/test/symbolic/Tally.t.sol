@@ -30,7 +30,7 @@ contract TallySymbolic {
     /// @notice In every lane, the bit-sliced adder says of a quorum, and of one if all missing
     /// seats voted that way, what adding up the votes says: 3 to 15 seats, any votes of any
     /// subset.
-    function check_theAdderEqualsTheCount(uint32[15] calldata votes, uint8 lane) external pure {
+    function check_theAdderEqualsTheCount(uint256[15] calldata votes, uint8 lane) external pure {
         vm.assume(lane < 32);
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
             uint256 q = TallyLib.quorum(seats);
@@ -38,12 +38,9 @@ contract TallySymbolic {
             for (uint256 present = q; present <= seats; ++present) {
                 (uint256 reached, uint256 reachable) =
                     TallyLib.count(q, seats, some(votes, present));
-                uint256 sum;
-                for (uint256 i; i < present; ++i) {
-                    sum += (uint256(votes[i]) >> lane) & 1;
-                }
+                uint256 sum = sumOf(votes, present, lane);
                 wrong |= ((reached >> lane) & 1) ^ atLeast(sum, q);
-                wrong |= ((reachable >> lane) & 1) ^ atLeast(sum + seats - present, q);
+                wrong |= ((reachable >> lane) & 1) ^ atLeast(sum, q + present - seats);
                 wrong |= (reached | reachable) >> 32;
             }
             assert(wrong == 0);
@@ -52,7 +49,7 @@ contract TallySymbolic {
 
     /// @notice One more vote never takes a quorum away and never brings an answer into reach;
     /// what has a quorum is within reach: 3 to 15 seats, any votes.
-    function check_oneMoreVoteOnlyNarrows(uint32[15] calldata votes) external pure {
+    function check_oneMoreVoteOnlyNarrows(uint256[15] calldata votes) external pure {
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
             uint256 q = TallyLib.quorum(seats);
             for (uint256 present = q; present < seats; ++present) {
@@ -68,10 +65,10 @@ contract TallySymbolic {
 
     /// @notice No criterion has a quorum for met and one for failed, if no vote says both: 3 to
     /// 15 seats, any votes.
-    function check_noCriterionIsBothMetAndFailed(uint32[15] calldata votes) external pure {
+    function check_noCriterionIsBothMetAndFailed(uint256[15] calldata votes) external pure {
         uint256 both;
         for (uint256 i; i < SEATS_MOST; ++i) {
-            both |= votes[i] & (votes[i] >> 16);
+            both |= uint16(votes[i]) & uint16(votes[i] >> 16);
         }
         vm.assume(both == 0);
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
@@ -310,14 +307,28 @@ contract TallySymbolic {
         }
     }
 
-    function some(uint32[15] calldata votes, uint256 n)
+    /// @dev Of 15 bits at most, so nothing overflows, and no path asks whether it does.
+    function sumOf(uint256[15] calldata votes, uint256 n, uint256 lane)
+        private
+        pure
+        returns (uint256 sum)
+    {
+        unchecked {
+            for (uint256 i; i < n; ++i) {
+                sum += (votes[i] >> lane) & 1;
+            }
+        }
+    }
+
+    /// @dev The low 32 bits of words, because to check that the others are zero is a path each.
+    function some(uint256[15] calldata votes, uint256 n)
         private
         pure
         returns (uint256[] memory list)
     {
         list = new uint256[](n);
         for (uint256 i; i < n; ++i) {
-            list[i] = votes[i];
+            list[i] = uint32(votes[i]);
         }
     }
 }
