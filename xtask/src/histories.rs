@@ -41,8 +41,8 @@ pub(crate) enum Extent {
 }
 
 /// Histories of the model, and runs of each suite of invariants, that take about as long.
-const HISTORIES: u64 = 900;
-const RUNS: u64 = 500;
+const HISTORIES: u64 = 1_400;
+const RUNS: u64 = 550;
 
 /// What was done and what went wrong.
 #[derive(Debug, Default)]

@@ -90,9 +90,14 @@ contract TallySymbolic {
         assert(TallyLib.weigh(rule, mask) == weight(rule, mask, 16));
     }
 
-    /// @notice The two ways in which these checks sum weights are one: any rule, all 16 criteria.
+    /// @notice The two ways in which these checks sum weights are one, part by part: any rule, all 16
+    /// criteria.
     function check_bothSumsAreOne(uint256 rule, uint16 mask) external pure {
-        assert(weight(rule, mask, 16) == chosen(rule, mask, 16));
+        uint256 wrong;
+        for (uint256 i; i < 16; ++i) {
+            wrong |= product(rule, mask, i) ^ part(rule, mask, i);
+        }
+        assert(wrong == 0);
     }
 
     /// @notice The criteria are those with a weight: any rule without gaps, all 16 criteria.
@@ -151,9 +156,14 @@ contract TallySymbolic {
         assert(few <= many && many + apart <= all);
     }
 
-    /// @notice Only listed criteria weigh: any rule, all 16 criteria.
+    /// @notice Only listed criteria weigh, part by part of the sum: any rule, all 16 criteria.
     function check_onlyListedCriteriaWeigh(uint256 rule, uint16 mask) external pure {
-        assert(chosen(rule, mask, 16) == chosen(rule, mask & listed(rule, 16), 16));
+        uint256 criteria = listed(rule, 16);
+        uint256 wrong;
+        for (uint256 i; i < 16; ++i) {
+            wrong |= part(rule, mask, i) ^ part(rule, mask & criteria, i);
+        }
+        assert(wrong == 0);
     }
 
     /// @notice A verdict stands whatever ballots are added, and so does a partial payment: any
@@ -258,22 +268,26 @@ contract TallySymbolic {
         return (rule >> 240) & 0x3fff;
     }
 
-    /// @dev Multiplied as the code does it: a solver compares terms, not products.
     function weight(uint256 rule, uint256 mask, uint256 k) private pure returns (uint256 sum) {
         unchecked {
             for (uint256 i; i < k; ++i) {
-                sum += ((mask >> i) & 1) * ((rule >> (14 * i)) & 0x3fff);
+                sum += product(rule, mask, i);
             }
         }
     }
 
-    /// @dev The same sum without a product.
-    function chosen(uint256 rule, uint256 mask, uint256 k) private pure returns (uint256 sum) {
+    /// @dev Multiplied as the code does it: a solver compares terms, not products.
+    function product(uint256 rule, uint256 mask, uint256 i) private pure returns (uint256) {
         unchecked {
-            for (uint256 i; i < k; ++i) {
-                uint256 all = 0 - ((mask >> i) & 1);
-                sum += (rule >> (14 * i)) & 0x3fff & all;
-            }
+            return ((mask >> i) & 1) * ((rule >> (14 * i)) & 0x3fff);
+        }
+    }
+
+    /// @dev The same without a product.
+    function part(uint256 rule, uint256 mask, uint256 i) private pure returns (uint256) {
+        unchecked {
+            uint256 all = 0 - ((mask >> i) & 1);
+            return (rule >> (14 * i)) & 0x3fff & all;
         }
     }
 
