@@ -100,9 +100,9 @@ const SUITE: &str = "contracts/test/invariant/Money.t.sol";
 /// Random histories on one core, and forge's invariant runner on one core in the same run.
 ///
 /// Both act on the escrow with a jury, a registry and a token: open, revoke, deliver, settle one or
-/// many, appeal, accept, concede, agree, close by time, withdraw, with signatures, time, donations and
-/// a token that refuses; and both end a history by closing everything by time. They differ in what
-/// they check after every act. Forge's handler compares balances and wealth with sums that it keeps.
+/// many, appeal, accept, concede, agree, close by time, withdraw, with signatures, time, donations
+/// and a token that refuses; and both end a history by closing everything by time. They differ in
+/// what they check after every act. Forge's handler compares balances and wealth with its own sums.
 /// The model is run as a second implementation and compared in every event, balance, credit, word,
 /// digest, pot and standing; a verdict is counted again for parts of its ballots, and before every
 /// timed ending it is asked which are possible. Forge's calls count also when the handler found

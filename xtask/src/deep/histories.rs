@@ -9,7 +9,7 @@ use crate::repository::Repository;
 pub(super) fn run(repository: &Repository, time: Duration) -> anyhow::Result<Report> {
     let outcome = histories::run(repository, Extent::Within(time))?;
     let verdict = if outcome.problems.is_empty() {
-        "The contracts ended every history as the model of `tests/` says, and kept forge's invariants"
+        "Every history ended as the model of `tests/` says, and kept forge's invariants"
     } else {
         "**Not proven**: a history ended otherwise than it should"
     };
