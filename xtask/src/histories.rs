@@ -41,7 +41,7 @@ pub(crate) enum Extent {
 }
 
 /// Histories of the model, and runs of each suite of invariants, that take about as long.
-const HISTORIES: u64 = 1_400;
+const HISTORIES: u64 = 1_300;
 const RUNS: u64 = 550;
 
 /// What was done and what went wrong.

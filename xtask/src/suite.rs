@@ -10,17 +10,20 @@ use crate::{setup, tidy};
 /// Every test, Rust and Solidity, or those whose names contain `filter`.
 ///
 /// Random histories, of the model and of forge's invariants, are a step of their own: they take
-/// minutes, side by side, and print what they did. `model` and `invariant` are names for it.
+/// minutes, side by side, and print what they did. `model` and `invariants` are names for it alone.
 pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Result<()> {
     setup::setup(repository)?;
-    let histories = matches!(filter, None | Some("model" | "invariant" | "invariants"));
+    if matches!(filter, Some("model" | "invariants")) {
+        return histories::test(repository);
+    }
+    let all = filter.is_none();
     step("cargo build --workspace");
     repository.cargo(&["build", "--workspace"])?;
     if answers("cargo", &["nextest", "--version"]) {
         step("cargo nextest run --workspace");
         let mut arguments = vec!["nextest", "run", "--workspace", "--no-tests", "pass"];
         let others = format!("not test(/^{MODEL}/)");
-        if histories {
+        if all {
             arguments.extend(["-E", &others]);
         }
         arguments.extend(filter);
@@ -30,24 +33,19 @@ pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Res
         step("cargo test --workspace");
         let mut arguments = vec!["test", "--workspace", "--quiet", "--lib", "--bins", "--tests"];
         arguments.extend(filter);
-        if histories {
+        if all {
             arguments.extend(["--", "--skip", MODEL]);
         }
         repository.cargo(&arguments)?;
     }
-    forge_tests(repository, filter, histories)?;
-    if histories {
+    forge_tests(repository, filter)?;
+    if all {
         histories::test(repository)?;
     }
     Ok(())
 }
 
-/// The Solidity tests, `without_invariants` when these are a step of their own.
-fn forge_tests(
-    repository: &Repository,
-    filter: Option<&str>,
-    without_invariants: bool,
-) -> anyhow::Result<()> {
+fn forge_tests(repository: &Repository, filter: Option<&str>) -> anyhow::Result<()> {
     let Some(forge) = setup::foundry(repository, "forge") else {
         say("forge is not here (npm has it for Linux x86-64): the Solidity tests did not run.");
         return Ok(());
@@ -55,12 +53,10 @@ fn forge_tests(
     step("forge test");
     let mut forge = repository.command(forge);
     forge.arg("test");
-    if let Some(filter) = filter {
-        forge.args(["--match-test", filter]);
-    }
-    if without_invariants {
-        forge.args(["--no-match-test", INVARIANTS]);
-    }
+    match filter {
+        Some(filter) => forge.args(["--match-test", filter]),
+        None => forge.args(["--no-match-test", INVARIANTS]),
+    };
     run(&mut forge)
 }
 
