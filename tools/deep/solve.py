@@ -10,6 +10,7 @@ import resource
 import subprocess
 import sys
 
+YICES_SOON_SECONDS = 1
 YICES_SECONDS = 3
 CVC5_SECONDS = 20
 BITWUZLA_SECONDS = 40
@@ -27,6 +28,10 @@ def by_cvc5(path):
 
 def by_bitwuzla(path):
     return limited([sys.executable, __file__, "--bitwuzla", path], BITWUZLA_SECONDS)
+
+
+def by_yices_soon(path):
+    return by_yices(path, YICES_SOON_SECONDS)
 
 
 def by_yices_again(path):
@@ -74,7 +79,7 @@ def main():
     # Halmos asks first with products and quotients left open, and names them when it needs them.
     with open(path, encoding="utf8") as file:
         arithmetic = "define-fun f_evm_" in file.read()
-    first = (by_cvc5, by_yices) if arithmetic else (by_yices, by_cvc5)
+    first = (by_yices_soon, by_cvc5) if arithmetic else (by_yices, by_cvc5)
     for solve in (*first, by_bitwuzla, by_yices_again):
         answer = solve(path).lstrip()
         if answer.startswith(("sat", "unsat")):

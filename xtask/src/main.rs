@@ -6,6 +6,7 @@
 mod chain;
 mod deep;
 mod demo;
+mod histories;
 mod output;
 mod programs;
 mod repository;
@@ -38,7 +39,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<String>,
     },
-    /// Run every test, or those whose names contain the filter.
+    /// Run every test, or those whose names contain the filter; `model` is random histories.
     Test {
         /// Part of a test's name.
         filter: Option<String>,

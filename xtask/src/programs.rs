@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::output::{say, step};
 use crate::repository::{Repository, run};
+use crate::setup;
 
 /// How a program is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,5 +75,11 @@ pub(crate) fn start(
 pub(crate) fn bench(repository: &Repository, name: Option<&str>) -> anyhow::Result<()> {
     let path = build_as(repository, &["surety-bench"], Profile::Release)?;
     let results = repository.target()?.join("bench.json");
-    run(repository.command(path).arg("--results").arg(results).args(name))
+    let mut bench = repository.command(path);
+    bench.arg("--results").arg(results).args(name);
+    match setup::foundry(repository, "forge") {
+        Some(forge) => bench.arg("--forge").arg(forge),
+        None => &mut bench,
+    };
+    run(&mut bench)
 }

@@ -56,7 +56,12 @@ impl Repository {
 
     /// Runs cargo and fails when it does.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> anyhow::Result<()> {
-        run(self.command(cargo()).args(arguments))
+        run(self.cargo_command().args(arguments))
+    }
+
+    /// Cargo, to be started in the root.
+    pub(crate) fn cargo_command(&self) -> Command {
+        self.command(cargo())
     }
 }
 

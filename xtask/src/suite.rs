@@ -2,18 +2,30 @@
 
 use clap::Command as Commands;
 
+use crate::histories::{self, INVARIANTS, MODEL};
 use crate::output::{say, step};
 use crate::repository::{Repository, answers, run};
 use crate::{setup, tidy};
 
 /// Every test, Rust and Solidity, or those whose names contain `filter`.
+///
+/// Random histories, of the model and of forge's invariants, are a step of their own: they take
+/// minutes, side by side, and print what they did. `model` and `invariants` are names for it alone.
 pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Result<()> {
     setup::setup(repository)?;
+    if matches!(filter, Some("model" | "invariants")) {
+        return histories::test(repository);
+    }
+    let all = filter.is_none();
     step("cargo build --workspace");
     repository.cargo(&["build", "--workspace"])?;
     if answers("cargo", &["nextest", "--version"]) {
         step("cargo nextest run --workspace");
         let mut arguments = vec!["nextest", "run", "--workspace", "--no-tests", "pass"];
+        let others = format!("not test(/^{MODEL}/)");
+        if all {
+            arguments.extend(["-E", &others]);
+        }
         arguments.extend(filter);
         repository.cargo(&arguments)?;
     } else {
@@ -21,9 +33,16 @@ pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Res
         step("cargo test --workspace");
         let mut arguments = vec!["test", "--workspace", "--quiet", "--lib", "--bins", "--tests"];
         arguments.extend(filter);
+        if all {
+            arguments.extend(["--", "--skip", MODEL]);
+        }
         repository.cargo(&arguments)?;
     }
-    forge_tests(repository, filter)
+    forge_tests(repository, filter)?;
+    if all {
+        histories::test(repository)?;
+    }
+    Ok(())
 }
 
 fn forge_tests(repository: &Repository, filter: Option<&str>) -> anyhow::Result<()> {
@@ -34,9 +53,10 @@ fn forge_tests(repository: &Repository, filter: Option<&str>) -> anyhow::Result<
     step("forge test");
     let mut forge = repository.command(forge);
     forge.arg("test");
-    if let Some(filter) = filter {
-        forge.args(["--match-test", filter]);
-    }
+    match filter {
+        Some(filter) => forge.args(["--match-test", filter]),
+        None => forge.args(["--no-match-test", INVARIANTS]),
+    };
     run(&mut forge)
 }
 

@@ -62,7 +62,6 @@ contract MoneyTest is Assert {
     }
 
     /// @dev One function, because each would be a campaign of its own over the same histories.
-    /// forge-config: default.invariant.runs = 40
     function invariant_theMoneyIsAlwaysRight() public view {
         handler.checkSolvency();
         handler.checkWealth();

@@ -54,7 +54,6 @@ contract PactsTest is Assert {
     }
 
     /// @dev One function, because each would be a campaign of its own over the same histories.
-    /// forge-config: default.invariant.runs = 40
     function invariant_theBondsAreAlwaysRight() public view {
         handler.checkSolvency();
         handler.checkAgents();

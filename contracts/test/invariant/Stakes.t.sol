@@ -46,7 +46,6 @@ contract StakesTest is Assert {
     }
 
     /// @dev One function, because each would be a campaign of its own over the same histories.
-    /// forge-config: default.invariant.runs = 40
     function invariant_theBalanceCoversStakesAndFees() public {
         handler.checkSolvency();
         handler.checkOwners();

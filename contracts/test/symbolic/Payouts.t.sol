@@ -19,34 +19,46 @@ contract PayoutsSymbolic {
         }
     }
 
-    /// @notice Fees and what is left of them are what was available, and no fee grows: any fees
-    /// of any number of seats, any amount and bond.
+    /// @notice A fee of which there is too little for all is at least an equal part of what there
+    /// is: any fee of 96 bits, any whole of 128 bits, up to 16 parts.
+    /// @custom:halmos --loop 17
+    function check_anEqualPartIsAtMostTheFee(uint256 fee, uint256 whole, uint8 parts)
+        external
+        pure
+    {
+        // Whole words, because the solver over integers dislikes slices of bits.
+        vm.assume((fee >> 96) | (whole >> 128) == 0);
+        vm.assume(parts != 0 && parts <= 16);
+        uint256 n = concrete(parts);
+        unchecked {
+            vm.assume(fee * n > whole);
+            assert(fee + 1 > whole / n);
+        }
+    }
+
+    /// @notice Fees and what is left of them are what was available, and no fee grows: any fees of
+    /// 96 bits of any number of seats up to 16, any 128 bits that are available.
     /// @custom:halmos --loop 17 --panic-error-codes *
     function check_feesNeverExceedWhatIsThere(
-        uint96 seatFee,
+        uint256 seatFee,
         uint8 seats,
-        uint96 relayFee,
-        uint128 available
+        uint256 relayFee,
+        uint256 available
     ) external pure {
+        // Whole words, because the solver over integers dislikes slices of bits.
+        vm.assume((seatFee >> 96) | (relayFee >> 96) | (available >> 128) == 0);
         vm.assume(seats <= 16);
         uint256 count = concrete(seats);
         uint256 voted = (1 << count) - 1;
         PayoutLib.Due memory d = PayoutLib.Due(seatFee, voted, relayFee);
-        // What the code may compute: the fees of all seats, and those of seats that share the rest.
-        multiple(seatFee, count);
-        if (count != 0) {
-            multiple(available / count, count);
-            vm.assume(available / count * count <= available);
-        }
+        shared(seatFee, available, count);
         uint256 rest = PayoutLib.cap(d, available);
-        assert(
-            all(
-                rest + d.seatFee * count + d.relayFee == available,
-                d.seatFee <= seatFee,
-                d.relayFee <= relayFee,
-                d.voted == voted
-            )
-        );
+        unchecked {
+            assert(rest + d.seatFee * count + d.relayFee == available);
+            assert(d.seatFee < seatFee + 1);
+            assert(d.relayFee < relayFee + 1);
+            assert(d.voted == voted);
+        }
     }
 
     /// @notice A refund is exact: any amount, bond, and fees of two rounds.
@@ -195,10 +207,23 @@ contract PayoutsSymbolic {
         vm.assume(a >> 128 == 0 && fits(a, n));
     }
 
-    /// @dev All four, without a branch.
-    function all(bool a, bool b, bool c, bool d) private pure returns (bool yes) {
+    /// @dev What the code may compute of the fees of `n` seats, and of seats that share the rest,
+    /// with what the checks of equal parts say of it.
+    function shared(uint256 fee, uint256 whole, uint256 n) private pure {
+        multiple(fee, n);
+        if (n == 0) return;
+        uint256 equal = whole / n;
+        multiple(equal, n);
+        unchecked {
+            vm.assume(whole + 1 > equal * n);
+            vm.assume(either(whole + 1 > fee * n, fee + 1 > equal));
+        }
+    }
+
+    /// @dev One of the two, without a branch.
+    function either(bool a, bool b) private pure returns (bool yes) {
         assembly {
-            yes := and(and(a, b), and(c, d))
+            yes := or(a, b)
         }
     }
 

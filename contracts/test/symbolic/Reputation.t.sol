@@ -2,14 +2,11 @@
 pragma solidity 0.8.37;
 
 import {ReputationRegistry} from "../../src/ReputationRegistry.sol";
+import {IReputationRegistry} from "../../src/interfaces/IReputationRegistry.sol";
 import {FormulaLib} from "../../src/libraries/FormulaLib.sol";
 import {Fact, StandingLib} from "../../src/libraries/StandingLib.sol";
 import {vm} from "../utils/Vm.sol";
-
-/// @notice What halmos answers beside forge's cheat codes.
-interface Svm {
-    function enableSymbolicStorage(address account) external;
-}
+import {svm} from "./Svm.sol";
 
 /// @notice Writing a fact cannot revert, for any input: what `cargo x deep` proves.
 /// @dev `record` itself is run at a few moments, because fading branches on every bit of the
@@ -17,7 +14,7 @@ interface Svm {
 /// `Exhaustive` computes for all 7,776,000 of them; with any such factor, moment and word,
 /// `withFact` neither reverts nor mixes fields.
 contract ReputationSymbolic {
-    Svm internal constant svm = Svm(0xF3993A62377BCd56AE39D773740A5390411E8BC9);
+    uint256 internal constant IN_2026 = 1_795_399_999;
 
     ReputationRegistry internal registry;
 
@@ -25,21 +22,52 @@ contract ReputationSymbolic {
         registry = new ReputationRegistry();
     }
 
-    /// @notice `record` does not revert: any caller, wallets, amount, ending and flags (also ones
-    /// that no ending has), any stored words, in 1970, in 2026 and when 32 bits of time have
-    /// passed.
+    /// @notice `record` does not revert, whatever happened: any caller, wallets without a word,
+    /// ending and flags (also ones that no ending has), the least, a usual and the largest amount,
+    /// in 1970, in 2026 and when 32 bits of time have passed.
+    /// @dev An amount is asked for nothing but its weight, which has no branch that reverts.
     function check_recordNeverReverts(
         address recorder,
-        address buyer,
-        address seller,
-        uint96 amount,
+        address[2] calldata wallets,
+        uint8 amount,
         uint8 ending,
         uint8 flags,
         uint8 moment
     ) external {
         vm.assume(moment < 3);
-        uint256 at_ = moment == 0 ? 0 : moment == 1 ? 1_795_399_999 : 1 << 32;
-        recorded(recorder, buyer, seller, amount, ending, flags, at_);
+        uint256 second = moment == 0 ? 0 : moment == 1 ? IN_2026 : 1 << 32;
+        recorded(recorder, wallets[0], wallets[1], oneOf(amount), ending, flags, second);
+    }
+
+    /// @notice `record` does not revert, whatever the buyer's word holds: any caller and wallets, any
+    /// stored word of the buyer, a good fact, and a bad one with an appeal lost, the least, a usual
+    /// and the largest amount, in 2026.
+    /// @dev The two words have keys that differ in the role, and neither half reads the other's.
+    function check_recordNeverRevertsForAnyBuyer(
+        address recorder,
+        address[2] calldata wallets,
+        uint8 amount,
+        bool lost,
+        bytes32 word
+    ) external {
+        store(recorder, wallets[0], IReputationRegistry.Role.Buyer, word);
+        uint8 flags = lost ? 2 : 0;
+        recorded(recorder, wallets[0], wallets[1], oneOf(amount), 1, flags, IN_2026);
+    }
+
+    /// @notice `record` does not revert, whatever the seller's word holds: any caller and wallets, any
+    /// stored word of the seller, a good fact, and a bad one with an appeal lost, the least, a usual
+    /// and the largest amount, in 2026.
+    function check_recordNeverRevertsForAnySeller(
+        address recorder,
+        address[2] calldata wallets,
+        uint8 amount,
+        bool lost,
+        bytes32 word
+    ) external {
+        store(recorder, wallets[1], IReputationRegistry.Role.Seller, word);
+        (uint8 ending, uint8 flags) = lost ? (2, 4) : (1, 0);
+        recorded(recorder, wallets[0], wallets[1], oneOf(amount), ending, flags, IN_2026);
     }
 
     /// @notice Two neutral facts do not revert: any caller, wallets, amount and stored words, at
@@ -53,7 +81,21 @@ contract ReputationSymbolic {
         uint256 moment
     ) external {
         vm.assume(ending == 0 || ending > 4);
+        svm.enableSymbolicStorage(address(registry));
         recorded(recorder, buyer, seller, amount, ending, 0, moment);
+    }
+
+    function oneOf(uint8 amount) private pure returns (uint96) {
+        vm.assume(amount < 3);
+        return amount == 0 ? 0 : amount == 1 ? 100e6 : type(uint96).max;
+    }
+
+    function store(address recorder, address wallet, IReputationRegistry.Role role, bytes32 word)
+        private
+    {
+        bytes32 key = keccak256(abi.encode(recorder, wallet, role));
+        vm.store(address(registry), keccak256(abi.encode(key, 0)), word);
+        assert(vm.load(address(registry), keccak256(abi.encode(key, 0))) == word);
     }
 
     function recorded(
@@ -65,7 +107,6 @@ contract ReputationSymbolic {
         uint8 flags,
         uint256 moment
     ) private {
-        svm.enableSymbolicStorage(address(registry));
         vm.warp(moment);
         vm.prank(recorder);
         (bool done,) = address(registry)

@@ -30,7 +30,7 @@ contract TallySymbolic {
     /// @notice In every lane, the bit-sliced adder says of a quorum, and of one if all missing
     /// seats voted that way, what adding up the votes says: 3 to 15 seats, any votes of any
     /// subset.
-    function check_theAdderEqualsTheCount(uint32[15] calldata votes, uint8 lane) external pure {
+    function check_theAdderEqualsTheCount(uint256[15] calldata votes, uint8 lane) external pure {
         vm.assume(lane < 32);
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
             uint256 q = TallyLib.quorum(seats);
@@ -38,12 +38,9 @@ contract TallySymbolic {
             for (uint256 present = q; present <= seats; ++present) {
                 (uint256 reached, uint256 reachable) =
                     TallyLib.count(q, seats, some(votes, present));
-                uint256 sum;
-                for (uint256 i; i < present; ++i) {
-                    sum += (uint256(votes[i]) >> lane) & 1;
-                }
+                uint256 sum = sumOf(votes, present, lane);
                 wrong |= ((reached >> lane) & 1) ^ atLeast(sum, q);
-                wrong |= ((reachable >> lane) & 1) ^ atLeast(sum + seats - present, q);
+                wrong |= ((reachable >> lane) & 1) ^ atLeast(sum, q + present - seats);
                 wrong |= (reached | reachable) >> 32;
             }
             assert(wrong == 0);
@@ -52,7 +49,7 @@ contract TallySymbolic {
 
     /// @notice One more vote never takes a quorum away and never brings an answer into reach;
     /// what has a quorum is within reach: 3 to 15 seats, any votes.
-    function check_oneMoreVoteOnlyNarrows(uint32[15] calldata votes) external pure {
+    function check_oneMoreVoteOnlyNarrows(uint256[15] calldata votes) external pure {
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
             uint256 q = TallyLib.quorum(seats);
             for (uint256 present = q; present < seats; ++present) {
@@ -68,10 +65,10 @@ contract TallySymbolic {
 
     /// @notice No criterion has a quorum for met and one for failed, if no vote says both: 3 to
     /// 15 seats, any votes.
-    function check_noCriterionIsBothMetAndFailed(uint32[15] calldata votes) external pure {
+    function check_noCriterionIsBothMetAndFailed(uint256[15] calldata votes) external pure {
         uint256 both;
         for (uint256 i; i < SEATS_MOST; ++i) {
-            both |= votes[i] & (votes[i] >> 16);
+            both |= uint16(votes[i]) & uint16(votes[i] >> 16);
         }
         vm.assume(both == 0);
         for (uint256 seats = SEATS_LEAST; seats <= SEATS_MOST; ++seats) {
@@ -93,9 +90,14 @@ contract TallySymbolic {
         assert(TallyLib.weigh(rule, mask) == weight(rule, mask, 16));
     }
 
-    /// @notice The two ways in which these checks sum weights are one: any rule, all 16 criteria.
+    /// @notice The two ways in which these checks sum weights are one, part by part: any rule, all 16
+    /// criteria.
     function check_bothSumsAreOne(uint256 rule, uint16 mask) external pure {
-        assert(weight(rule, mask, 16) == chosen(rule, mask, 16));
+        uint256 wrong;
+        for (uint256 i; i < 16; ++i) {
+            wrong |= product(rule, mask, i) ^ part(rule, mask, i);
+        }
+        assert(wrong == 0);
     }
 
     /// @notice The criteria are those with a weight: any rule without gaps, all 16 criteria.
@@ -154,9 +156,14 @@ contract TallySymbolic {
         assert(few <= many && many + apart <= all);
     }
 
-    /// @notice Only listed criteria weigh: any rule, all 16 criteria.
+    /// @notice Only listed criteria weigh, part by part of the sum: any rule, all 16 criteria.
     function check_onlyListedCriteriaWeigh(uint256 rule, uint16 mask) external pure {
-        assert(chosen(rule, mask, 16) == chosen(rule, mask & listed(rule, 16), 16));
+        uint256 criteria = listed(rule, 16);
+        uint256 wrong;
+        for (uint256 i; i < 16; ++i) {
+            wrong |= part(rule, mask, i) ^ part(rule, mask & criteria, i);
+        }
+        assert(wrong == 0);
     }
 
     /// @notice A verdict stands whatever ballots are added, and so does a partial payment: any
@@ -261,22 +268,26 @@ contract TallySymbolic {
         return (rule >> 240) & 0x3fff;
     }
 
-    /// @dev Multiplied as the code does it: a solver compares terms, not products.
     function weight(uint256 rule, uint256 mask, uint256 k) private pure returns (uint256 sum) {
         unchecked {
             for (uint256 i; i < k; ++i) {
-                sum += ((mask >> i) & 1) * ((rule >> (14 * i)) & 0x3fff);
+                sum += product(rule, mask, i);
             }
         }
     }
 
-    /// @dev The same sum without a product.
-    function chosen(uint256 rule, uint256 mask, uint256 k) private pure returns (uint256 sum) {
+    /// @dev Multiplied as the code does it: a solver compares terms, not products.
+    function product(uint256 rule, uint256 mask, uint256 i) private pure returns (uint256) {
         unchecked {
-            for (uint256 i; i < k; ++i) {
-                uint256 all = 0 - ((mask >> i) & 1);
-                sum += (rule >> (14 * i)) & 0x3fff & all;
-            }
+            return ((mask >> i) & 1) * ((rule >> (14 * i)) & 0x3fff);
+        }
+    }
+
+    /// @dev The same without a product.
+    function part(uint256 rule, uint256 mask, uint256 i) private pure returns (uint256) {
+        unchecked {
+            uint256 all = 0 - ((mask >> i) & 1);
+            return (rule >> (14 * i)) & 0x3fff & all;
         }
     }
 
@@ -310,14 +321,28 @@ contract TallySymbolic {
         }
     }
 
-    function some(uint32[15] calldata votes, uint256 n)
+    /// @dev Of 15 bits at most, so nothing overflows, and no path asks whether it does.
+    function sumOf(uint256[15] calldata votes, uint256 n, uint256 lane)
+        private
+        pure
+        returns (uint256 sum)
+    {
+        unchecked {
+            for (uint256 i; i < n; ++i) {
+                sum += (votes[i] >> lane) & 1;
+            }
+        }
+    }
+
+    /// @dev The low 32 bits of words, because to check that the others are zero is a path each.
+    function some(uint256[15] calldata votes, uint256 n)
         private
         pure
         returns (uint256[] memory list)
     {
         list = new uint256[](n);
         for (uint256 i; i < n; ++i) {
-            list[i] = votes[i];
+            list[i] = uint32(votes[i]);
         }
     }
 }

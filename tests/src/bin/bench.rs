@@ -6,15 +6,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::hint::black_box;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, Bytes, keccak256};
 use alloy::sol_types::SolCall as _;
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use clap::Parser;
 use serde_json::{Value, json};
 use surety_bindings::escrow::{DealEscrow, Terms};
+use surety_tests::model::history;
 use surety_tests::{World, sign};
 
 /// Runs the benches.
@@ -23,25 +25,31 @@ struct Arguments {
     /// Where the keys go; other keys in the file stay.
     #[arg(long, default_value = "target/bench.json")]
     results: PathBuf,
+    /// Foundry's forge, to compare histories with; without it they are measured alone.
+    #[arg(long)]
+    forge: Option<PathBuf>,
     /// Only the bench of this name.
     name: Option<String>,
 }
 
-/// A bench's name and what measures it: keys and values.
-type Bench = (&'static str, fn() -> Vec<(&'static str, Value)>);
+/// Keys and their values.
+type Keys = Vec<(&'static str, Value)>;
 
-const BENCHES: [Bench; 1] = [("lifecycles", lifecycles)];
+/// A bench's name and what measures it.
+type Bench = (&'static str, fn(&Arguments) -> anyhow::Result<Keys>);
+
+const BENCHES: [Bench; 2] = [("lifecycles", lifecycles), ("histories", histories)];
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let wanted = |name: &str| arguments.name.as_deref().is_none_or(|wanted| wanted == name);
     let chosen: Vec<_> = BENCHES.into_iter().filter(|(name, _)| wanted(name)).collect();
-    ensure!(!chosen.is_empty(), "no bench is called {}", arguments.name.unwrap_or_default());
+    ensure!(!chosen.is_empty(), "no bench is called {:?}", arguments.name);
 
     let present = fs::read(&arguments.results).unwrap_or_default();
     let mut results: BTreeMap<String, Value> = serde_json::from_slice(&present).unwrap_or_default();
     for (name, bench) in chosen {
-        for (key, value) in bench() {
+        for (key, value) in bench(&arguments)? {
             writeln!(io::stdout(), "{name}.{key} = {value}")?;
             results.insert(format!("{name}.{key}"), value);
         }
@@ -57,7 +65,7 @@ const ROUNDS: usize = 25;
 
 /// Whole lifecycles per second on one core: `open`, then `settle` with five ballots and a transfer,
 /// encoded, executed and committed in one growing world. Signing is done before and measured apart.
-fn lifecycles() -> Vec<(&'static str, Value)> {
+fn lifecycles(_: &Arguments) -> anyhow::Result<Keys> {
     let mut world = World::new();
     let since = Instant::now();
     let lives: Vec<_> = (0..DEALS).map(|_| prepare(&mut world)).collect();
@@ -75,10 +83,95 @@ fn lifecycles() -> Vec<(&'static str, Value)> {
         executing += since.elapsed();
         black_box(&world);
     }
-    vec![
+    Ok(vec![
         ("per_second", json!(rate(DEALS * ROUNDS, executing))),
         ("signed_per_second", json!(rate(DEALS, signing))),
-    ]
+    ])
+}
+
+/// Where the histories begin, how many are run, and how many runs forge does beside them.
+const SEED: u64 = 20_261_123;
+const HISTORIES: u64 = 200;
+const RUNS: usize = 100;
+
+/// The handler of forge's invariants that acts on the same contract.
+const SUITE: &str = "contracts/test/invariant/Money.t.sol";
+
+/// Random histories on one core, and forge's invariant runner on one core in the same run.
+///
+/// Both act on the escrow with a jury, a registry and a token: open, revoke, deliver, settle one or
+/// many, appeal, accept, concede, agree, close by time, withdraw, with signatures, time, donations
+/// and a token that refuses; and both end a history by closing everything by time. They differ in
+/// what they check after every act. Forge's handler compares balances and wealth with its own sums.
+/// The model is run as a second implementation and compared in every event, balance, credit, word,
+/// digest, pot and standing; a verdict is counted again for parts of its ballots, and before every
+/// timed ending it is asked which are possible. Forge's calls count also when the handler found
+/// nothing to do, ours when the contracts did something. So the ratio flatters forge.
+fn histories(arguments: &Arguments) -> anyhow::Result<Keys> {
+    let since = Instant::now();
+    let mut calls = 0;
+    for seed in SEED..SEED + HISTORIES {
+        let counts = history::random(seed).map_err(|failure| anyhow!(history::show(&failure)))?;
+        calls += counts.done.values().sum::<u64>();
+    }
+    let elapsed = since.elapsed();
+    let ours = per_second(calls, elapsed);
+    let mut keys = vec![
+        ("per_second", json!(per_second(HISTORIES, elapsed))),
+        ("calls_per_second", json!(ours)),
+    ];
+    if let Some(forge) = &arguments.forge {
+        let (calls, elapsed) = campaign(forge)?;
+        let theirs = per_second(calls, elapsed);
+        keys.push(("forge_calls_per_second", json!(theirs)));
+        keys.push(("calls_per_second_to_forge", json!((ours / theirs * 100.0).round() / 100.0)));
+    }
+    Ok(keys)
+}
+
+/// Successful calls of one campaign of forge on one core, and how long it took, compiling apart.
+fn campaign(forge: &Path) -> anyhow::Result<(u64, Duration)> {
+    let mut command = Command::new(forge);
+    command.args(["test", "--json", "--threads", "1", "--match-path", SUITE]);
+    command.args(["--match-test", "^invariant_", "--fuzz-seed", &SEED.to_string()]);
+    let output = command.env("FOUNDRY_INVARIANT_RUNS", RUNS.to_string()).output()?;
+    ensure!(output.status.success(), "forge failed: {}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).context("forge's answer")?;
+    let suite = answer.as_object().and_then(|suites| suites.values().next());
+    let tests = suite.and_then(|suite| suite["test_results"].as_object());
+    let test = tests.and_then(|tests| tests.values().next()).context("forge ran nothing")?;
+    let kind = &test["kind"]["Invariant"];
+    let calls = kind["calls"].as_u64().context("no calls")?;
+    let reverts = kind["reverts"].as_u64().unwrap_or_default();
+    let duration = duration(test["duration"].as_str().unwrap_or_default())?;
+    Ok((calls - reverts, duration))
+}
+
+/// As forge writes it: `1m 2s 201ms 914µs 609ns`.
+fn duration(text: &str) -> anyhow::Result<Duration> {
+    let mut sum = Duration::ZERO;
+    for part in text.split_whitespace() {
+        let digits = part.find(|c: char| !c.is_ascii_digit()).context("no unit")?;
+        let (count, unit) = part.split_at(digits);
+        let count: u64 = count.parse()?;
+        sum += match unit {
+            "h" => Duration::from_hours(count),
+            "m" => Duration::from_mins(count),
+            "s" => Duration::from_secs(count),
+            "ms" => Duration::from_millis(count),
+            "µs" => Duration::from_micros(count),
+            "ns" => Duration::from_nanos(count),
+            _ => return Err(anyhow!("{unit:?} is no unit of time")),
+        };
+    }
+    ensure!(!sum.is_zero(), "forge says no duration");
+    Ok(sum)
+}
+
+/// To a tenth.
+fn per_second(count: u64, elapsed: Duration) -> f64 {
+    let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    (count / elapsed.as_secs_f64() * 10.0).round() / 10.0
 }
 
 fn rate(count: usize, elapsed: Duration) -> u64 {

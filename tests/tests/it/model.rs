@@ -130,7 +130,13 @@ fn random_histories_end_alike_in_the_model_and_in_the_contracts() {
     }
     let secs = begin.elapsed().as_secs_f64();
     let rate = f64::from(u32::try_from(all.histories).unwrap()) / secs;
-    println!("seeds from {seed}: {} histories in {secs:.1} s, {rate:.1} a second", all.histories);
+    let (done, refused) = (sum_of(&all.done), sum_of(&all.refused));
+    // `cargo x` looks for this line.
+    println!(
+        "model: {} histories from seed {seed}, {done} successful and {refused} refused calls in \
+         {secs:.1} s, {rate:.1} histories a second",
+        all.histories
+    );
     println!("successful calls: {:?}", all.done);
     println!("refused calls: {:?}", all.refused);
     println!("rows: {:?}", all.rows);
@@ -154,8 +160,12 @@ fn require_coverage(all: &Counts) {
             assert!(count >= least, "{what} {name:?} occurred {count} times, not {least}");
         }
     }
-    let (done, refused) = (all.done.values().sum::<u64>(), all.refused.values().sum::<u64>());
+    let (done, refused) = (sum_of(&all.done), sum_of(&all.refused));
     assert!(done > refused, "{done} calls succeeded and {refused} were refused");
+}
+
+fn sum_of(counts: &BTreeMap<&'static str, u64>) -> u64 {
+    counts.values().sum()
 }
 
 fn add(all: &mut Counts, more: Counts) {

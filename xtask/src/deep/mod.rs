@@ -11,7 +11,7 @@ pub(crate) mod symbolic;
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
@@ -27,7 +27,7 @@ pub(crate) enum Part {
     Symbolic,
     /// Static analysis of the contracts.
     Slither,
-    /// Random histories against the model.
+    /// Random histories against the model, and forge's invariants.
     Model,
 }
 
@@ -42,16 +42,22 @@ struct Report {
 
 const PARTS: [Part; 3] = [Part::Slither, Part::Symbolic, Part::Model];
 
-/// Runs every part, or one, in about `hours`, and writes the page.
+/// How long histories run when the other parts took all the time.
+const LEAST: Duration = Duration::from_mins(5);
+
+/// Runs every part, or one, in about `hours`, and writes the page. Histories take what is left.
 pub(crate) fn deep(repository: &Repository, hours: u32, only: Option<Part>) -> anyhow::Result<()> {
     setup::setup(repository)?;
+    let since = Instant::now();
     let time = Duration::from_hours(1) * hours.max(1);
     let mut problems = Vec::new();
     for part in PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)) {
         let report = match part {
             Part::Symbolic => symbolic::run(repository, time / 4)?,
             Part::Slither => slither::run(repository)?,
-            Part::Model => histories::run(repository, time / 4)?,
+            Part::Model => {
+                histories::run(repository, time.saturating_sub(since.elapsed()).max(LEAST))?
+            }
         };
         page::write(repository, part, &report.section)?;
         problems.extend(report.problems);

@@ -46,7 +46,7 @@ fn heading(part: Part) -> &'static str {
     match part {
         Part::Symbolic => "For all inputs",
         Part::Slither => "Static analysis",
-        Part::Model => "Random histories against the model",
+        Part::Model => "Random histories",
     }
 }
 

@@ -23,9 +23,9 @@ pub(crate) const FOLDER: &str = "contracts/test/symbolic/";
 const PROFILE: &str = "symbolic";
 const BUILT: &str = "target/deep/symbolic";
 const INTRODUCTION: &str = "\
-By halmos 0.3.3 (with CLZ added, `tools/deep/prove.py`) on bytecode with the contracts' own compiler
-settings; its queries are decided by yices, cvc5 or bitwuzla. Each claim holds for every input that its
-row names.
+By halmos 0.3.3 (with CLZ added, `tools/deep/prove.py`) on bytecode with the contracts' own
+compiler settings; its queries are decided by yices, cvc5 or bitwuzla. Each claim holds for every
+input that its row names.
 
 | Check | What holds | For | Paths | Seconds |
 |---|---|---|--:|--:|
