@@ -9,10 +9,11 @@ import {vm} from "../utils/Vm.sol";
 import {svm} from "./Svm.sol";
 
 /// @notice Writing a fact cannot revert, for any input: what `cargo x deep` proves.
-/// @dev `record` itself is run at a few moments, because fading branches on every bit of the
+/// @dev Writing is run as a whole at a few moments, because fading branches on every bit of the
 /// second. What it does at every other second is the same code with another factor, which
 /// `Exhaustive` computes for all 7,776,000 of them; with any such factor, moment and word,
-/// `withFact` neither reverts nor mixes fields.
+/// `withFact` neither reverts nor mixes fields. Facts are written as `DealEscrow` writes them, by
+/// `recordBatch`; `record` runs the same code once, without the loop.
 contract ReputationSymbolic {
     uint256 internal constant IN_2026 = 1_795_399_999;
 
@@ -22,7 +23,7 @@ contract ReputationSymbolic {
         registry = new ReputationRegistry();
     }
 
-    /// @notice `record` does not revert, whatever happened: any caller, wallets without a word,
+    /// @notice A fact never reverts, whatever happened: any caller, wallets without a word,
     /// ending and flags (also ones that no ending has), the least, a usual and the largest amount,
     /// in 1970, in 2026 and when 32 bits of time have passed.
     /// @dev An amount is asked for nothing but its weight, which has no branch that reverts.
@@ -39,7 +40,7 @@ contract ReputationSymbolic {
         recorded(recorder, wallets[0], wallets[1], oneOf(amount), ending, flags, second);
     }
 
-    /// @notice `record` does not revert, whatever the buyer's word holds: any caller and wallets, any
+    /// @notice A fact never reverts, whatever the buyer's word holds: any caller and wallets, any
     /// stored word of the buyer, a good fact, and a bad one with an appeal lost, the least, a usual
     /// and the largest amount, in 2026.
     /// @dev The two words have keys that differ in the role, and neither half reads the other's.
@@ -55,7 +56,7 @@ contract ReputationSymbolic {
         recorded(recorder, wallets[0], wallets[1], oneOf(amount), 1, flags, IN_2026);
     }
 
-    /// @notice `record` does not revert, whatever the seller's word holds: any caller and wallets, any
+    /// @notice A fact never reverts, whatever the seller's word holds: any caller and wallets, any
     /// stored word of the seller, a good fact, and a bad one with an appeal lost, the least, a usual
     /// and the largest amount, in 2026.
     function check_recordNeverRevertsForAnySeller(
@@ -107,10 +108,11 @@ contract ReputationSymbolic {
         uint8 flags,
         uint256 moment
     ) private {
+        IReputationRegistry.Ended[] memory facts = new IReputationRegistry.Ended[](1);
+        facts[0] = IReputationRegistry.Ended(buyer, seller, amount, ending, flags);
         vm.warp(moment);
         vm.prank(recorder);
-        (bool done,) = address(registry)
-            .call(abi.encodeCall(registry.record, (buyer, seller, amount, ending, flags)));
+        (bool done,) = address(registry).call(abi.encodeCall(registry.recordBatch, (facts)));
         assert(done);
     }
 

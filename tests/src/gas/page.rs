@@ -61,7 +61,9 @@ pub(super) fn write(costs: &Costs, contracts: &Contracts) -> String {
 /// One operation: a row for each kind of instruction, a column for each contract.
 fn table(page: &mut String, title: &str, cost: &Cost, contracts: &Contracts) {
     let places = [contracts.escrow, contracts.jury, contracts.registry, contracts.token];
-    page.push_str(&format!("\n## {}\n\n", capital(title)));
+    page.push_str("\n## ");
+    page.push_str(&capital(title));
+    page.push_str("\n\n");
     page.push_str("| | Escrow | Jury | Registry | Token | Precompiles | Sum |\n");
     page.push_str("|---|--:|--:|--:|--:|--:|--:|\n");
     let mut sums = [0; 6];
