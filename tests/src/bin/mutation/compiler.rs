@@ -18,6 +18,16 @@ pub(crate) struct Target {
     pub(crate) name: String,
 }
 
+impl Target {
+    /// The suites that it is tested by: its own when it is a test, else those of its folder.
+    pub(crate) fn suite(&self) -> String {
+        match self.file.strip_prefix("contracts/test/") {
+            Some(test) => test.to_owned(),
+            None => format!("{}/*", self.name),
+        }
+    }
+}
+
 /// What solc made of a target.
 pub(crate) type Codes = Vec<(Target, Bytes)>;
 

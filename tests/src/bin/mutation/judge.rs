@@ -17,7 +17,7 @@ use super::tree::Tree;
 /// Where the histories' seeds begin.
 const SEED: u64 = 20_261_123;
 /// Histories before forge starts, and for what forge does not notice.
-const FIRST: u64 = 40;
+const FIRST: u64 = 10;
 const ALL: u64 = 240;
 
 /// What became of a mutant.
@@ -58,7 +58,8 @@ impl Judge<'_> {
         if !same && let Some(seed) = first_failure(&self.codes(&codes), 0..FIRST, mutant) {
             return Ok(killed_by_model(seed));
         }
-        if !same && let Some(by) = self.forge.kill(&codes, Suites::Of(&mutant.contract))? {
+        let own = format!("{}/*", mutant.contract);
+        if !same && let Some(by) = self.forge.kill(&codes, Suites::Of(&own))? {
             return Ok(Verdict::Killed(by));
         }
         // Whoever else has the source in it: other contracts, and the tests of a library.
@@ -71,7 +72,14 @@ impl Judge<'_> {
         } else if same {
             return Ok(Verdict::Same);
         }
-        if let Some(by) = self.forge.kill(&codes, Suites::But(&mutant.contract))? {
+        let tests: Vec<_> = others.iter().map(Target::suite).collect();
+        let more = format!("{{{}}}", tests.join(","));
+        if !tests.is_empty()
+            && let Some(by) = self.forge.kill(&codes, Suites::Of(&more))?
+        {
+            return Ok(Verdict::Killed(by));
+        }
+        if let Some(by) = self.forge.kill(&codes, Suites::But(&own))? {
             return Ok(Verdict::Killed(by));
         }
         let seeds = if same { 0..0 } else { FIRST..ALL };

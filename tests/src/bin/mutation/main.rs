@@ -50,6 +50,9 @@ struct Arguments {
     /// What the sample is drawn by.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// After how long no mutant is begun any more; the rest stays for the next run.
+    #[arg(long)]
+    seconds: Option<u64>,
     /// Only this contract.
     #[arg(long)]
     contract: Option<String>,
@@ -98,13 +101,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     say(&format!("{} mutants, {} drawn, {} to judge", all.len(), sample.len(), open.len()));
     if !open.is_empty() {
         let bench = Bench { root: &root, folder: &folder, profile, forge: &arguments.forge };
-        bench.judge_all(&tree, open, &known)?;
+        let end = arguments.seconds.map(|secs| Instant::now() + Duration::from_secs(secs));
+        bench.judge_all(&tree, Board::new(open, end), &known)?;
     }
-    let results = sample.iter().map(|mutant| {
-        let verdict = verdict(&tree, &known, mutant).context("a mutant was not judged")?;
-        Ok(json!({ "mutant": mutant, "verdict": verdict }))
-    });
-    let results = results.collect::<anyhow::Result<Vec<_>>>()?;
+    let results = sample
+        .iter()
+        .map(|mutant| json!({ "mutant": mutant, "verdict": verdict(&tree, &known, mutant) }));
+    let results: Vec<_> = results.collect();
     let counts = CONTRACTS.map(|contract| {
         let count = all.iter().filter(|mutant| mutant.contract == contract).count();
         json!({ "contract": contract, "mutants": count })
@@ -130,7 +133,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn judge_all(&self, tree: &Tree, open: VecDeque<Mutant>, known: &Path) -> anyhow::Result<()> {
+    fn judge_all(&self, tree: &Tree, board: Board, known: &Path) -> anyhow::Result<()> {
         say("compiling the contracts as mutants are compiled");
         let mut compiler = Compiler::new(self.root, self.profile);
         let mut built = Codes::new();
@@ -140,7 +143,7 @@ impl Bench<'_> {
         }
         say("building the tests of each worker; the first time it takes ten minutes");
         let mut judges: Vec<Judge<'_>> = Vec::new();
-        for worker in 0..WORKERS.min(open.len()) {
+        for worker in 0..WORKERS.min(board.open.len()) {
             let folder = self.folder.join(format!("tree-{worker}"));
             let like = judges.first().map(|judge| &judge.forge);
             let forge = Forge::prepare(self.root, folder, self.forge.to_path_buf(), like)?;
@@ -156,7 +159,7 @@ impl Bench<'_> {
             judges.first().map_or(Ok(()), Judge::baseline)?;
             fs::write(passed, digest)?;
         }
-        let board = Mutex::new(Board::new(open));
+        let board = Mutex::new(board);
         thread::scope(|scope| {
             let work = |judge| scope.spawn(|| work(&board, judge, known));
             let workers: Vec<_> = judges.iter_mut().map(work).collect();
@@ -182,12 +185,20 @@ struct Board {
     survived: usize,
     begin: Instant,
     shown: Instant,
+    end: Option<Instant>,
 }
 
 impl Board {
-    fn new(open: VecDeque<Mutant>) -> Self {
+    fn new(open: VecDeque<Mutant>, end: Option<Instant>) -> Self {
         let (total, now) = (open.len(), Instant::now());
-        Self { open, total, done: 0, killed: 0, survived: 0, begin: now, shown: now }
+        Self { open, total, done: 0, killed: 0, survived: 0, begin: now, shown: now, end }
+    }
+
+    fn next(&mut self) -> Option<Mutant> {
+        if self.end.is_some_and(|end| Instant::now() > end) {
+            return None;
+        }
+        self.open.pop_front()
     }
 
     fn count(&mut self, mutant: &Mutant, verdict: &Verdict) {
@@ -212,7 +223,7 @@ impl Board {
 
 fn work(board: &Mutex<Board>, judge: &mut Judge<'_>, known: &Path) -> anyhow::Result<()> {
     loop {
-        let next = board.lock().unwrap_or_else(PoisonError::into_inner).open.pop_front();
+        let next = board.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(mutant) = next else { return Ok(()) };
         let verdict = judge.judge(&mutant).with_context(|| {
             let Mutant { file, line, original, replacement, .. } = &mutant;
