@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 /// Answers after which the process starts anew: its memory only grows.
 const ANSWERS: usize = 60;
+const TESTS: &str = "contracts/test/";
 
 /// A contract and the source that defines it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +20,14 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// Whether it is a test that has libraries in it.
+    pub(crate) fn is_test(&self) -> bool {
+        self.file.starts_with(TESTS)
+    }
+
     /// The suites that it is tested by: its own when it is a test, else those of its folder.
     pub(crate) fn suite(&self) -> String {
-        match self.file.strip_prefix("contracts/test/") {
+        match self.file.strip_prefix(TESTS) {
             Some(test) => test.to_owned(),
             None => format!("{}/*", self.name),
         }
@@ -79,6 +85,9 @@ impl Compiler {
         targets: &[Target],
         changed: Option<(&str, &str)>,
     ) -> anyhow::Result<Option<Codes>> {
+        if targets.is_empty() {
+            return Ok(Some(Codes::new()));
+        }
         let mut sources = serde_json::Map::new();
         let mut selection = serde_json::Map::new();
         for Target { file, name } in targets {

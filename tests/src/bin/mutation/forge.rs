@@ -59,8 +59,9 @@ impl Forge {
         files::mirror(&forge.folder, &COPIED, &texts)?;
         let tools = forge.folder.join("tools");
         files::write(&tools.join("compiler"), &fs::read(root.join("tools/solc"))?)?;
-        if !tools.join("solc").exists() {
-            fs::copy(root.join("tools/deep/solc"), tools.join("solc"))?;
+        let solc = root.join("tools/deep/solc");
+        if fs::read(tools.join("solc")).ok() != Some(fs::read(&solc)?) {
+            fs::copy(solc, tools.join("solc"))?;
         }
         link(&root.join("tools/node_modules"), &tools.join("node_modules"))?;
         let profile = profile(&fs::read_to_string(root.join("foundry.toml"))?)?;
@@ -96,6 +97,10 @@ impl Forge {
                 arguments.extend(["--no-match-path", &pattern, "--fuzz-runs", "8"]);
             }
             Suites::All => {}
+        }
+        // What failed for another mutant is not tried first: the order must not matter.
+        for inputs in ["fuzz", "invariant"] {
+            drop(fs::remove_dir_all(self.folder.join(inputs)));
         }
         let log = self.folder.join("test.log");
         let mut test = self.command(&arguments);

@@ -18,7 +18,7 @@ use super::tree::Tree;
 const SEED: u64 = 20_261_123;
 /// Histories before forge starts, and for what forge does not notice.
 const FIRST: u64 = 10;
-const ALL: u64 = 240;
+const ALL: u64 = 50;
 
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,14 +64,15 @@ impl Judge<'_> {
         }
         // Whoever else has the source in it: other contracts, and the tests of a library.
         let others = self.tree.others(mutant)?;
-        if !others.is_empty() {
-            let Some(more) = self.compiler.compile(&others, changed)? else {
-                return Ok(Verdict::NotCompiled);
-            };
-            codes.extend(more);
-        } else if same {
+        let Some(more) = self.compiler.compile(&others, changed)? else {
+            return Ok(Verdict::NotCompiled);
+        };
+        let deployed = |code: &&(Target, Bytes)| !code.0.is_test();
+        let same = same && more.iter().filter(deployed).all(|code| self.built.contains(code));
+        if same {
             return Ok(Verdict::Same);
         }
+        codes.extend(more);
         let tests: Vec<_> = others.iter().map(Target::suite).collect();
         let more = format!("{{{}}}", tests.join(","));
         if !tests.is_empty()
@@ -82,8 +83,7 @@ impl Judge<'_> {
         if let Some(by) = self.forge.kill(&codes, Suites::But(&own))? {
             return Ok(Verdict::Killed(by));
         }
-        let seeds = if same { 0..0 } else { FIRST..ALL };
-        let failed = first_failure(&self.codes(&codes), seeds, mutant);
+        let failed = first_failure(&self.codes(&codes), FIRST..ALL, mutant);
         Ok(failed.map_or(Verdict::Survived, killed_by_model))
     }
 
