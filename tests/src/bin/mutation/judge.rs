@@ -12,7 +12,7 @@ use surety_tests::model::history;
 use super::compiler::{Codes, Compiler, Target};
 use super::forge::{Forge, Suites};
 use super::mutant::Mutant;
-use super::tree::Tree;
+use super::tree::{self, Tree};
 
 /// Where the histories' seeds begin.
 const SEED: u64 = 20_261_123;
@@ -50,7 +50,7 @@ impl Judge<'_> {
         let source = self.tree.text(&mutant.file)?;
         let Some(changed) = mutant.patch.apply(source) else { return Ok(Verdict::NotCompiled) };
         let changed = Some((mutant.file.as_str(), changed.as_str()));
-        let own = self.tree.target(&mutant.contract)?;
+        let own = tree::target(&mutant.contract);
         let Some(mut codes) = self.compiler.compile(&[own], changed)? else {
             return Ok(Verdict::NotCompiled);
         };

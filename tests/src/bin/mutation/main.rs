@@ -138,7 +138,7 @@ impl Bench<'_> {
         let mut compiler = Compiler::new(self.root, self.profile);
         let mut built = Codes::new();
         for contract in CONTRACTS {
-            let codes = compiler.compile(&[tree.target(contract)?], None)?;
+            let codes = compiler.compile(&[tree::target(contract)], None)?;
             built.extend(codes.with_context(|| format!("{contract} does not compile"))?);
         }
         say("building the tests of each worker; the first time it takes ten minutes");

@@ -70,19 +70,14 @@ impl Tree {
         Ok(std::str::from_utf8(text)?)
     }
 
-    /// Where a deployed contract is.
-    pub(crate) fn target(&self, contract: &str) -> anyhow::Result<Target> {
-        Ok(Target { file: file_of(contract), name: contract.to_owned() })
-    }
-
     /// What else has a mutant's source in it: other contracts, and the tests of a library.
     pub(crate) fn others(&self, mutant: &Mutant) -> anyhow::Result<Vec<Target>> {
         let other = |contract: &&str| *contract != mutant.contract;
         let other = CONTRACTS.into_iter().filter(other);
         let mut others = other
             .filter(|contract| self.uses(contract, &mutant.file))
-            .map(|contract| self.target(contract))
-            .collect::<anyhow::Result<Vec<_>>>()?;
+            .map(target)
+            .collect::<Vec<_>>();
         let import = format!("/{}\"", mutant.file.rsplit('/').next().unwrap_or_default());
         let library = mutant.file.contains("/libraries/");
         for file in self.texts.keys().filter(|file| library && file.ends_with(".t.sol")) {
@@ -90,8 +85,8 @@ impl Tree {
             if file.contains("/symbolic/") || !text.contains(&import) {
                 continue;
             }
-            let named = text.lines().filter_map(|line| line.strip_prefix("contract "));
-            let names = named.filter_map(|rest| rest.split(' ').next());
+            let contracts = text.lines().filter_map(|line| line.strip_prefix("contract "));
+            let names = contracts.filter_map(|rest| rest.split(' ').next());
             let tests = names.filter(|name| name.ends_with("Test"));
             others.extend(tests.map(|name| Target { file: file.clone(), name: name.to_owned() }));
         }
@@ -130,6 +125,11 @@ impl Tree {
     pub(crate) fn everything(&self) -> B256 {
         self.rests_on(&Verdict::Survived)
     }
+}
+
+/// Where a deployed contract is.
+pub(crate) fn target(contract: &str) -> Target {
+    Target { file: file_of(contract), name: contract.to_owned() }
 }
 
 fn file_of(contract: &str) -> String {

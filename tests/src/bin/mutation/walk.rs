@@ -187,10 +187,10 @@ impl Walk<'_> {
             | "YulBreak"
             | "YulContinue"
             | "YulLeave" => self.replace(place, "{}", place),
-            "YulVariableDeclaration" if !node["value"].is_null() => {
-                if list(&node["variables"]).len() == 1 {
-                    self.replace(&range(&node["value"]), "0", place);
-                }
+            "YulVariableDeclaration"
+                if !node["value"].is_null() && list(&node["variables"]).len() == 1 =>
+            {
+                self.replace(&range(&node["value"]), "0", place);
             }
             _ => {}
         }
@@ -386,7 +386,7 @@ fn children(node: &Value) -> Vec<&Value> {
             let fields = fields.iter().filter(|(name, _)| !skipped(name));
             fields.map(|(_, value)| value).filter(|v| v.is_array() || v.is_object()).collect()
         }
-        _ => Vec::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     }
 }
 
