@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use alloy::primitives::Bytes;
 use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Answers after which the process starts anew: its memory only grows.
@@ -13,7 +14,7 @@ const ANSWERS: usize = 60;
 const TESTS: &str = "contracts/test/";
 
 /// A contract and the source that defines it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Target {
     pub(crate) file: String,
     pub(crate) name: String,

@@ -133,7 +133,13 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn judge_all(&self, tree: &Tree, board: Board, known: &Path) -> anyhow::Result<()> {
+    /// The contracts without a mutation, compiled when a source changed.
+    fn built(&self, tree: &Tree) -> anyhow::Result<Codes> {
+        let path = self.folder.join(format!("codes-{}", tree.sources_digest()));
+        let kept = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        if let Some(codes) = kept {
+            return Ok(codes);
+        }
         say("compiling the contracts as mutants are compiled");
         let mut compiler = Compiler::new(self.root, self.profile);
         let mut built = Codes::new();
@@ -141,6 +147,12 @@ impl Bench<'_> {
             let codes = compiler.compile(&[tree::target(contract)], None)?;
             built.extend(codes.with_context(|| format!("{contract} does not compile"))?);
         }
+        files::write(&path, &serde_json::to_vec(&built)?)?;
+        Ok(built)
+    }
+
+    fn judge_all(&self, tree: &Tree, board: Board, known: &Path) -> anyhow::Result<()> {
+        let built = self.built(tree)?;
         say("building the tests of each worker; the first time it takes ten minutes");
         let mut judges: Vec<Judge<'_>> = Vec::new();
         for worker in 0..WORKERS.min(board.open.len()) {

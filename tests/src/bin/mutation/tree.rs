@@ -121,6 +121,12 @@ impl Tree {
         files::digest(self.texts.iter().filter(|(path, _)| needed(path)))
     }
 
+    /// What the contracts without a mutation are compiled from.
+    pub(crate) fn sources_digest(&self) -> B256 {
+        let tests = |path: &str| path.starts_with("contracts/test/") || path.starts_with("tests/");
+        files::digest(self.texts.iter().filter(|(path, _)| !tests(path)))
+    }
+
     /// What the baseline rests on.
     pub(crate) fn everything(&self) -> B256 {
         self.rests_on(&Verdict::Survived)
