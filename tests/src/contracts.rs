@@ -4,7 +4,7 @@
 use alloy::primitives::{Address, Bytes, TxKind, bytes};
 use alloy::sol_types::{Eip712Domain, SolCall, SolValue};
 use revm::context::TxEnv;
-use surety_bindings::deployment::{self, FACTORY, SALT};
+use surety_bindings::deployment::{self, Codes, FACTORY, Plan, SALT};
 use surety_terms::digest::{self, TokenDomain};
 
 use crate::actors;
@@ -65,13 +65,23 @@ pub struct Message {
 /// Deploys everything into an empty chain as `surety deploy` does: through the CREATE2 factory, with
 /// the published salt. TestUSDC goes first, through the same factory. Returns what it sent, too.
 pub fn deploy(evm: &mut Evm) -> (Contracts, Vec<Message>) {
+    deploy_plan(evm, deployment::plan)
+}
+
+/// The same with other bytecode than the committed one, of any size.
+pub fn deploy_codes(evm: &mut Evm, codes: &Codes) -> (Contracts, Vec<Message>) {
+    evm.lift_code_limit();
+    deploy_plan(evm, |token| deployment::plan_of(codes, token))
+}
+
+fn deploy_plan(evm: &mut Evm, plan: impl Fn(Address) -> Plan) -> (Contracts, Vec<Message>) {
     put_factory(evm);
     let admin = actors::deployer().address();
     let mut sent = Vec::new();
     let token_code = [&TestUSDC::BYTECODE, admin.abi_encode().as_slice()].concat();
     let token = FACTORY.create2_from_code(SALT, &token_code);
     sent.push(create(evm, [SALT.as_slice(), &token_code].concat().into()));
-    let plan = deployment::plan(token);
+    let plan = plan(token);
     for planned in plan.contracts() {
         sent.push(create(evm, planned.calldata()));
     }

@@ -181,13 +181,20 @@ pub struct Evm {
     state: State,
     block: BlockEnv,
     metered: bool,
+    most_code: Option<usize>,
 }
 
 impl Evm {
     /// An EVM over `state`, with the rules of [`SPEC`].
     pub fn new(chain_id: u64, state: State) -> Self {
         let block = BlockEnv { prevrandao: Some(B256::ZERO), ..BlockEnv::default() };
-        Self { chain_id, state, block, metered: false }
+        Self { chain_id, state, block, metered: false, most_code: None }
+    }
+
+    /// Takes code of any size from now on: contracts that were compiled in haste are too large for a
+    /// chain.
+    pub fn lift_code_limit(&mut self) {
+        self.most_code = Some(usize::MAX);
     }
 
     /// The chain's id.
@@ -284,6 +291,8 @@ impl Evm {
         let mut cfg = CfgEnv::new_with_spec(SPEC);
         cfg.set_spec_and_mainnet_gas_params(SPEC);
         cfg.chain_id = self.chain_id;
+        cfg.limit_contract_code_size = self.most_code;
+        cfg.limit_contract_initcode_size = self.most_code;
         cfg
     }
 }

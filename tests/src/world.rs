@@ -17,6 +17,7 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{SolCall, SolError, SolEvent};
 use revm::context::TxEnv;
 use revm::context::result::ExecutionResult;
+use surety_bindings::deployment::Codes;
 use surety_bindings::escrow::{DealEscrow, Milestone, SlowState, Terms};
 use surety_bindings::jury::{Jury, Registration};
 
@@ -148,14 +149,19 @@ impl World {
     /// A world in which nobody registered as a juror yet.
     pub fn bare() -> Self {
         static BARE: OnceLock<World> = OnceLock::new();
-        BARE.get_or_init(Self::deploy).clone()
+        BARE.get_or_init(|| Self::deploy(contracts::deploy)).clone()
     }
 
-    fn deploy() -> Self {
+    /// A bare world with other bytecode than the committed one, of any size.
+    pub fn with_codes(codes: &Codes) -> Self {
+        Self::deploy(|evm| contracts::deploy_codes(evm, codes))
+    }
+
+    fn deploy(contracts: impl FnOnce(&mut Evm) -> (Contracts, Vec<Message>)) -> Self {
         let mut evm = Evm::new(CHAIN_ID, State::default());
         evm.block_mut().timestamp = U256::from(GENESIS);
         evm.block_mut().number = U256::ONE;
-        let (contracts, sent) = contracts::deploy(&mut evm);
+        let (contracts, sent) = contracts(&mut evm);
         let (jurors, appeal, jury) = (Vec::new(), Vec::new(), B256::ZERO);
         let mut world = Self { evm, contracts, jurors, appeal, jury, deals: 0, sent };
         for actor in [actors::buyer(), actors::seller()] {

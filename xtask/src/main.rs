@@ -71,6 +71,12 @@ enum Task {
         /// Only this part.
         #[arg(long)]
         only: Option<deep::Part>,
+        /// How many mutants are drawn, at least 100 of each contract.
+        #[arg(long, default_value_t = 1_000, value_name = "N")]
+        sample: usize,
+        /// What mutants are drawn by.
+        #[arg(long, default_value_t = 1, value_name = "S")]
+        seed: u64,
     },
     /// Compare what can drift and needs no compiler: links, names, sizes, words, addresses.
     Tidy,
@@ -98,7 +104,10 @@ fn run(repository: &Repository, task: Task) -> anyhow::Result<()> {
         Task::Artifacts { check } => artifacts(repository, check),
         Task::Gas { check } => gas(repository, check),
         Task::Bench { name } => bench(repository, name.as_deref()),
-        Task::Deep { hours, only } => deep::deep(repository, hours, only),
+        Task::Deep { hours, only, sample, seed } => {
+            let sample = deep::mutation::Sample { size: sample, seed };
+            deep::deep(repository, hours, only, sample)
+        }
         Task::Tidy => tidy::run(repository, &Cli::command()),
         Task::Ci => {
             suite::test(repository, None)?;

@@ -162,13 +162,6 @@ contract FundTest is BatchFixture {
         fundPots(five, 1, sharesOf(5, 1));
     }
 
-    function test_reverts_whenTheSumOverflows() public {
-        uint256[] memory shares = new uint256[](5);
-        (shares[0], shares[1]) = (type(uint256).max, 1);
-        vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
-        jury.fund(five, 1, shares);
-    }
-
     // ---- helpers
 
     /// @dev The pots of the round, seat by seat; beyond the list nothing.

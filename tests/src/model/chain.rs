@@ -1,12 +1,13 @@
 //! The contracts' side of a history: names to addresses, steps to signed transactions.
 
 use std::collections::BTreeMap;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 
 use alloy::primitives::map::HashMap;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{SolCall as _, SolValue as _};
+use surety_bindings::deployment::Codes;
 use surety_bindings::escrow::{self, SlowState};
 use surety_bindings::jury::Jury;
 
@@ -64,11 +65,30 @@ pub struct Chain {
     names: HashMap<Address, Who>,
 }
 
+/// Where histories begin: everybody has money and the juries exist.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    world: World,
+    juries: Vec<B256>,
+}
+
+impl Beginning {
+    /// With the committed contracts.
+    pub fn committed() -> &'static Self {
+        static COMMITTED: LazyLock<Beginning> = LazyLock::new(|| Beginning::of(World::bare()));
+        &COMMITTED
+    }
+
+    /// With other bytecode.
+    pub fn with_codes(codes: &Codes) -> Self {
+        Self::of(World::with_codes(codes))
+    }
+}
+
 impl Chain {
-    /// A chain on which everybody has money and the juries exist, and the model of it.
-    pub fn new() -> (Self, Model) {
-        static BEGIN: OnceLock<(World, Vec<B256>)> = OnceLock::new();
-        let (world, juries) = BEGIN.get_or_init(begin).clone();
+    /// A chain as it begins, and the model of it.
+    pub fn new(beginning: &Beginning) -> (Self, Model) {
+        let Beginning { world, juries } = beginning.clone();
         let contracts = world.contracts().clone();
         let mut chain = Self {
             world,
@@ -239,27 +259,28 @@ pub fn u96(amount: u128) -> alloy::primitives::aliases::U96 {
     amount.try_into().expect("an amount is a uint96")
 }
 
-fn begin() -> (World, Vec<B256>) {
-    let mut world = World::bare();
-    for i in 0..JURORS {
-        let url = format!("http://127.0.0.1:{}", 9_100 + u32::from(i));
-        world.register(key(Who::Juror(i)), &format!("rehearsal-family-{i}"), &url);
+impl Beginning {
+    fn of(mut world: World) -> Self {
+        for i in 0..JURORS {
+            let url = format!("http://127.0.0.1:{}", 9_100 + u32::from(i));
+            world.register(key(Who::Juror(i)), &format!("rehearsal-family-{i}"), &url);
+        }
+        let keys = |seats: std::ops::Range<u8>| -> Vec<Address> {
+            seats.map(|i| key(Who::Juror(i)).address()).collect()
+        };
+        let jury = world.contracts().jury;
+        let mut create = |(panel, appeal)| {
+            let create = Jury::createJuryCall { panel_: keys(panel), appealPanel: keys(appeal) };
+            world.call(key(Who::Relayer).address(), jury, &create).expect("created").output
+        };
+        let juries = SEATS.map(&mut create).to_vec();
+        for who in [Who::Alice, Who::Bob] {
+            mint(&mut world, who, RICH);
+        }
+        mint(&mut world, Who::Carol, usd(10).to());
+        mint(&mut world, Who::Stranger, usd(10).to());
+        Self { world, juries }
     }
-    let keys = |seats: std::ops::Range<u8>| -> Vec<Address> {
-        seats.map(|i| key(Who::Juror(i)).address()).collect()
-    };
-    let jury = world.contracts().jury;
-    let mut create = |(panel, appeal)| {
-        let create = Jury::createJuryCall { panel_: keys(panel), appealPanel: keys(appeal) };
-        world.call(key(Who::Relayer).address(), jury, &create).expect("created").output
-    };
-    let juries = SEATS.map(&mut create).to_vec();
-    for who in [Who::Alice, Who::Bob] {
-        mint(&mut world, who, RICH);
-    }
-    mint(&mut world, Who::Carol, usd(10).to());
-    mint(&mut world, Who::Stranger, usd(10).to());
-    (world, juries)
 }
 
 fn mint(world: &mut World, who: Who, amount: u128) {

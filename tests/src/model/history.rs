@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::chain::Chain;
+use super::chain::{Beginning, Chain};
 use super::compare;
 use super::draw_steps;
 use super::ledger::Ledger;
@@ -56,13 +56,18 @@ pub struct Run {
 
 impl Default for Run {
     fn default() -> Self {
-        let (chain, model) = Chain::new();
-        let ledger = Ledger::new(&chain);
-        Self { model, chain, ledger, counts: Counts::default() }
+        Self::new(Beginning::committed())
     }
 }
 
 impl Run {
+    /// Nothing happened yet.
+    pub fn new(beginning: &Beginning) -> Self {
+        let (chain, model) = Chain::new(beginning);
+        let ledger = Ledger::new(&chain);
+        Self { model, chain, ledger, counts: Counts::default() }
+    }
+
     /// One step on both sides. Says how they differ, or which invariant fell.
     pub fn step(&mut self, terms: &[Terms], step: &Step) -> Result<(), String> {
         self.chain.learn(terms);
@@ -127,8 +132,13 @@ pub struct Failure {
 
 /// Draws a history and runs it on both sides.
 pub fn random(seed: u64) -> Result<Counts, Box<Failure>> {
+    random_from(Beginning::committed(), seed)
+}
+
+/// Draws a history and runs it on both sides from another beginning.
+pub fn random_from(beginning: &Beginning, seed: u64) -> Result<Counts, Box<Failure>> {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut run = Run::default();
+    let mut run = Run::new(beginning);
     let mut history = History::default();
     let outcome = drawn(&mut rng, &mut run, &mut history);
     let Err(message) = outcome else {

@@ -4,6 +4,7 @@
 //! command fails at the end. A part that did not run keeps what the page said of it.
 
 mod histories;
+pub(crate) mod mutation;
 pub(crate) mod page;
 mod python;
 pub(crate) mod slither;
@@ -29,6 +30,8 @@ pub(crate) enum Part {
     Slither,
     /// Random histories against the model, and forge's invariants.
     Model,
+    /// Small changes of the contracts, each of which some test must notice.
+    Mutation,
 }
 
 /// What a part found out.
@@ -40,13 +43,18 @@ struct Report {
     problems: Vec<String>,
 }
 
-const PARTS: [Part; 3] = [Part::Slither, Part::Symbolic, Part::Model];
+const PARTS: [Part; 4] = [Part::Slither, Part::Symbolic, Part::Mutation, Part::Model];
 
 /// How long histories run when the other parts took all the time.
 const LEAST: Duration = Duration::from_mins(5);
 
 /// Runs every part, or one, in about `hours`, and writes the page. Histories take what is left.
-pub(crate) fn deep(repository: &Repository, hours: u32, only: Option<Part>) -> anyhow::Result<()> {
+pub(crate) fn deep(
+    repository: &Repository,
+    hours: u32,
+    only: Option<Part>,
+    sample: mutation::Sample,
+) -> anyhow::Result<()> {
     setup::setup(repository)?;
     let since = Instant::now();
     let time = Duration::from_hours(1) * hours.max(1);
@@ -55,6 +63,10 @@ pub(crate) fn deep(repository: &Repository, hours: u32, only: Option<Part>) -> a
         let report = match part {
             Part::Symbolic => symbolic::run(repository, time / 4)?,
             Part::Slither => slither::run(repository)?,
+            // Alone it runs to its end; what is judged stays judged.
+            Part::Mutation => {
+                mutation::run(repository, sample, only.is_none().then_some(time / 4))?
+            }
             Part::Model => {
                 histories::run(repository, time.saturating_sub(since.elapsed()).max(LEAST))?
             }

@@ -33,7 +33,7 @@ pub(super) fn write(repository: &Repository, part: Part, section: &str) -> anyho
 }
 
 fn page(before: &str, notes: &str, (changed, section): (Part, &str)) -> String {
-    let sections = [Part::Symbolic, Part::Slither, Part::Model].map(|part| {
+    let sections = [Part::Symbolic, Part::Slither, Part::Model, Part::Mutation].map(|part| {
         let (start, end) = markers(part);
         let old = between(before, &start, &end).unwrap_or(UNKNOWN);
         let body = if part == changed { section } else { old };
@@ -47,6 +47,7 @@ fn heading(part: Part) -> &'static str {
         Part::Symbolic => "For all inputs",
         Part::Slither => "Static analysis",
         Part::Model => "Random histories",
+        Part::Mutation => "What the tests notice",
     }
 }
 

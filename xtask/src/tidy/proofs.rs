@@ -2,6 +2,7 @@
 //! that is gone.
 
 use super::{Problem, Tree};
+use crate::deep::mutation::{ARGUMENTS, arguments};
 use crate::deep::page::{FILE, NOTES};
 use crate::deep::slither::{EXPLANATIONS, explanations};
 use crate::deep::symbolic::{FOLDER, checks};
@@ -36,6 +37,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
             |(line, name)| Problem::at(FILE, line, format!("{name} is no check in {FOLDER}")),
         ));
     problems.extend(explained(tree, page));
+    problems.extend(argued(tree));
     if !tree.text(NOTES).is_some_and(|notes| page.ends_with(notes)) {
         problems.push(Problem::of(FILE, format!("does not end with {NOTES}: run `cargo x deep`")));
     }
@@ -60,6 +62,23 @@ fn explained(tree: &Tree, page: &str) -> Vec<Problem> {
             })
             .collect(),
         Err(error) => vec![Problem::of(EXPLANATIONS, error.to_string())],
+    }
+}
+
+/// An argument for a mutant must be about something that the source still has; whether the mutant still
+/// survives is what `cargo x deep` says.
+fn argued(tree: &Tree) -> Vec<Problem> {
+    let list = tree.text(ARGUMENTS).unwrap_or("[]");
+    match arguments(list) {
+        Ok(list) => list
+            .iter()
+            .filter(|entry| !tree.text(&entry.file).is_some_and(|text| entry.stands_in(text)))
+            .map(|entry| {
+                let text = format!("{} has nothing like that: \"{}\"", entry.file, entry.why);
+                Problem::of(ARGUMENTS, text)
+            })
+            .collect(),
+        Err(error) => vec![Problem::of(ARGUMENTS, error.to_string())],
     }
 }
 

@@ -1,0 +1,253 @@
+//! `cargo x deep --only mutation`: changes the contracts in one small way at a time, and counts which
+//! changes no test notices.
+//!
+//! What became of a mutant is kept below target/deep/mutation and stands until the contract or the test
+//! that killed it changes; so a run can be interrupted, and one after a new test only asks again about
+//! survivors.
+
+mod compiler;
+mod files;
+mod forge;
+mod judge;
+mod mutant;
+mod operators;
+mod tree;
+mod walk;
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use alloy::primitives::B256;
+use anyhow::Context as _;
+use clap::Parser;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use compiler::{Codes, Compiler};
+use forge::Forge;
+use judge::{Judge, Verdict};
+use mutant::Mutant;
+use tree::{CONTRACTS, Tree};
+
+/// A smaller sample of a contract says nothing about it.
+const LEAST: usize = 100;
+const WORKERS: usize = 2;
+/// How often progress is shown.
+const PAUSE: Duration = Duration::from_secs(20);
+
+/// Mutates the contracts and writes what became of each mutant.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How many mutants, at least 100 of each contract.
+    #[arg(long, default_value_t = 1_000)]
+    sample: usize,
+    /// What the sample is drawn by.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// After how long no mutant is begun any more; the rest stays for the next run.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Only this contract.
+    #[arg(long)]
+    contract: Option<String>,
+    /// The repository.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/.."))]
+    root: PathBuf,
+    /// forge.
+    #[arg(long)]
+    forge: PathBuf,
+    /// Where the results go.
+    #[arg(long)]
+    results: PathBuf,
+}
+
+/// A verdict as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    verdict: Verdict,
+    rests_on: B256,
+}
+
+fn main() -> ExitCode {
+    let Err(error) = run(&Arguments::parse()) else { return ExitCode::SUCCESS };
+    say(&format!("error: {error:#}"));
+    ExitCode::FAILURE
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    // A history that panics kills a mutant; what it says is of no interest.
+    std::panic::set_hook(Box::new(|_| {}));
+    let root = arguments.root.canonicalize()?;
+    let foundry: toml::Table = fs::read_to_string(root.join("foundry.toml"))?.parse()?;
+    let profile = foundry.get("profile").and_then(|profiles| profiles.get("default"));
+    let profile = profile.and_then(toml::Value::as_table).context("foundry.toml: no profile")?;
+    let mut tree = Tree::read(&root)?;
+    let mut all = tree.mutants(&mut Compiler::new(&root, profile))?;
+    if let Some(contract) = &arguments.contract {
+        all.retain(|mutant| mutant.contract == *contract);
+    }
+    let sample = mutant::sample(&all, arguments.sample, LEAST, arguments.seed);
+    let folder = root.join("target/deep/mutation");
+    let known = folder.join("verdicts");
+    fs::create_dir_all(&known)?;
+    let open: VecDeque<_> =
+        sample.iter().filter(|mutant| verdict(&tree, &known, mutant).is_none()).cloned().collect();
+    say(&format!("{} mutants, {} drawn, {} to judge", all.len(), sample.len(), open.len()));
+    if !open.is_empty() {
+        let bench = Bench { root: &root, folder: &folder, profile, forge: &arguments.forge };
+        let end = arguments.seconds.map(|secs| Instant::now() + Duration::from_secs(secs));
+        bench.judge_all(&tree, Board::new(open, end), &known)?;
+    }
+    let results = sample
+        .iter()
+        .map(|mutant| json!({ "mutant": mutant, "verdict": verdict(&tree, &known, mutant) }));
+    let results: Vec<_> = results.collect();
+    let counts = CONTRACTS.map(|contract| {
+        let count = all.iter().filter(|mutant| mutant.contract == contract).count();
+        json!({ "contract": contract, "mutants": count })
+    });
+    let text = serde_json::to_string_pretty(&json!({ "all": counts, "drawn": results }))?;
+    files::write(&arguments.results, text.as_bytes())
+}
+
+/// What a mutant's verdict is, if it still stands.
+fn verdict(tree: &Tree, known: &Path, mutant: &Mutant) -> Option<Verdict> {
+    let text = fs::read(known.join(tree.identity(mutant).to_string())).ok()?;
+    let kept: Kept = serde_json::from_slice(&text).ok()?;
+    (kept.rests_on == tree.rests_on(&kept.verdict)).then_some(kept.verdict)
+}
+
+/// What workers are made of.
+#[derive(Debug)]
+struct Bench<'a> {
+    root: &'a Path,
+    folder: &'a Path,
+    profile: &'a toml::Table,
+    forge: &'a Path,
+}
+
+impl Bench<'_> {
+    /// The contracts without a mutation, compiled when a source changed.
+    fn built(&self, tree: &Tree) -> anyhow::Result<Codes> {
+        let path = self.folder.join(format!("codes-{}", tree.sources_digest()));
+        let kept = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        if let Some(codes) = kept {
+            return Ok(codes);
+        }
+        say("compiling the contracts as mutants are compiled");
+        let mut compiler = Compiler::new(self.root, self.profile);
+        let mut built = Codes::new();
+        for contract in CONTRACTS {
+            let codes = compiler.compile(&[tree::target(contract)], None)?;
+            built.extend(codes.with_context(|| format!("{contract} does not compile"))?);
+        }
+        files::write(&path, &serde_json::to_vec(&built)?)?;
+        Ok(built)
+    }
+
+    fn judge_all(&self, tree: &Tree, board: Board, known: &Path) -> anyhow::Result<()> {
+        let built = self.built(tree)?;
+        say("building the tests of each worker; the first time it takes ten minutes");
+        let mut judges: Vec<Judge<'_>> = Vec::new();
+        for worker in 0..WORKERS.min(board.open.len()) {
+            let folder = self.folder.join(format!("tree-{worker}"));
+            let like = judges.first().map(|judge| &judge.forge);
+            let forge = Forge::prepare(self.root, folder, self.forge.to_path_buf(), like)?;
+            let compiler = Compiler::new(self.root, self.profile);
+            judges.push(Judge { tree, built: &built, compiler, forge });
+        }
+        let passed = self.folder.join("baseline");
+        let digest = format!("{}{}", tree.everything(), files::digest(&codes_as_texts(&built)));
+        if fs::read_to_string(&passed).is_ok_and(|text| text == digest) {
+            say("everything passes without a mutation, as before");
+        } else {
+            say("running everything without a mutation");
+            judges.first().map_or(Ok(()), Judge::baseline)?;
+            fs::write(passed, digest)?;
+        }
+        let board = Mutex::new(board);
+        thread::scope(|scope| {
+            let work = |judge| scope.spawn(|| work(&board, judge, known));
+            let workers: Vec<_> = judges.iter_mut().map(work).collect();
+            let join = |worker: thread::ScopedJoinHandle<'_, _>| {
+                worker.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a worker panicked")))
+            };
+            workers.into_iter().try_for_each(join)
+        })
+    }
+}
+
+fn codes_as_texts(codes: &Codes) -> files::Texts {
+    codes.iter().map(|(target, code)| (target.name.clone(), code.to_vec())).collect()
+}
+
+/// What is left to do, and how it goes.
+#[derive(Debug)]
+struct Board {
+    open: VecDeque<Mutant>,
+    total: usize,
+    done: usize,
+    killed: usize,
+    survived: usize,
+    begin: Instant,
+    shown: Instant,
+    end: Option<Instant>,
+}
+
+impl Board {
+    fn new(open: VecDeque<Mutant>, end: Option<Instant>) -> Self {
+        let (total, now) = (open.len(), Instant::now());
+        Self { open, total, done: 0, killed: 0, survived: 0, begin: now, shown: now, end }
+    }
+
+    fn next(&mut self) -> Option<Mutant> {
+        if self.end.is_some_and(|end| Instant::now() > end) {
+            return None;
+        }
+        self.open.pop_front()
+    }
+
+    fn count(&mut self, mutant: &Mutant, verdict: &Verdict) {
+        self.done += 1;
+        self.killed += usize::from(matches!(verdict, Verdict::Killed(_)));
+        if *verdict == Verdict::Survived {
+            self.survived += 1;
+            let Mutant { file, line, original, replacement, .. } = mutant;
+            say(&format!("survived: {file}:{line} `{original}` -> `{replacement}`"));
+        }
+        if self.shown.elapsed() > PAUSE || self.done == self.total {
+            self.shown = Instant::now();
+            let Self { done, total, killed, survived, .. } = self;
+            let each = self.begin.elapsed().as_secs() / (*done as u64).max(1);
+            let left = each * (*total - *done) as u64 / 60;
+            say(&format!(
+                "{done}/{total}: {killed} killed, {survived} survived, about {left} minutes left"
+            ));
+        }
+    }
+}
+
+fn work(board: &Mutex<Board>, judge: &mut Judge<'_>, known: &Path) -> anyhow::Result<()> {
+    loop {
+        let next = board.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some(mutant) = next else { return Ok(()) };
+        let verdict = judge.judge(&mutant).with_context(|| {
+            let Mutant { file, line, original, replacement, .. } = &mutant;
+            format!("{file}:{line} `{original}` -> `{replacement}`")
+        })?;
+        let kept = Kept { rests_on: judge.tree.rests_on(&verdict), verdict };
+        let path = known.join(judge.tree.identity(&mutant).to_string());
+        files::write(&path, &serde_json::to_vec(&kept)?)?;
+        board.lock().unwrap_or_else(PoisonError::into_inner).count(&mutant, &kept.verdict);
+    }
+}
+
+fn say(line: &str) {
+    drop(writeln!(io::stderr(), "mutation: {line}"));
+}

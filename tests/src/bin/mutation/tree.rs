@@ -1,0 +1,158 @@
+//! What the repository has to mutate, and what tests it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use alloy::primitives::B256;
+use anyhow::Context as _;
+use serde_json::Value;
+
+use super::compiler::{Compiler, Target};
+use super::files::{self, Texts};
+use super::judge::Verdict;
+use super::mutant::{self, Mutant};
+use super::walk::{self, Enums};
+
+/// The deployed contracts. A library that several have counts for the first.
+pub(crate) const CONTRACTS: [&str; 4] =
+    ["ReputationRegistry", "Jury", "DealEscrow", "PactRegistry"];
+
+/// What tests with forge share.
+const SHARED: [&str; 3] =
+    ["contracts/test/utils/", "contracts/test/doubles/", "contracts/test/invariant/"];
+
+/// Sources, tests, and which contract is made of which sources.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    texts: Texts,
+    /// The contracts' own sources, without interfaces.
+    sources: BTreeMap<&'static str, Vec<String>>,
+}
+
+impl Tree {
+    pub(crate) fn read(root: &Path) -> anyhow::Result<Self> {
+        let texts = files::read(
+            root,
+            &["contracts/src", "contracts/test", "tests/src", "foundry.toml", "tools/package.json"],
+        )?;
+        Ok(Self { texts, sources: BTreeMap::new() })
+    }
+
+    /// Every mutant of the contracts, in the order of files and lines.
+    pub(crate) fn mutants(&mut self, compiler: &mut Compiler) -> anyhow::Result<Vec<Mutant>> {
+        let files = CONTRACTS.map(file_of);
+        let trees = compiler.trees(&files)?;
+        for contract in CONTRACTS {
+            let mut found = Vec::new();
+            imports(&trees, &file_of(contract), &mut found);
+            self.sources.insert(contract, found);
+        }
+        let mut enums = Enums::new();
+        for (_, source) in trees.as_object().into_iter().flatten() {
+            walk::enums(&source["ast"], &mut enums);
+        }
+        let mut mutants = Vec::new();
+        for (file, source) in trees.as_object().into_iter().flatten() {
+            let counts_for = CONTRACTS.into_iter().find(|contract| self.uses(contract, file));
+            let Some(contract) = counts_for.filter(|_| file.starts_with("contracts/src/")) else {
+                continue;
+            };
+            let text = self.text(file)?;
+            mutants.extend(walk::mutants((contract, file), text, &source["ast"], &enums));
+        }
+        mutant::number(&mut mutants);
+        Ok(mutants)
+    }
+
+    /// The text of a source.
+    pub(crate) fn text(&self, file: &str) -> anyhow::Result<&str> {
+        let text = self.texts.get(file).with_context(|| format!("{file} is missing"))?;
+        Ok(std::str::from_utf8(text)?)
+    }
+
+    /// What else has a mutant's source in it: other contracts, and the tests of a library.
+    pub(crate) fn others(&self, mutant: &Mutant) -> anyhow::Result<Vec<Target>> {
+        let other = |contract: &&str| *contract != mutant.contract;
+        let other = CONTRACTS.into_iter().filter(other);
+        let mut others = other
+            .filter(|contract| self.uses(contract, &mutant.file))
+            .map(target)
+            .collect::<Vec<_>>();
+        let import = format!("/{}\"", mutant.file.rsplit('/').next().unwrap_or_default());
+        let library = mutant.file.contains("/libraries/");
+        for file in self.texts.keys().filter(|file| library && file.ends_with(".t.sol")) {
+            let text = self.text(file)?;
+            if file.contains("/symbolic/") || !text.contains(&import) {
+                continue;
+            }
+            let contracts = text.lines().filter_map(|line| line.strip_prefix("contract "));
+            let names = contracts.filter_map(|rest| rest.split(' ').next());
+            let tests = names.filter(|name| name.ends_with("Test"));
+            others.extend(tests.map(|name| Target { file: file.clone(), name: name.to_owned() }));
+        }
+        Ok(others)
+    }
+
+    fn uses(&self, contract: &str, file: &str) -> bool {
+        self.sources.get(contract).is_some_and(|files| files.iter().any(|known| known == file))
+    }
+
+    /// What identifies a mutant of the contract as it stands.
+    pub(crate) fn identity(&self, mutant: &Mutant) -> B256 {
+        let sources = self.sources.get(mutant.contract.as_str());
+        let sources = sources.into_iter().flatten();
+        let texts = sources.filter_map(|file| self.texts.get_key_value(file));
+        mutant.lot(0) ^ files::digest(texts)
+    }
+
+    /// What a verdict rests on besides the contract: as long as this is the same, it stands.
+    pub(crate) fn rests_on(&self, verdict: &Verdict) -> B256 {
+        let by = match verdict {
+            Verdict::NotCompiled | Verdict::Same => return B256::ZERO,
+            Verdict::Killed(by) => by.split(' ').next().unwrap_or_default(),
+            Verdict::Survived => "",
+        };
+        let harness = |path: &str| path.starts_with("tests/src/") && !path.contains("/bin/");
+        let needed = |path: &str| match by {
+            "" | "no" => !path.contains("/bin/") && !path.contains("/symbolic/"),
+            "model" => harness(path),
+            file => path == file || SHARED.iter().any(|folder| path.starts_with(folder)),
+        };
+        files::digest(self.texts.iter().filter(|(path, _)| needed(path)))
+    }
+
+    /// What the contracts without a mutation are compiled from.
+    pub(crate) fn sources_digest(&self) -> B256 {
+        let tests = |path: &str| path.starts_with("contracts/test/") || path.starts_with("tests/");
+        files::digest(self.texts.iter().filter(|(path, _)| !tests(path)))
+    }
+
+    /// What the baseline rests on.
+    pub(crate) fn everything(&self) -> B256 {
+        self.rests_on(&Verdict::Survived)
+    }
+}
+
+/// Where a deployed contract is.
+pub(crate) fn target(contract: &str) -> Target {
+    Target { file: file_of(contract), name: contract.to_owned() }
+}
+
+fn file_of(contract: &str) -> String {
+    format!("contracts/src/{contract}.sol")
+}
+
+/// A source and what it imports, without interfaces and libraries of others.
+fn imports(trees: &Value, file: &str, found: &mut Vec<String>) {
+    let ours = file.starts_with("contracts/src/") && !file.contains("/interfaces/");
+    if !ours || found.iter().any(|known| known == file) {
+        return;
+    }
+    found.push(file.to_owned());
+    let nodes = trees[file]["ast"]["nodes"].as_array();
+    for node in nodes.into_iter().flatten() {
+        if let Some(path) = node["absolutePath"].as_str() {
+            imports(trees, path, found);
+        }
+    }
+}
