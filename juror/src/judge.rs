@@ -194,7 +194,10 @@ impl Session<'_> {
     /// provider that is down all night does not fill the transcript, and a question that it never
     /// answers does not hold up the others. At `deadline` an answer that is not there is an outage.
     pub(crate) async fn round(&self, deadline: Instant) -> Result<Judged, JurorError> {
-        let mut open = self.unanswered().await;
+        let (mut open, probes): (Vec<Criterion>, Vec<Criterion>) =
+            self.unanswered().await.into_iter().partition(|open| open.kind == Kind::Llm);
+        // A service that is down holds up no question to the provider.
+        let mut is_out = self.is_out(&probes, deadline, Turn::More).await?;
         if self.had_outage().await && !open.is_empty() {
             let rest = open.split_off(1);
             if self.is_out(&open, deadline, Turn::More).await? {
@@ -202,11 +205,8 @@ impl Session<'_> {
             }
             open = rest;
         }
-        if self.is_out(&open, deadline, Turn::More).await? {
-            Ok(Judged::Outage)
-        } else {
-            self.opinion().await.map(Judged::Opinion)
-        }
+        is_out |= self.is_out(&open, deadline, Turn::More).await?;
+        if is_out { Ok(Judged::Outage) } else { self.opinion().await.map(Judged::Opinion) }
     }
 
     /// Asks every question that has no answer yet for the last time. What stays unanswered is

@@ -505,6 +505,31 @@ async fn a_service_that_does_not_answer_is_asked_again_and_failed_in_the_end() {
 }
 
 #[tokio::test]
+async fn a_service_that_is_down_holds_up_no_question() {
+    let double = Double::start(|number, _| match number {
+        0..3 => Act::Raw(500, ""),
+        _ => Act::Vote("MET"),
+    })
+    .await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let deliverable = format!("http://{}\nIt will run.", nobody.local_addr().unwrap());
+    drop(nobody);
+    let milestone = milestone(vec![checked("service", probe("/ok")), llm("a")]);
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(deliverable.as_bytes());
+    let store = open(folder.path(), &case).await;
+    let questioning = questioning(&double);
+    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    session.read(deliverable.into_bytes(), &[]).await.unwrap();
+    for asked in [3, 4, 4] {
+        assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
+        assert_eq!(double.seen().len(), asked);
+    }
+    let opinion = session.last_round(soon()).await.unwrap();
+    assert_eq!(opinion, Opinion { met: 0b10, failed: 0b01, reason: Reason::Judged });
+}
+
+#[tokio::test]
 async fn a_test_that_loops_is_broken_off_and_one_criterion_abstains() {
     let module = wat::parse_str(
         r#"(module (memory (export "memory") 1)
