@@ -2,7 +2,9 @@
 
 use alloy::primitives::{B256, U256};
 use surety_chain::Header;
-use surety_terms::Usdc;
+use surety_criteria::{Lint, lint};
+use surety_jury::prompt;
+use surety_terms::{Bps, Usdc};
 
 use crate::{Deal, Error, Role, Session};
 
@@ -19,6 +21,8 @@ pub struct Mandate {
     pub accepted_juries: Option<Vec<B256>>,
     /// The shortest time for judging, in seconds.
     pub min_judge_within_secs: u64,
+    /// The largest part of any milestone that hidden criteria may weigh; whatever they do when absent.
+    pub max_hidden: Option<Bps>,
 }
 
 impl Mandate {
@@ -50,7 +54,55 @@ impl Mandate {
             let why = format!("is {within} s, the mandate needs at least {least} s");
             return Err(Error::refused("judgeWithin", why));
         }
+        if let Some(most) = self.max_hidden {
+            check_hidden(deal, most)?;
+        }
         Ok(())
+    }
+}
+
+/// Refuses a milestone that depends too much on what its party cannot read yet.
+fn check_hidden(deal: &Deal, most: Bps) -> Result<(), Error> {
+    for (index, part) in deal.sheet.milestones.iter().enumerate() {
+        let hidden = part.criteria.iter().filter(|item| item.is_hidden());
+        let (mut weight, mut mandatory) = (0_u16, false);
+        for item in hidden {
+            weight = weight.saturating_add(item.weight_bps.get());
+            mandatory |= item.mandatory;
+        }
+        if weight > most.get() || (mandatory && most < Bps::WHOLE) {
+            let kind = if mandatory { ", one of them mandatory" } else { "" };
+            let why = format!(
+                "hold hidden ones of {weight} basis points{kind}; the mandate allows {most} optional \
+                 ones",
+                most = most.get()
+            );
+            return Err(Error::refused(format!("milestones[{index}].criteria"), why));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses criteria that no jury can judge, and a prompt template that no juror of today has.
+async fn check_criteria(deal: &Deal) -> Result<(), Error> {
+    if !prompt::speaks(deal.sheet.template) {
+        let why = format!("is not {}, the one that jurors have", prompt::template_digest());
+        return Err(Error::refused("template", why));
+    }
+    let sheet = deal.sheet.clone();
+    // A stranger's sheet may hold programs that run for a second.
+    let lints = tokio::task::spawn_blocking(move || lint::sheet(&sheet)).await;
+    let lints = lints.map_err(|_| Error::refused("milestones", "cannot be linted"))?;
+    refuse(&lints)
+}
+
+/// Refuses the first finding with which nobody should sign.
+fn refuse(lints: &[Lint]) -> Result<(), Error> {
+    match lint::refusal(lints) {
+        Some(Lint { field, found, advice, .. }) => {
+            Err(Error::refused(field.clone(), format!("holds {found:?}: {advice}")))
+        }
+        None => Ok(()),
     }
 }
 
@@ -76,6 +128,7 @@ pub async fn before_signing(
         ));
     }
     mandate.check(deal)?;
+    check_criteria(deal).await?;
     let token = session.chain.token.address;
     if deal.terms.token != token {
         let why = format!("is {}, the escrow takes {token}", deal.terms.token);
@@ -103,7 +156,7 @@ fn check_time(deal: &Deal, head: Header) -> Result<(), Error> {
     Err(Error::refused("openBy", why))
 }
 
-/// Refuses a jury that does not exist or in which a party sits; and one with an appeal panel, to
+/// Refuses a jury that does not exist, in which a party sits or the seller's own family; and one with an appeal panel, to
 /// which a silent delivery goes: agents and relayers do not carry it there yet.
 async fn check_jury(session: &Session, deal: &Deal) -> Result<(), Error> {
     let terms = &deal.terms;
@@ -115,7 +168,12 @@ async fn check_jury(session: &Session, deal: &Deal) -> Result<(), Error> {
         let why = "has an appeal panel; agents and relayers do not carry a case there yet";
         return Err(Error::refused("jury", why));
     }
-    Ok(())
+    if deal.sheet.seller_families.is_empty() {
+        return Ok(());
+    }
+    let panel = session.chain.panel(terms.jury).await?;
+    let families: Vec<String> = panel.into_iter().map(|seat| seat.family).collect();
+    refuse(&lint::panel(&deal.sheet, &families))
 }
 
 /// Refuses what one of the two could not pay.
@@ -147,6 +205,8 @@ async fn check_money(
 
 #[cfg(test)]
 mod tests {
+    use surety_terms::Kind;
+
     use super::*;
     use crate::fixture::deal;
 
@@ -156,6 +216,44 @@ mod tests {
             Err(Error::Refused { field, .. }) => Some(field.into_owned()),
             Err(other) => panic!("{other}"),
         }
+    }
+
+    #[test]
+    fn a_mandate_says_how_much_may_be_hidden() {
+        let weight = |weight: u16, mandatory: bool, most: u16| {
+            let mut deal = deal(1);
+            let part = &mut deal.sheet.milestones[0];
+            let public = part.criteria[0].clone();
+            let kind = Kind::Hidden { commitment: B256::repeat_byte(1), of: public.id.clone() };
+            let weight_bps = Bps::new(weight);
+            part.criteria.push(surety_terms::Criterion { kind, mandatory, weight_bps, ..public });
+            check_hidden(&deal, Bps::new(most)).is_ok()
+        };
+        assert!(weight(2_000, false, 2_000));
+        assert!(!weight(2_001, false, 2_000));
+        assert!(!weight(100, true, 9_999));
+        assert!(weight(10_000, true, 10_000));
+        assert!(!weight(1, false, 0));
+        assert!(check_hidden(&deal(1), Bps::ZERO).is_ok());
+    }
+
+    #[tokio::test]
+    async fn nobody_signs_what_no_jury_can_judge() {
+        let field = |error: Error| {
+            let Error::Refused { field, .. } = error else { panic!("{error}") };
+            field.into_owned()
+        };
+        assert!(check_criteria(&deal(1)).await.is_ok());
+        let mut vague = deal(1);
+        vague.sheet.milestones[0].criteria[0].text = "The text is of high quality.".to_owned();
+        let refused = check_criteria(&vague).await.unwrap_err();
+        assert!(refused.to_string().contains("counted"), "{refused}");
+        assert_eq!(field(refused), "milestones[0].criteria[0].text");
+        let mut pinned = deal(1);
+        pinned.sheet.template = Some(prompt::template_digest());
+        assert!(check_criteria(&pinned).await.is_ok());
+        pinned.sheet.template = Some(B256::ZERO);
+        assert_eq!(field(check_criteria(&pinned).await.unwrap_err()), "template");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 use alloy::primitives::{Address, B256};
 use serde::Deserialize;
 use surety_chain::RpcUrl;
-use surety_terms::Usdc;
+use surety_terms::{Bps, Usdc};
 use url::Url;
 
 use crate::Error;
@@ -82,6 +82,10 @@ pub struct Seller {
     /// The shortest time for judging that is acceptable, in seconds.
     #[serde(default)]
     pub min_judge_within_secs: u64,
+    /// The part of any milestone that optional hidden criteria may weigh, in basis points; mandatory
+    /// ones are signed at 10000 only.
+    #[serde(default)]
+    pub max_hidden_bps: Bps,
     /// How long before `deliverBy` a delivery without a verdict is put on the chain, in seconds.
     #[serde(default = "default_deliver_margin_secs")]
     pub deliver_margin_secs: u64,

@@ -1,10 +1,10 @@
-//! Pushing deliverables to jurors. A juror chose its URL itself, so it may point anywhere.
+//! Pushing deliverables and reveals to jurors. A juror chose its URL itself, so it may point anywhere.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use surety_terms::host;
+use surety_terms::{Reveal, host};
 use tokio::task::JoinSet;
 use url::{Host, Url};
 
@@ -52,6 +52,28 @@ impl Jurors {
             tasks.spawn(async move {
                 let taken = request.send().await.is_ok_and(|answer| answer.status().is_success());
                 (!taken).then_some(url)
+            });
+        }
+        tasks.join_all().await.into_iter().flatten().collect()
+    }
+
+    /// Hands a reveal to jurors at once; returns those that did not take it, with what they said.
+    pub(crate) async fn reveal(
+        &self,
+        urls: Vec<String>,
+        case_id: B256,
+        reveal: &Reveal,
+    ) -> Vec<(String, String)> {
+        let mut tasks = JoinSet::new();
+        for url in urls {
+            let address = format!("{}/v1/cases/{case_id}/reveals", url.trim_end_matches('/'));
+            let request = self.client.post(address).json(reveal);
+            tasks.spawn(async move {
+                let Ok(answer) = request.send().await else {
+                    return Some((url, "cannot be reached".to_owned()));
+                };
+                let status = answer.status();
+                (!status.is_success()).then(|| (url, format!("answers with status {status}")))
             });
         }
         tasks.join_all().await.into_iter().flatten().collect()

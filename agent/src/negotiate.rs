@@ -44,6 +44,7 @@ impl Negotiator {
                 max_bond: seller.max_bond,
                 accepted_juries: seller.accepted_juries.clone(),
                 min_judge_within_secs: seller.min_judge_within_secs,
+                max_hidden: Some(seller.max_hidden_bps),
             };
             (mandate, seller.max_waiting_offers)
         });

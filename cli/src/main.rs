@@ -3,9 +3,11 @@
 //! Exit codes: 0 done, 1 failed, 2 the command line is wrong.
 
 mod agent;
+mod check;
 mod deal;
 mod deploy;
 mod ending;
+mod file;
 mod juror;
 mod jury;
 mod key;
@@ -51,12 +53,14 @@ enum Command {
     /// Create and show juries
     #[command(subcommand)]
     Jury(jury::JuryCommand),
-    /// Show deals
+    /// Show deals, and reveal what was hidden until the delivery
     #[command(subcommand)]
     Deal(deal::DealCommand),
-    /// Check term sheets
+    /// Check and lint term sheets
     #[command(subcommand)]
     Terms(terms::TermsCommand),
+    /// Run a milestone's deterministic checks on a deliverable, as every juror does
+    Check(check::CheckArgs),
     /// Make keys
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -89,8 +93,9 @@ async fn run(command: Command, output: Output) -> Result<ExitCode> {
         Command::Juror(command) => juror::run(command, output).await?,
         Command::Relayer(command) => relayer::run(command, output).await?,
         Command::Jury(command) => jury::run(command, output).await?,
-        Command::Deal(command) => deal::run(command, output).await?,
-        Command::Terms(command) => terms::run(command, output)?,
+        Command::Deal(command) => return deal::run(command, output).await,
+        Command::Terms(command) => return terms::run(command, output).await,
+        Command::Check(args) => return check::run(args, output).await,
         Command::Key(command) => key::run(command, output)?,
         Command::Deploy(args) => output.result(&deploy::run(args).await?)?,
         Command::Demo(command) => return Ok(ExitCode::from(command.run().await?)),

@@ -1,30 +1,76 @@
 //! `surety terms ...`.
 
 use std::{
-    io::Read as _,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use surety_terms::{TermSheet, limits};
+use surety_agent::Chain;
+use surety_criteria::{Lint, lint};
+use surety_jury::prompt;
+use surety_terms::{HiddenCriterion, TermSheet, limits};
+use url::Url;
 
-use crate::output::Output;
+use crate::{file, network, output::Output};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TermsCommand {
     /// Check a term sheet: its form and every rule that needs neither chain nor clock
     Check(FileArgs),
+    /// Say what is wrong with the criteria, and what to write instead, before anybody signs
+    Lint(LintArgs),
+    /// Compute the commitment to a hidden criterion's document
+    Commit(FileArgs),
+    /// Show the prompt template that a term sheet may pin
+    Template,
     /// Compute a term sheet's document digest and deal id
     Digest(FileArgs),
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct FileArgs {
+    /// The JSON document; `-` reads stdin
+    file: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LintArgs {
     /// The JSON term sheet; `-` reads stdin
     file: PathBuf,
+    /// A family that sits in the jury; more than one with commas
+    #[arg(long, value_delimiter = ',', conflicts_with = "rpc")]
+    family: Vec<String>,
+    /// JSON-RPC endpoint to read the jury's families from
+    #[arg(long, env = "SURETY_RPC", hide_env_values = true)]
+    rpc: Option<Url>,
+}
+
+/// What a linter says of a sheet.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Linted {
+    /// Whether it may be signed.
+    signable: bool,
+    findings: Vec<Lint>,
+}
+
+/// A prompt template.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Template {
+    version: &'static str,
+    digest: B256,
+}
+
+/// What a buyer puts into a sheet instead of a criterion.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Committed {
+    commitment: B256,
 }
 
 /// A sheet that keeps the rules.
@@ -46,30 +92,58 @@ struct Digests {
     document: B256,
 }
 
-/// Runs the command.
-pub(crate) fn run(command: TermsCommand, output: Output) -> Result<()> {
+/// Runs the command. A sheet that nobody should sign makes `lint` a failure.
+pub(crate) async fn run(command: TermsCommand, output: Output) -> Result<ExitCode> {
     match command {
         TermsCommand::Check(args) => {
             let sheet = read(&args.file)?;
             let unsupported = sheet.unsupported();
-            output.result(&Checked { valid: true, unsupported, deal_id: sheet.deal_id() })
+            output.result(&Checked { valid: true, unsupported, deal_id: sheet.deal_id() })?;
+        }
+        TermsCommand::Lint(args) => return lint(args, output).await,
+        TermsCommand::Commit(args) => {
+            let bytes = file::read(&args.file, limits::SHEET_BYTES)?;
+            let document = HiddenCriterion::parse(&bytes);
+            let document = document.with_context(|| args.file.display().to_string())?;
+            let findings = lint::hidden(&document);
+            if let Some(finding) = lint::refusal(&findings) {
+                anyhow::bail!("jurors would refuse it, and count the criterion as met: {finding}");
+            }
+            output.result(&Committed { commitment: document.commitment() })?;
+        }
+        TermsCommand::Template => {
+            let (version, digest) = (prompt::VERSION, prompt::template_digest());
+            output.result(&Template { version, digest })?;
         }
         TermsCommand::Digest(args) => {
             let sheet = read(&args.file)?;
-            output.result(&Digests { deal_id: sheet.deal_id(), document: sheet.document() })
+            output.result(&Digests { deal_id: sheet.deal_id(), document: sheet.document() })?;
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Reads a sheet, but never much more than one may hold.
-fn read(path: &Path) -> Result<TermSheet> {
-    let most = u64::try_from(limits::SHEET_BYTES)?.saturating_add(1);
-    let mut bytes = Vec::new();
-    let source: Box<dyn std::io::Read> = if path == Path::new("-") {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(std::fs::File::open(path).with_context(|| path.display().to_string())?)
+async fn lint(args: LintArgs, output: Output) -> Result<ExitCode> {
+    let sheet = read(&args.file)?;
+    let families = match args.rpc {
+        Some(rpc) => families(rpc, sheet.escrow, sheet.jury).await?,
+        None => args.family,
     };
-    source.take(most).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
+    let findings = [lint::sheet(&sheet), lint::panel(&sheet, &families)].concat();
+    let signable = lint::refusal(&findings).is_none() && prompt::speaks(sheet.template);
+    output.result(&Linted { signable, findings })?;
+    Ok(if signable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The families of a jury's panel, as registered.
+async fn families(rpc: Url, escrow: Address, jury: B256) -> Result<Vec<String>> {
+    let rpc = network::connect(rpc)?;
+    let chain_id = rpc.chain_id().await?;
+    let panel = Chain::connect(rpc, chain_id, escrow).await?.panel(jury).await?;
+    Ok(panel.into_iter().map(|seat| seat.family).collect())
+}
+
+fn read(path: &Path) -> Result<TermSheet> {
+    let bytes = file::read(path, limits::SHEET_BYTES)?;
     TermSheet::parse(&bytes).with_context(|| path.display().to_string())
 }

@@ -4,6 +4,7 @@
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use surety_terms::{Check, Expect, HiddenCriterion, Kind, Reveal, TermSheet};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_surety"))
@@ -24,7 +25,9 @@ fn a_wrong_command_line_is_exit_code_two_and_prints_nothing_to_stdout() {
 
 #[test]
 fn every_command_has_help() {
-    for command in ["agent", "juror", "relayer", "jury", "deal", "terms", "key", "deploy", "demo"] {
+    for command in
+        ["agent", "juror", "relayer", "jury", "deal", "terms", "check", "key", "deploy", "demo"]
+    {
         let output = run(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0), "{command}");
         assert!(String::from_utf8_lossy(&output.stdout).contains("Usage"), "{command}");
@@ -56,4 +59,105 @@ fn a_failure_under_json_is_one_document_too() {
     assert_eq!(output.status.code(), Some(1));
     let error: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(error["error"].as_str().unwrap().contains("/none.json"));
+}
+
+/// A folder with the sample sheet, after a change, and a deliverable.
+fn order(change: impl FnOnce(&mut TermSheet), deliverable: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sheet = surety_terms::sample::example();
+    change(&mut sheet);
+    std::fs::write(folder.path().join("sheet.json"), sheet.canonical()).unwrap();
+    std::fs::write(folder.path().join("work.md"), deliverable).unwrap();
+    folder
+}
+
+fn at(folder: &tempfile::TempDir, file: &str) -> String {
+    folder.path().join(file).display().to_string()
+}
+
+fn shown(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_sheet_is_linted_with_advice_and_an_exit_code() {
+    let folder = order(|_| {}, "");
+    let good = run(&["--json", "terms", "lint", &at(&folder, "sheet.json")]);
+    assert_eq!(good.status.code(), Some(0));
+    assert_eq!(shown(&good), serde_json::json!({ "signable": true, "findings": [] }));
+
+    let vague = |sheet: &mut TermSheet| {
+        sheet.milestones[0].criteria[0].text = "The text is of high quality.".to_owned();
+        sheet.seller_families = vec!["openai".to_owned()];
+    };
+    let folder = order(vague, "");
+    let sheet = at(&folder, "sheet.json");
+    let bad = run(&["--json", "terms", "lint", &sheet, "--family", "openai,google"]);
+    assert_eq!(bad.status.code(), Some(1));
+    let rules: Vec<_> =
+        shown(&bad)["findings"].as_array().unwrap().iter().map(|f| f["rule"].clone()).collect();
+    assert_eq!(rules, ["vague", "own-family"]);
+}
+
+#[test]
+fn the_checks_of_a_sheet_are_run_on_a_deliverable() {
+    for (deliverable, code, outcome) in [("# A title\n", 0, "met"), ("No title\n", 1, "failed")] {
+        let folder = order(|_| {}, deliverable);
+        let (sheet, work) = (at(&folder, "sheet.json"), at(&folder, "work.md"));
+        let output = run(&["--json", "check", "--sheet", &sheet, &work]);
+        assert_eq!(output.status.code(), Some(code));
+        let criteria = shown(&output)["criteria"].clone();
+        assert_eq!(criteria[0]["outcome"], "asked");
+        assert_eq!(criteria[1]["outcome"], outcome);
+        let beyond = run(&["check", "--sheet", &sheet, "--milestone", "1", &work]);
+        assert_eq!(beyond.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn a_hidden_criterion_is_committed_to_revealed_and_checked() {
+    let kind = Kind::Check(Check::Regex { pattern: "doi".to_owned(), expect: Expect::Match });
+    let salt = alloy::primitives::B256::repeat_byte(5);
+    let document = HiddenCriterion { salt, text: "Names its source.".to_owned(), kind };
+    let hide = |sheet: &mut TermSheet| {
+        let (commitment, of) = (document.commitment(), "faithful".to_owned());
+        sheet.milestones[0].criteria[1].kind = Kind::Hidden { commitment, of };
+    };
+    let folder = order(hide, "# A title, doi:1\n");
+    let reveal = Reveal { criterion_id: "titled".to_owned(), document: document.clone() };
+    let write = |file: &str, value: &Value| {
+        std::fs::write(folder.path().join(file), value.to_string()).unwrap();
+    };
+    write("document.json", &serde_json::to_value(&document).unwrap());
+    write("reveal.json", &serde_json::to_value(&reveal).unwrap());
+
+    let committed = run(&["--json", "terms", "commit", &at(&folder, "document.json")]);
+    assert_eq!(shown(&committed)["commitment"], document.commitment().to_string());
+    let (sheet, work) = (at(&folder, "sheet.json"), at(&folder, "work.md"));
+    let closed = shown(&run(&["--json", "check", "--sheet", &sheet, &work]));
+    assert_eq!(closed["criteria"][1]["outcome"], "hidden");
+    let opened = run(&[
+        "--json",
+        "check",
+        "--sheet",
+        &sheet,
+        "--reveal",
+        &at(&folder, "reveal.json"),
+        &work,
+    ]);
+    assert_eq!(shown(&opened)["criteria"][1]["outcome"], "met");
+
+    let other = HiddenCriterion { text: "Names its editor.".to_owned(), ..document.clone() };
+    let forged = Reveal { document: other, ..reveal };
+    write("reveal.json", &serde_json::to_value(&forged).unwrap());
+    let refused =
+        run(&["check", "--sheet", &sheet, "--reveal", &at(&folder, "reveal.json"), &work]);
+    assert_eq!(refused.status.code(), Some(1));
+}
+
+#[test]
+fn the_prompt_template_is_shown_for_whoever_pins_it() {
+    let shown = shown(&run(&["--json", "terms", "template"]));
+    assert_eq!(shown["version"], surety_jury::prompt::VERSION);
+    assert_eq!(shown["digest"], surety_jury::prompt::template_digest().to_string());
 }

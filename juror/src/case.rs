@@ -4,6 +4,8 @@
 //! it learnt stands in the store, and the next start takes it up from there. It ends with a signed
 //! ballot, or silently when no ballot could count any more.
 
+mod gather;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -23,8 +25,8 @@ use crate::{
     JurorError,
     chain::{Chain, Moment},
     config::{FetchConfig, Limits},
-    fetch,
     judge::{Judged, Questioning, Session},
+    reveal::Hidden,
     sign::BallotSigner,
     store::{BallotRow, CaseRow, Store, Taken},
     verify::{Asked, Fault, Seen, Standing, Window},
@@ -34,8 +36,6 @@ use crate::{
 pub(crate) const CASE_BYTES: usize = surety_terms::limits::BODY_BYTES;
 /// The first wait before bytes are fetched again, or a provider is asked again; it doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
-/// The longest wait between two fetches.
-const FETCH_WAIT: Duration = Duration::from_mins(1);
 /// The longest time without a look at the milestone while no block comes.
 const LOOK_WAIT: Duration = Duration::from_secs(10);
 /// The longest wait between two rounds of questions.
@@ -67,6 +67,8 @@ pub(crate) struct Open {
     deliverable: B256,
     /// The bytes have come in.
     arrived: Notify,
+    /// What is hidden of the milestone, and whether it may still be revealed.
+    pub(crate) hidden: Hidden,
     status: watch::Sender<CaseStatus>,
 }
 
@@ -77,6 +79,7 @@ impl Desk {
     /// since.
     pub(crate) async fn take(self: &Arc<Self>, request: CaseRequest) -> Result<CaseStatus, Fault> {
         let asked = Asked::of(&request, &self.chain)?;
+        Asked::judged_by(&request.term_sheet, &self.questioning.family)?;
         let known = self.status(asked.case_id).await?;
         match known {
             Some(status) if status.state == CaseState::Silent => {
@@ -220,7 +223,7 @@ impl Desk {
         open || self.store.has_deliverable(digest).await
     }
 
-    fn open_cases(&self) -> MutexGuard<'_, HashMap<B256, Arc<Open>>> {
+    pub(crate) fn open_cases(&self) -> MutexGuard<'_, HashMap<B256, Arc<Open>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -229,6 +232,7 @@ impl Desk {
         let open = Arc::new(Open {
             deliverable: row.deliverable,
             arrived: Notify::new(),
+            hidden: Hidden::of(&asked.milestone),
             status: watch::Sender::new(first.clone()),
         });
         self.open_cases().insert(row.case_id, Arc::clone(&open));
@@ -324,8 +328,12 @@ impl Work {
         let opinion = if let Some(opinion) = session.concluded().await {
             opinion
         } else if let Some(bytes) = self.deliverable().await? {
+            let reveals = self.reveals().await?;
             self.say(CaseState::Judging);
-            session.read(bytes).await?;
+            // Programs take memory and processors, so they count as judging.
+            let permit = desk.judging.acquire().await.map_err(|_| JurorError::Stopped)?;
+            session.read(bytes, &reveals).await?;
+            drop(permit);
             self.judge(&session).await?
         } else {
             session.missing()?
@@ -333,49 +341,6 @@ impl Work {
         let root = session.conclude(opinion).await?;
         let ballot = opinion.ballot(self.row.case_id, root);
         Ok(desk.signer.cast(&desk.store, &ballot).await?)
-    }
-
-    /// The bytes, from whoever pushes them, else from the seller's URI. `None` when they are
-    /// missing, which nobody says before the last tenth of the window.
-    async fn deliverable(&self) -> Result<Option<Vec<u8>>, JurorError> {
-        let (store, digest) = (&self.desk.store, self.row.deliverable);
-        let grace = Duration::from_secs(self.desk.fetch.grace_secs);
-        let begun = Instant::now();
-        let mut wait = grace;
-        loop {
-            if let Some(bytes) = store.deliverable(digest).await? {
-                return Ok(Some(bytes));
-            }
-            self.say(CaseState::AwaitingDeliverable);
-            let over = begun.elapsed() >= grace;
-            let due = over && self.is_last_tenth();
-            let tried = tokio::select! {
-                () = self.open.arrived.notified() => continue,
-                tried = self.fetch_after(if due { Duration::ZERO } else { wait }, over) => tried,
-            };
-            if let Some(bytes) = tried {
-                store.keep_deliverable(digest, &bytes).await?;
-                return Ok(Some(bytes));
-            }
-            if due {
-                return Ok(None);
-            }
-            wait = wait.saturating_mul(2).clamp(FIRST_WAIT, FETCH_WAIT);
-        }
-    }
-
-    /// Fetches from the URI after a wait, which the last tenth of the window cuts short once those
-    /// who push are `over` their time.
-    async fn fetch_after(&self, wait: Duration, over: bool) -> Option<Vec<u8>> {
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = self.last_tenth(), if over => {}
-        }
-        let uri = self.asked.uri(&self.standing.borrow()).to_owned();
-        fetch::deliverable(&uri, self.row.deliverable, &self.desk.fetch)
-            .await
-            .inspect_err(|fault| tracing::debug!(case = %self.row.case_id, %fault, "not fetched"))
-            .ok()
     }
 
     /// Asks until everything is answered; from the last tenth of the window on, once more and never

@@ -7,11 +7,13 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
 use alloy::{eips::BlockNumberOrTag, primitives::Address, signers::local::PrivateKeySigner};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use surety_fetch::Bounds;
 use surety_jury::Dialect;
 use url::Url;
 
@@ -85,7 +87,7 @@ pub struct ProviderConfig {
     pub max_output_tokens: u32,
 }
 
-/// Limits on fetching a deliverable.
+/// Limits on fetching a deliverable, and on asking the service of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FetchConfig {
@@ -111,6 +113,8 @@ pub struct Limits {
     pub questions: usize,
     /// HTTP requests that are served at the same time.
     pub requests: usize,
+    /// How long one WebAssembly test may run before it counts as unusable, which is an abstention.
+    pub check_secs: u64,
 }
 
 /// What must never be printed, compared or stored.
@@ -163,6 +167,7 @@ impl Config {
             (self.limits.judging > 0, "limits.judging", "must be at least 1"),
             (self.limits.questions > 0, "limits.questions", "must be at least 1"),
             (self.limits.requests > 0, "limits.requests", "must be at least 1"),
+            (self.limits.check_secs > 0, "limits.check_secs", "must be at least 1"),
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {
             Some((_, field, rule)) => Err(invalid(field, rule)),
@@ -206,6 +211,17 @@ impl ProviderConfig {
     }
 }
 
+impl FetchConfig {
+    /// What one request to a stranger's address may cost.
+    pub(crate) const fn bounds(&self) -> Bounds {
+        Bounds {
+            allow_private_hosts: self.allow_private_hosts,
+            most_bytes: self.deliverable_max_bytes,
+            within: Duration::from_secs(self.timeout_secs),
+        }
+    }
+}
+
 impl Default for FetchConfig {
     fn default() -> Self {
         Self {
@@ -219,7 +235,7 @@ impl Default for FetchConfig {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { open_cases: 256, judging: 8, questions: 4, requests: 256 }
+        Self { open_cases: 256, judging: 8, questions: 4, requests: 256, check_secs: 60 }
     }
 }
 
@@ -325,7 +341,7 @@ mod tests {
             .join("\n");
         assert_eq!(needed.parse::<Config>().unwrap(), config);
         let left_out = example.lines().count() - needed.lines().count();
-        assert_eq!(left_out, 12, "as many keys have a default");
+        assert_eq!(left_out, 13, "as many keys have a default");
         for dialect in Dialect::ALL {
             assert!(example.contains(&format!("\"{dialect}\"")), "{dialect}");
         }

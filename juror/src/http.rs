@@ -20,7 +20,7 @@ use axum::{
 };
 use serde::Deserialize;
 use surety_jury::wire::{CaseRequest, CaseStatus, JurorInfo};
-use surety_terms::{Problem, json, problem::CONTENT_TYPE};
+use surety_terms::{Problem, Reveal, json, limits, problem::CONTENT_TYPE};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -60,6 +60,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
     Router::new()
         .route("/v1/cases", post(take_case))
         .route("/v1/cases/{case_id}", get(show_case))
+        .route("/v1/cases/{case_id}/reveals", get(show_reveals).post(take_reveal))
         .route("/v1/deliverables/{digest}", put(take_deliverable))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), bounded))
         .route("/v1/juror", get(show_juror))
@@ -121,6 +122,27 @@ async fn show_case(
             format!("this juror has not taken case {case_id}"),
         )
     })
+}
+
+async fn take_reveal(
+    State(door): State<Arc<Door>>,
+    case_id: Result<Path<B256>, PathRejection>,
+    body: Body,
+) -> Result<StatusCode, Refused> {
+    let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
+    let bytes = read(body, limits::SHEET_BYTES).await?;
+    let reveal = Reveal::parse(&bytes).map_err(Problem::from)?;
+    door.desk.reveal(case_id, &reveal).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What was revealed of a case, for whoever wants to hand it to other jurors.
+async fn show_reveals(
+    State(door): State<Arc<Door>>,
+    case_id: Result<Path<B256>, PathRejection>,
+) -> Result<Json<Vec<Reveal>>, Refused> {
+    let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
+    Ok(Json(door.desk.store.reveals(case_id).await?))
 }
 
 async fn take_deliverable(

@@ -3,21 +3,24 @@
 //! Every line of the transcript is stored as it happens. So a restart resumes: what was answered is
 //! never asked again, and nobody, the juror's own operator included, re-rolls an answer.
 
+mod log;
+
 use std::{
-    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use alloy::primitives::B256;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use surety_fetch::Bounds;
 use surety_jury::{
-    Entry, Finding, Nonce, Opinion, Prompt, ProviderFault, Source, Transcript, View, Vote,
+    CheckResult, Entry, Finding, Nonce, Opinion, Prompt, ProviderFault, Source, View, Vote,
     VoteFault, check, prompt, transcript::Call,
 };
-use surety_terms::{Criterion, Kind, MilestoneSheet};
+use surety_terms::{Check, Criterion, HiddenCriterion, Kind, MilestoneSheet, Reveal, check::Probe};
 use tokio::sync::Mutex;
 
+use self::log::Log;
 use crate::{
     JurorError,
     provider::{Provider, Reply},
@@ -37,6 +40,10 @@ pub(crate) struct Questioning {
     pub(crate) source: Source,
     /// Criteria asked at the same time.
     pub(crate) questions: usize,
+    /// What asking the service of a probe may cost.
+    pub(crate) bounds: Bounds,
+    /// How long one WebAssembly test may run.
+    pub(crate) check_within: Duration,
 }
 
 /// What one round of questions led to.
@@ -54,19 +61,12 @@ pub(crate) struct Session<'a> {
     questioning: &'a Questioning,
     store: &'a Store,
     case: &'a CaseRow,
-    milestone: &'a MilestoneSheet,
+    /// What is judged; a revealed criterion stands where it was hidden.
+    milestone: MilestoneSheet,
     nonce: Nonce,
+    deliverable: Arc<[u8]>,
     view: Option<View>,
     log: Mutex<Log>,
-}
-
-/// The transcript, and what it says of each criterion.
-#[derive(Debug, Default)]
-struct Log {
-    transcript: Transcript,
-    findings: HashMap<String, Finding>,
-    attempts: HashMap<String, u8>,
-    opinion: Option<Opinion>,
 }
 
 /// What asking one criterion led to.
@@ -94,8 +94,9 @@ impl Questioning {
             questioning: self,
             store,
             case,
-            milestone,
+            milestone: milestone.clone(),
             nonce: Nonce::new(case.nonce.0),
+            deliverable: Arc::new([]),
             view: None,
             log: Mutex::new(log),
         })
@@ -108,38 +109,83 @@ impl Session<'_> {
         self.log.lock().await.opinion
     }
 
-    /// Reads the deliverable and runs the checks.
-    pub(crate) async fn read(&mut self, deliverable: Vec<u8>) -> Result<(), JurorError> {
+    /// Reads the deliverable and what was revealed, and runs the checks.
+    pub(crate) async fn read(
+        &mut self,
+        deliverable: Vec<u8>,
+        reveals: &[Reveal],
+    ) -> Result<(), JurorError> {
         self.view = View::of(&deliverable).ok();
+        self.deliverable = deliverable.into();
+        if let Some(view) = &self.view {
+            self.nonce = self.nonce.clone().absent_from(view);
+        }
         if self.log.lock().await.transcript.is_empty() {
             self.record(&[self.heading()]).await?;
         }
-        let deliverable: Arc<[u8]> = deliverable.into();
+        self.open_hidden(reveals).await?;
         for criterion in self.unanswered().await {
-            let result = match &criterion.kind {
-                Kind::Check(program) => {
-                    let (program, bytes) = (program.clone(), Arc::clone(&deliverable));
-                    tokio::task::spawn_blocking(move || check::run(&program, &bytes))
-                        .await
-                        .map_err(|_| JurorError::Check)?
-                }
-                Kind::Llm => continue,
-            };
-            self.record(&[Entry::Check {
-                criterion_id: criterion.id.clone(),
-                outcome: result.outcome().to_owned(),
-                detail: result.detail().to_owned(),
-            }])
-            .await?;
+            if let Kind::Check(program) = criterion.kind
+                && program.is_offline()
+            {
+                let result = self.run(program).await?;
+                self.record(&[Entry::checked(&criterion.id, &result, None)]).await?;
+            }
         }
-        if self.view.as_ref().is_some_and(View::is_blank) {
-            // No model is asked; the heading's view digest shows why.
-            let mut log = self.log.lock().await;
-            for criterion in &self.milestone.criteria {
-                log.findings.entry(criterion.id.clone()).or_insert(Finding::Blank);
+        self.spare_models().await;
+        Ok(())
+    }
+
+    /// Writes down what was revealed, once, and puts it where it was hidden.
+    async fn open_hidden(&mut self, reveals: &[Reveal]) -> Result<(), JurorError> {
+        for index in 0..self.milestone.criteria.len() {
+            let Some(criterion) = self.milestone.criteria.get(index).cloned() else { continue };
+            if !criterion.is_hidden() {
+                continue;
+            }
+            let id = &criterion.id;
+            let written = self.log.lock().await.reveals.get(id).cloned();
+            let document = if let Some(document) = written {
+                document
+            } else {
+                let reveal = reveals.iter().find(|reveal| reveal.criterion_id == *id);
+                let document = reveal.map(|reveal| reveal.document.clone());
+                let entry = Entry::Reveal { criterion_id: id.clone(), document: document.clone() };
+                self.record(&[entry]).await?;
+                document
+            };
+            if let Some(HiddenCriterion { text, kind, .. }) = document
+                && let Some(place) = self.milestone.criteria.get_mut(index)
+            {
+                *place = Criterion { text, kind, ..criterion };
             }
         }
         Ok(())
+    }
+
+    /// Runs a program on a thread of its own, for as long as one may take.
+    async fn run(&self, program: Check) -> Result<CheckResult, JurorError> {
+        let (bytes, within) = (Arc::clone(&self.deliverable), self.questioning.check_within);
+        let task = tokio::task::spawn_blocking(move || {
+            let begun = Instant::now();
+            check::run_while(&program, &bytes, &|| begun.elapsed() < within)
+        });
+        task.await.map_err(|_| JurorError::Check)
+    }
+
+    /// Finds for each question to a model that need not be asked: the deliverable is blank, which the
+    /// heading's view digest shows, or a mandatory check failed, which decides the milestone.
+    async fn spare_models(&self) {
+        let blank = self.view.as_ref().is_some_and(View::is_blank);
+        let mut log = self.log.lock().await;
+        let Some(spared) = Finding::sparing_models(&self.milestone, blank, &log.findings) else {
+            return;
+        };
+        for criterion in &self.milestone.criteria {
+            if criterion.kind == Kind::Llm {
+                log.findings.entry(criterion.id.clone()).or_insert(spared);
+            }
+        }
     }
 
     /// Asks every question that has no answer yet.
@@ -148,35 +194,38 @@ impl Session<'_> {
     /// provider that is down all night does not fill the transcript, and a question that it never
     /// answers does not hold up the others. At `deadline` an answer that is not there is an outage.
     pub(crate) async fn round(&self, deadline: Instant) -> Result<Judged, JurorError> {
-        let mut open = self.unanswered().await;
+        let (mut open, probes): (Vec<Criterion>, Vec<Criterion>) =
+            self.unanswered().await.into_iter().partition(|open| open.kind == Kind::Llm);
+        // A service that is down holds up no question to the provider.
+        let mut is_out = self.is_out(&probes, deadline, Turn::More).await?;
         if self.had_outage().await && !open.is_empty() {
             let rest = open.split_off(1);
-            if self.is_out(&open, deadline).await? {
+            if self.is_out(&open, deadline, Turn::More).await? {
                 return Ok(Judged::Outage);
             }
             open = rest;
         }
-        if self.is_out(&open, deadline).await? {
-            Ok(Judged::Outage)
-        } else {
-            self.opinion().await.map(Judged::Opinion)
-        }
+        is_out |= self.is_out(&open, deadline, Turn::More).await?;
+        if is_out { Ok(Judged::Outage) } else { self.opinion().await.map(Judged::Opinion) }
     }
 
     /// Asks every question that has no answer yet for the last time. What stays unanswered is
     /// weighed by [`Opinion::of`], as whoever replays the transcript weighs it.
     pub(crate) async fn last_round(&self, deadline: Instant) -> Result<Opinion, JurorError> {
         let open = self.unanswered().await;
-        self.is_out(&open, deadline).await?;
+        self.is_out(&open, deadline, Turn::Last).await?;
         self.opinion().await
     }
 
     /// Asks some questions, and tells whether the provider was out for one whose answer matters.
-    async fn is_out(&self, open: &[Criterion], deadline: Instant) -> Result<bool, JurorError> {
-        // A model cannot be shown what is no text.
-        let Some(view) = &self.view else { return Ok(false) };
-        let asks: Vec<BoxFuture<'_, _>> =
-            open.iter().map(|criterion| self.ask(criterion, view, deadline).boxed()).collect();
+    async fn is_out(
+        &self,
+        open: &[Criterion],
+        deadline: Instant,
+        turn: Turn,
+    ) -> Result<bool, JurorError> {
+        let ask = |criterion| self.ask_one(criterion, deadline, turn).boxed();
+        let asks: Vec<BoxFuture<'_, _>> = open.iter().map(ask).collect();
         let mut asks = stream::iter(asks).buffer_unordered(self.questioning.questions);
         let mut outage = false;
         while let Some(asked) = asks.next().await {
@@ -209,6 +258,44 @@ impl Session<'_> {
         };
         self.store.keep_transcript(root, &text).await?;
         Ok(root)
+    }
+
+    async fn ask_one(
+        &self,
+        criterion: &Criterion,
+        deadline: Instant,
+        turn: Turn,
+    ) -> Result<Asked, JurorError> {
+        match (&criterion.kind, &self.view) {
+            (Kind::Check(Check::HttpProbe(probe)), _) => self.probe(criterion, probe, turn).await,
+            (Kind::Llm, Some(view)) => self.ask(criterion, view, deadline).await,
+            // A model cannot be shown what is no text; nothing else is open when questions are asked.
+            (Kind::Llm | Kind::Check(_) | Kind::Hidden { .. }, _) => {
+                Ok(Asked::Found(Finding::Unanswered))
+            }
+        }
+    }
+
+    /// Asks the service of a probe once. An answer that may pass is failed on the last turn only, so
+    /// that nobody gains by flooding the service.
+    async fn probe(
+        &self,
+        criterion: &Criterion,
+        probe: &Probe,
+        turn: Turn,
+    ) -> Result<Asked, JurorError> {
+        let bounds = &self.questioning.bounds;
+        let probed = surety_fetch::probe(probe, &self.deliverable, bounds).await;
+        if probed.is_passing && turn == Turn::More {
+            tracing::debug!(case = %self.case.case_id, criterion = criterion.id, "no answer yet");
+            return Ok(Asked::Outage);
+        }
+        let answer_digest = match &probed.body {
+            Some(body) => Some(self.store.keep_blob(body).await?),
+            None => None,
+        };
+        self.record(&[Entry::checked(&criterion.id, &probed.result, answer_digest)]).await?;
+        Ok(Asked::Found(Finding::from(&probed.result)))
     }
 
     /// Asks one criterion until there is an answer, or none is to be had now.
@@ -352,32 +439,11 @@ impl Session<'_> {
     }
 }
 
-impl Log {
-    fn add(&mut self, entry: &Entry) {
-        self.transcript.push(entry);
-        match entry {
-            Entry::Case { .. } => {}
-            Entry::Check { criterion_id, outcome, .. } => {
-                let passed = match outcome.as_str() {
-                    "met" => Some(true),
-                    "failed" => Some(false),
-                    _ => None,
-                };
-                let finding = Finding::Checked(passed);
-                self.findings.entry(criterion_id.clone()).or_insert(finding);
-            }
-            Entry::Call(call) => {
-                self.attempts.insert(call.criterion_id.clone(), call.attempt);
-                // The first valid answer counts.
-                if let Some(finding) = Finding::from_outcome(&call.outcome) {
-                    self.findings.entry(call.criterion_id.clone()).or_insert(finding);
-                }
-            }
-            Entry::Opinion { met, failed, reason } => {
-                self.opinion = Some(Opinion { met: *met, failed: *failed, reason: *reason });
-            }
-        }
-    }
+/// Whether questions may be asked again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    More,
+    Last,
 }
 
 /// Why a reply is no vote.

@@ -4,12 +4,13 @@ mod case;
 mod chain;
 mod config;
 #[cfg(test)]
+#[path = "tests/double.rs"]
 mod double;
 mod error;
-mod fetch;
 mod http;
 mod judge;
 mod provider;
+mod reveal;
 mod service;
 mod sign;
 mod store;

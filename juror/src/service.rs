@@ -97,6 +97,8 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
         family: registered.family,
         source,
         questions: config.limits.questions,
+        bounds: config.fetch.bounds(),
+        check_within: Duration::from_secs(config.limits.check_secs),
     };
     let signer = BallotSigner::new(secrets.signer, config.chain_id, config.jury);
     let (desk, moments) = desk(&config, chain, store, (questioning, signer)).await?;

@@ -19,6 +19,7 @@ use sqlx::{
     },
 };
 use surety_bindings::jury::Ballot;
+use surety_terms::Reveal;
 use tokio::io::AsyncWriteExt;
 
 use crate::JurorError;
@@ -267,6 +268,40 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(|row| Ok(row.try_get("line")?)).collect()
+    }
+
+    /// Keeps a revealed criterion of a case; the first one stays.
+    pub(crate) async fn keep_reveal(
+        &self,
+        case_id: B256,
+        reveal: &Reveal,
+    ) -> Result<(), JurorError> {
+        let document = serde_json::to_vec(&reveal.document).map_err(|_| JurorError::Transcript)?;
+        sqlx::query(
+            "INSERT INTO reveals (case_id, criterion_id, document) VALUES (?, ?, ?)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(case_id.as_slice())
+        .bind(&reveal.criterion_id)
+        .bind(document)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// What was revealed of a case.
+    pub(crate) async fn reveals(&self, case_id: B256) -> Result<Vec<Reveal>, JurorError> {
+        let rows = sqlx::query("SELECT criterion_id, document FROM reveals WHERE case_id = ?")
+            .bind(case_id.as_slice())
+            .fetch_all(&self.pool)
+            .await?;
+        let damaged = |_| JurorError::StoreDamaged { column: "document" };
+        let read = |row: &SqliteRow| {
+            let document: Vec<u8> = row.try_get("document")?;
+            let document = serde_json::from_slice(&document).map_err(damaged)?;
+            Ok(Reveal { criterion_id: row.try_get("criterion_id")?, document })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Keeps the exact bytes of a request or a response beside the transcripts, and returns the

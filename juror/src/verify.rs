@@ -12,8 +12,8 @@ use surety_bindings::{
     escrow::{Delivery, Terms},
     jury::Case,
 };
-use surety_jury::wire::CaseRequest;
-use surety_terms::{MilestoneSheet, Problem, digest, limits};
+use surety_jury::{prompt, wire::CaseRequest};
+use surety_terms::{MilestoneSheet, Problem, TermSheet, digest, limits};
 
 use crate::{
     JurorError,
@@ -216,6 +216,31 @@ impl Asked {
             return Err(self.unsigned());
         }
         Ok(Verified { seat, signed, standing })
+    }
+
+    /// Whether a juror of `family` may judge it: the seller does not declare that family as its own
+    /// model's, and the sheet pins no prompt template that this juror does not have.
+    pub(crate) fn judged_by(sheet: &TermSheet, family: &str) -> Result<(), Fault> {
+        if sheet.seller_families.iter().any(|own| own == family) {
+            let detail =
+                format!("the seller works with models of the family {family}, as this juror does");
+            let rule = "must not declare this juror's family";
+            return Err(refusal("own-family", detail, ("termSheet.sellerFamilies", rule)).into());
+        }
+        if prompt::speaks(sheet.template) {
+            return Ok(());
+        }
+        let ours = prompt::template_digest();
+        let detail = format!("this juror has the template {} only, {ours}", prompt::VERSION);
+        let rule = "must be null or the digest of a template that this juror has";
+        Err(refusal("template-unknown", detail, ("termSheet.template", rule)).into())
+    }
+
+    /// When the buyer's time to reveal is over: a quarter of the window after the case came in, and
+    /// before the last tenth of the window.
+    pub(crate) fn reveal_by(&self, seen_at: u64, window: Window) -> u64 {
+        let within: u64 = self.terms.judgeWithin.to();
+        seen_at.saturating_add(within / 4).min(window.last_tenth)
     }
 
     /// The same without its signature, which turned out to be none of the seller's.

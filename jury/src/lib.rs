@@ -10,7 +10,6 @@
 )]
 
 pub mod ballot;
-pub mod check;
 pub mod dialect;
 pub mod opinion;
 pub mod prompt;
@@ -24,12 +23,12 @@ mod error;
 mod source;
 
 pub use ballot::{CompactSignature, Leaf, Reason, SignedBallot, SignedBatch};
-pub use check::CheckResult;
 pub use dialect::{Dialect, Model, ProviderFault, WireAnswer, WireRequest, WireResponse};
 pub use error::JuryError;
 pub use opinion::{Finding, Opinion};
 pub use prompt::{Nonce, Prompt, Question};
 pub use source::Source;
+pub use surety_criteria::{CheckResult, check};
 pub use tally::{Outcome, Tally, quorum};
 pub use transcript::{Entry, Transcript};
 pub use view::{Unreadable, View};

@@ -1,14 +1,18 @@
 //! From what a juror found, criterion by criterion, to the masks and the reason of its ballot.
 //!
 //! Nothing here can turn a failure of the juror, of its provider or of the network into "met":
-//! only a check that passed or a verified vote sets a bit in `met`.
+//! only a check that passed, a verified vote, or a buyer that does not reveal what it hid sets a bit
+//! in `met`.
+
+use std::collections::HashMap;
 
 use alloy::primitives::B256;
 use surety_bindings::jury::Ballot;
+use surety_criteria::CheckResult;
 use surety_terms::rule::MAX_CRITERIA;
+use surety_terms::{Kind, MilestoneSheet};
 
 use crate::ballot::Reason;
-use crate::check::CheckResult;
 use crate::dialect::ProviderFault;
 use crate::error::JuryError;
 use crate::vote::{Answer, Vote, VoteFault};
@@ -18,6 +22,11 @@ use crate::vote::{Answer, Vote, VoteFault};
 pub enum Finding {
     /// A deterministic check: passed, failed, or `None` when it cannot run at all.
     Checked(Option<bool>),
+    /// A hidden criterion that the buyer did not reveal, or not as it was committed to: met.
+    Unrevealed,
+    /// A mandatory check failed, so that the milestone is lost whatever a model would say: no model
+    /// is asked, an abstention.
+    Moot,
     /// The model's vote, after all its checks.
     Voted(Answer),
     /// The deliverable holds nothing to judge ([`View::is_blank`](crate::View::is_blank)), so no
@@ -36,7 +45,7 @@ pub enum Finding {
 
 impl Finding {
     const fn is_met(self) -> bool {
-        matches!(self, Self::Checked(Some(true)) | Self::Voted(Answer::Met))
+        matches!(self, Self::Checked(Some(true)) | Self::Voted(Answer::Met) | Self::Unrevealed)
     }
 
     const fn is_failed(self) -> bool {
@@ -63,6 +72,21 @@ impl Finding {
             | "ERR(evidence-too-long)" => Some(Self::Refused),
             _ => None,
         }
+    }
+
+    /// What stands for every question to a model that need not be asked: the deliverable is blank, or
+    /// a mandatory check failed that needs the deliverable only, so that every juror knows it.
+    pub fn sparing_models(
+        milestone: &MilestoneSheet,
+        blank: bool,
+        findings: &HashMap<String, Self>,
+    ) -> Option<Self> {
+        let lost = milestone.criteria.iter().any(|criterion| {
+            let program = matches!(&criterion.kind, Kind::Check(check) if check.is_offline());
+            let finding = findings.get(&criterion.id);
+            criterion.mandatory && program && finding == Some(&Self::Checked(Some(false)))
+        });
+        if blank { Some(Self::Blank) } else { lost.then_some(Self::Moot) }
     }
 
     /// Whether the provider gave an answer, be it a refusal.
@@ -189,7 +213,9 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Finding; 10] = [
+    const ALL: [Finding; 12] = [
+        Finding::Unrevealed,
+        Finding::Moot,
         Finding::Checked(Some(true)),
         Finding::Checked(Some(false)),
         Finding::Checked(None),
@@ -204,14 +230,15 @@ mod tests {
 
     #[test]
     fn each_criterion_stands_for_itself() {
-        // All but the last, in order: met, failed, -, met, failed, -, failed, -, -.
-        let wanted = Opinion { met: 0b0_0000_1001, failed: 0b0_0101_0010, reason: Reason::Judged };
-        assert_eq!(Opinion::of(&ALL[..9]), Ok(wanted));
+        // All but the last, in order: met, -, met, failed, -, met, failed, -, failed, -, -.
+        let wanted =
+            Opinion { met: 0b000_0010_0101, failed: 0b001_0100_1000, reason: Reason::Judged };
+        assert_eq!(Opinion::of(&ALL[..11]), Ok(wanted));
     }
 
     #[test]
     fn one_injection_fails_every_criterion_even_one_that_a_check_passed() {
-        let wanted = Opinion { met: 0, failed: 0b11_1111_1111, reason: Reason::Injection };
+        let wanted = Opinion { met: 0, failed: 0b1111_1111_1111, reason: Reason::Injection };
         assert_eq!(Opinion::of(&ALL), Ok(wanted));
     }
 

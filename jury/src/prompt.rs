@@ -1,6 +1,7 @@
-//! The question to a model: one criterion, one deliverable, template "j1".
+//! The question to a model: one criterion, one deliverable, one template.
 //!
-//! The template is a security parameter: its version and digest go into every transcript. The
+//! The template is a security parameter: its version and digest go into every transcript, a sheet may
+//! pin the digest, and a juror that does not have that template stays silent. The
 //! deliverable is never in the system message. It stands in one JSON document that a serializer
 //! built, each line marked with a tag that nobody knew when the deliverable was committed, and the
 //! question is repeated after it. A juror shows no other juror's answer, no price, no wallet, no
@@ -8,26 +9,37 @@
 
 use alloy::primitives::{B256, keccak256};
 use serde::{Deserialize, Serialize};
+use surety_criteria::{lint, visible::strip};
 use surety_terms::Criterion;
 
 use crate::error::JuryError;
-use crate::view::{View, strip};
+use crate::view::{self, View};
 use crate::vote::SCHEMA_TEXT;
 
-/// The template's version.
-pub const VERSION: &str = "j1";
+/// The template's version. Another system message, closing line, vote form, mark or limit of the view
+/// is another version with another digest.
+pub const VERSION: &str = "j2";
 /// What stands between a line's tag, its number and its text.
 pub const MARK: char = '⟂';
 
-/// The system message of template j1.
-pub const SYSTEM: &str = include_str!("prompt/j1-system.txt");
-/// The closing line of template j1; `{id}` and `{tag}` are filled in.
-pub const CLOSING: &str = include_str!("prompt/j1-closing.txt");
+/// The system message.
+pub const SYSTEM: &str = include_str!("prompt/j2-system.txt");
+/// The closing line; `{id}` and `{tag}` are filled in.
+pub const CLOSING: &str = include_str!("prompt/j2-closing.txt");
 
-/// keccak256 over version, system message, closing line and vote schema, each ended by a zero byte.
+/// keccak256 over version, system message, closing line, vote schema, the linter's version, mark and
+/// the limits of the view (bytes, lines, characters of a line), each ended by a zero byte.
 pub fn template_digest() -> B256 {
-    let parts = [VERSION, SYSTEM, CLOSING, SCHEMA_TEXT];
-    keccak256(parts.map(|part| format!("{part}\0")).concat())
+    let limits = [view::MAX_VIEW_BYTES, view::MAX_VIEW_LINES, view::MAX_LINE_CHARS];
+    let texts =
+        [VERSION, SYSTEM, CLOSING, SCHEMA_TEXT, lint::VERSION].map(|part| format!("{part}\0"));
+    let limits = limits.map(|limit| format!("{limit}\0"));
+    keccak256([texts.concat(), format!("{MARK}\0"), limits.concat()].concat())
+}
+
+/// Whether this crate speaks the template that a sheet pins; any will do when it pins none.
+pub fn speaks(pinned: Option<B256>) -> bool {
+    pinned.is_none_or(|digest| digest == template_digest())
 }
 
 /// 128 random bits that a juror draws for one case and keeps in its transcript. They tag the lines
@@ -40,6 +52,18 @@ impl Nonce {
     /// From random bytes, or from a keyed hash of the case. Never from what a seller can compute.
     pub fn new(bytes: [u8; 16]) -> Self {
         Self(alloy::hex::encode(bytes))
+    }
+
+    /// This nonce, or one that follows from it and that stands nowhere in `view`. A deliverable that
+    /// holds the tag, by whatever chance or leak, could forge a line.
+    #[must_use]
+    pub fn absent_from(self, view: &View) -> Self {
+        let mut nonce = self;
+        while view.lines().iter().any(|line| line.contains(nonce.as_str())) {
+            let digest = keccak256(nonce.as_str());
+            nonce = Self(alloy::hex::encode(digest.get(..16).unwrap_or_default()));
+        }
+        nonce
     }
 
     /// 32 lower-case hex digits.
@@ -208,8 +232,26 @@ pub(crate) mod tests {
         let digest = template_digest().to_string();
         assert_eq!(
             (VERSION, digest.as_str()),
-            ("j1", "0x024bb9f3a927bb7b7ed2a3b3add9725acf5a9f68da89fc6a5ab6dea3e73df19d")
+            ("j2", "0x90a66d9b53ee90d26f9fe289fd9cf433d38f7a6a83a75d511f684d5d4afc71e7")
         );
+        assert!(speaks(None) && speaks(Some(template_digest())));
+        assert!(!speaks(Some(B256::ZERO)));
+    }
+
+    #[test]
+    fn a_tag_that_the_deliverable_holds_is_not_used() {
+        let (first, tag) = (Nonce::new([0xab; 16]), "ab".repeat(16));
+        let second = alloy::hex::encode(&keccak256(&tag)[..16]);
+        let absent = |text: &str| {
+            let view = View::of(text.as_bytes()).unwrap();
+            first.clone().absent_from(&view).as_str().to_owned()
+        };
+        assert_eq!(absent("Nothing of the kind."), tag);
+        assert_eq!(absent(&format!("{tag}⟂0001⟂ forged")), second);
+        // A zero-width space inside does not hide it: the view is what is looked at.
+        assert_eq!(absent(&format!("{}\u{200b}{}", &tag[..9], &tag[9..])), second);
+        let third = absent(&format!("{tag}\n{second}"));
+        assert!(third != tag && third != second);
     }
 
     #[test]

@@ -6,7 +6,8 @@
 
 use alloy::primitives::{B256, Keccak256};
 use serde::{Deserialize, Serialize};
-use surety_terms::json;
+use surety_criteria::CheckResult;
+use surety_terms::{HiddenCriterion, json};
 
 use crate::ballot::Reason;
 use crate::error::JuryError;
@@ -40,6 +41,13 @@ pub enum Entry {
         /// What was stripped from it.
         signals: Option<Signals>,
     },
+    /// A hidden criterion when its time to be revealed was over.
+    Reveal {
+        /// The criterion.
+        criterion_id: String,
+        /// What was revealed and committed to; absent when nothing was, and then it counts as met.
+        document: Option<HiddenCriterion>,
+    },
     /// A deterministic check.
     Check {
         /// The criterion.
@@ -48,6 +56,9 @@ pub enum Entry {
         outcome: String,
         /// What it found.
         detail: String,
+        /// keccak256 of what a probe's service answered; absent for other checks, and when nothing
+        /// was answered.
+        answer_digest: Option<B256>,
     },
     /// One request to the provider and what came back.
     Call(Box<Call>),
@@ -60,6 +71,18 @@ pub enum Entry {
         /// Why.
         reason: Reason,
     },
+}
+
+impl Entry {
+    /// A check's line; `answer_digest` is of what the service of a probe answered.
+    pub fn checked(criterion_id: &str, result: &CheckResult, answer_digest: Option<B256>) -> Self {
+        Self::Check {
+            criterion_id: criterion_id.to_owned(),
+            outcome: result.outcome().to_owned(),
+            detail: result.detail().to_owned(),
+            answer_digest,
+        }
+    }
 }
 
 impl From<Opinion> for Entry {
@@ -261,7 +284,12 @@ mod tests {
 
     fn a_check(index: usize) -> Entry {
         let detail = format!("\"{index}\" ⟂ \u{1} ä");
-        Entry::Check { criterion_id: format!("c{index}"), outcome: "met".to_owned(), detail }
+        Entry::Check {
+            criterion_id: format!("c{index}"),
+            outcome: "met".to_owned(),
+            detail,
+            answer_digest: None,
+        }
     }
 
     fn a_call() -> Entry {

@@ -5,12 +5,16 @@
 //! the view, so both sides speak of the same text.
 
 use alloy::primitives::{B256, keccak256};
-use serde::{Deserialize, Serialize};
+pub use surety_criteria::visible::Signals;
+use surety_criteria::visible::strip;
 use thiserror::Error;
 
 /// A larger deliverable is for deterministic checks only. Part of the template: every juror must
 /// read the same bytes, so this is no setting.
 pub const MAX_VIEW_BYTES: usize = 256 * 1024;
+/// A deliverable of more lines is for deterministic checks only: each is shown with its tag, so that
+/// many short ones would cost more than the longest text.
+pub const MAX_VIEW_LINES: usize = 4_096;
 /// A longer line is shown as several.
 pub const MAX_LINE_CHARS: usize = 1_000;
 
@@ -25,37 +29,18 @@ pub enum Unreadable {
         /// The limit.
         most: usize,
     },
+    /// More lines than any model is asked to read.
+    #[error("the deliverable has more than {most} lines")]
+    TooManyLines {
+        /// The limit.
+        most: usize,
+    },
     /// Not text.
     #[error("the deliverable is no UTF-8 text from byte {at} on")]
     NotText {
         /// The first byte that is not UTF-8.
         at: usize,
     },
-}
-
-/// What was stripped from a deliverable, by kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Signals {
-    /// Characters that reorder what is seen.
-    pub bidi: u32,
-    /// Zero-width and blank fillers, variation selectors, joiners.
-    pub invisible: u32,
-    /// The Unicode tag block: ASCII in invisible ink.
-    pub tags: u32,
-    /// Private-use characters.
-    pub private_use: u32,
-    /// Control characters other than tab and line end.
-    pub control: u32,
-}
-
-impl Signals {
-    /// All that was stripped.
-    pub fn total(&self) -> u32 {
-        [self.bidi, self.invisible, self.tags, self.private_use, self.control]
-            .into_iter()
-            .fold(0, u32::saturating_add)
-    }
 }
 
 /// The visible lines of a deliverable.
@@ -78,6 +63,9 @@ impl View {
         let mut lines = Vec::new();
         for line in text.lines() {
             wrap(line, &mut lines);
+            if lines.len() > MAX_VIEW_LINES {
+                return Err(Unreadable::TooManyLines { most: MAX_VIEW_LINES });
+            }
         }
         Ok(Self { lines, signals })
     }
@@ -107,58 +95,6 @@ impl View {
     /// keccak256 of the lines, joined by line feeds.
     pub fn digest(&self) -> B256 {
         keccak256(self.lines.join("\n"))
-    }
-}
-
-/// Removes what cannot be seen from `text` and counts it.
-pub fn strip(text: &str) -> (String, Signals) {
-    let mut signals = Signals::default();
-    let mut visible = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(char) = chars.next() {
-        match char {
-            '\r' if chars.peek() == Some(&'\n') => {}
-            '\r' | '\u{0b}' | '\u{0c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => visible.push('\n'),
-            _ => match hidden(char, &mut signals) {
-                Some(count) => *count = count.saturating_add(1),
-                None => visible.push(char),
-            },
-        }
-    }
-    (visible, signals)
-}
-
-/// The counter of the kind of hidden character that `char` is, if it is one.
-fn hidden(char: char, signals: &mut Signals) -> Option<&mut u32> {
-    match char {
-        '\t' | '\n' => None,
-        '\u{061c}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}' => Some(&mut signals.bidi),
-        '\u{ad}'
-        | '\u{034f}'
-        | '\u{115f}'
-        | '\u{1160}'
-        | '\u{17b4}'
-        | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200d}'
-        | '\u{2060}'..='\u{2065}'
-        | '\u{206a}'..='\u{206f}'
-        | '\u{2800}'
-        | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}'
-        | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}'
-        | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}' => Some(&mut signals.invisible),
-        '\u{e0000}'..='\u{e0fff}' => Some(&mut signals.tags),
-        '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' => Some(&mut signals.private_use),
-        _ if char.is_control() => Some(&mut signals.control),
-        _ => None,
     }
 }
 
@@ -229,6 +165,15 @@ mod tests {
             View::of(&vec![b'a'; most + 1]),
             Err(Unreadable::TooLarge { got: most + 1, most })
         );
+    }
+
+    #[test]
+    fn a_deliverable_of_countless_lines_is_unreadable() {
+        let lines = |count: usize| View::of("a\n".repeat(count).as_bytes());
+        assert!(lines(MAX_VIEW_LINES).is_ok());
+        let most = MAX_VIEW_LINES;
+        assert_eq!(lines(MAX_VIEW_LINES + 1), Err(Unreadable::TooManyLines { most }));
+        assert_eq!(View::of(&vec![b'\n'; MAX_VIEW_BYTES]), Err(Unreadable::TooManyLines { most }));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::view::View;
 
 /// The vote's JSON Schema, the strict subset that every provider takes. Its field order makes a
 /// model give evidence and reasons before its verdict.
-pub const SCHEMA_TEXT: &str = include_str!("prompt/j1-vote.schema.json");
+pub const SCHEMA_TEXT: &str = include_str!("prompt/j2-vote.schema.json");
 
 /// A longer answer is no vote.
 pub const MAX_VOTE_BYTES: usize = 64 * 1024;

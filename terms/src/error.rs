@@ -245,6 +245,37 @@ pub enum Fault {
         /// The index of the criterion that has it.
         first: usize,
     },
+    /// A criterion is named that the milestone does not have, or not as a public one.
+    #[error("{got:?} is no criterion of the milestone that could stand here")]
+    CriterionUnknown {
+        /// What was there.
+        got: String,
+    },
+    /// A revealed criterion is not the one that was committed to.
+    #[error("commits to {got}, the sheet to {needed}")]
+    CommitmentMismatch {
+        /// The commitment to what was revealed.
+        got: B256,
+        /// The sheet's.
+        needed: B256,
+    },
+    /// A hidden criterion hides another one.
+    #[error("is hidden once more")]
+    HiddenTwice,
+    /// A seller declares more families than there is room for.
+    #[error("{got} families; at most {most}")]
+    FamilyCount {
+        /// How many there are.
+        got: usize,
+        /// The limit.
+        most: usize,
+    },
+    /// A family is not `[a-z0-9-]{1,32}`, or named twice.
+    #[error("{got:?} is no family, or named twice: 1 to 32 of a-z, 0-9 and -")]
+    FamilyInvalid {
+        /// What was there.
+        got: String,
+    },
     /// Weights do not sum to 10,000, or one is zero.
     #[error("weights sum to {got}; they are positive and sum to {needed}")]
     WeightsInvalid {
@@ -296,6 +327,18 @@ pub enum Fault {
     PatternInvalid {
         /// What the compiler says.
         why: String,
+    },
+    /// A check's WebAssembly module is none.
+    #[error("no WebAssembly module: {why}")]
+    ModuleInvalid {
+        /// What is wrong.
+        why: String,
+    },
+    /// A probe's path is not absolute, or not spelled as it would be asked for.
+    #[error("{got:?} is no path of a request, such as /v1/health?deep=1")]
+    PathInvalid {
+        /// What was there.
+        got: String,
     },
     /// A check's JSON Schema is not valid.
     #[error("no valid JSON Schema: {why}")]
@@ -360,6 +403,11 @@ impl Fault {
             Self::CriterionCount { .. } => "criterion-count",
             Self::CriterionIdInvalid { .. } => "criterion-id-invalid",
             Self::CriterionIdTaken { .. } => "criterion-id-taken",
+            Self::CriterionUnknown { .. } => "criterion-unknown",
+            Self::CommitmentMismatch { .. } => "commitment-mismatch",
+            Self::HiddenTwice => "hidden-twice",
+            Self::FamilyCount { .. } => "family-count",
+            Self::FamilyInvalid { .. } => "family-invalid",
             Self::WeightsInvalid { .. } => "weights-invalid",
             Self::MandatoryInvalid { .. } => "mandatory-invalid",
             Self::PassBpsInvalid { .. } => "pass-bps-invalid",
@@ -367,6 +415,8 @@ impl Fault {
             Self::DealMismatch { .. } => "deal-mismatch",
             Self::MilestoneUnknown { .. } => "milestone-unknown",
             Self::PatternInvalid { .. } => "pattern-invalid",
+            Self::ModuleInvalid { .. } => "module-invalid",
+            Self::PathInvalid { .. } => "path-invalid",
             Self::SchemaInvalid { .. } => "schema-invalid",
             Self::SchemaNotSelfContained { .. } => "schema-not-self-contained",
             Self::SchemaRecursive { .. } => "schema-recursive",

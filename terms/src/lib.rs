@@ -12,11 +12,13 @@
 pub mod batch;
 pub mod check;
 pub mod digest;
+pub mod hidden;
 pub mod host;
 pub mod json;
 pub mod problem;
 pub mod rule;
 #[cfg(any(test, feature = "arbitrary"))]
+#[path = "tests/sample.rs"]
 pub mod sample;
 pub mod schema;
 pub mod wire;
@@ -29,9 +31,10 @@ mod tests;
 mod validate;
 
 pub use amount::{AgentId, Bps, Usdc};
-pub use check::{Check, Expect, Schema};
+pub use check::{Check, Expect, Format, Schema};
 pub use digest::{Authorization, TokenDomain};
 pub use error::{Fault, TermsError};
+pub use hidden::{HiddenCriterion, Reveal};
 pub use problem::Problem;
 pub use rule::Rule;
 pub use sheet::{Criterion, Kind, MilestoneSheet, TermSheet, Version};

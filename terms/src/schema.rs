@@ -4,6 +4,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use crate::amount::AgentId;
+use crate::check::Origin;
 use crate::sheet::TermSheet;
 use crate::validate::limits;
 
@@ -37,6 +38,27 @@ pub(crate) fn digest(_: &mut SchemaGenerator) -> Schema {
         "pattern": "^0x[0-9a-f]{64}$",
         "description": "A 32-byte digest in lower case.",
     })
+}
+
+/// An origin or null; the key is there in any case.
+pub(crate) fn optional_origin(generator: &mut SchemaGenerator) -> Schema {
+    let origin = generator.subschema_for::<Origin>();
+    json_schema!({ "anyOf": [origin, { "type": "null" }] })
+}
+
+/// A regular expression or null; the key is there in any case.
+pub(crate) fn optional_pattern(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["string", "null"],
+        "minLength": 1,
+        "maxLength": limits::PATTERN_CHARS,
+    })
+}
+
+/// A digest or null; the key is there in any case.
+pub(crate) fn optional_digest(generator: &mut SchemaGenerator) -> Schema {
+    let digest = digest(generator);
+    json_schema!({ "anyOf": [digest, { "type": "null" }] })
 }
 
 /// An agent id or null; the key is there in any case.

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use surety_bindings::escrow::{Milestone, Terms};
 
 use crate::amount::{AgentId, Bps, Usdc};
-use crate::check::{Check, Expect, Schema};
+use crate::check::{Check, Expect, Format, Method, Module, Origin, Probe, Schema};
 use crate::digest::{self, Authorization};
 use crate::error::TermsError;
+use crate::hidden::Reveal;
 use crate::json;
 use crate::rule::Rule;
 use crate::schema as spelled;
@@ -76,6 +77,10 @@ pub struct TermSheet {
     #[serde(deserialize_with = "required")]
     #[schemars(schema_with = "spelled::agent")]
     pub seller_agent: Option<AgentId>,
+    /// Who trained the models that the seller works with, by its own word. A juror of such a family
+    /// would judge its own kind's work, so it stays silent; none when no model is used.
+    #[schemars(length(max = 8), inner(regex(pattern = "^[a-z0-9-]{1,32}$")))]
+    pub seller_families: Vec<String>,
     /// The token: the deployment's USDC.
     #[schemars(schema_with = "spelled::address")]
     pub token: Address,
@@ -86,6 +91,10 @@ pub struct TermSheet {
     /// The digest of the jury: a panel and, optionally, an appeal panel.
     #[schemars(schema_with = "spelled::digest")]
     pub jury: B256,
+    /// The digest of the prompt template that jurors have to use; whichever they do when null.
+    #[serde(deserialize_with = "required")]
+    #[schemars(schema_with = "spelled::optional_digest")]
+    pub template: Option<B256>,
     /// What the counted seats get for a decided round.
     pub jury_fee: Usdc,
     /// What the submitter gets for a decided round.
@@ -178,11 +187,19 @@ pub enum Kind {
     Llm,
     /// A deterministic program, the same for every juror.
     Check(Check),
+    /// What the buyer reveals after the delivery; see [`crate::hidden`].
+    Hidden {
+        /// [`HiddenCriterion::commitment`](crate::hidden::HiddenCriterion::commitment).
+        commitment: B256,
+        /// The id of the public criterion of the same milestone that it tests.
+        of: String,
+    },
 }
 
 /// [`Kind`] as JSON: flat, told apart by `type`.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "camelCase", deny_unknown_fields)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "Kind")]
 enum KindForm {
     /// The juror's model answers.
@@ -200,26 +217,79 @@ enum KindForm {
         #[schemars(schema_with = "spelled::digest")]
         keccak256: B256,
     },
+    /// The deliverable has between so many and so many bytes.
+    Size { least_bytes: u64, most_bytes: u64 },
+    /// The deliverable is of this format.
+    Format { format: Format },
+    /// A service answers this request with this status, and with a body in which the regular
+    /// expression is found. Without an origin the deliverable's first line is it.
+    HttpProbe {
+        method: Method,
+        #[serde(deserialize_with = "required")]
+        #[schemars(schema_with = "spelled::optional_origin")]
+        origin: Option<Origin>,
+        #[schemars(length(min = 1, max = 1_024))]
+        path: String,
+        #[schemars(range(min = 200, max = 599))]
+        status: u16,
+        #[serde(deserialize_with = "required")]
+        #[schemars(schema_with = "spelled::optional_pattern")]
+        pattern: Option<String>,
+    },
+    /// This WebAssembly module, without imports, says that it is met.
+    Wasm {
+        module: Module,
+        #[schemars(range(min = 1, max = 100_000_000))]
+        fuel: u64,
+        #[schemars(range(min = 1, max = 256))]
+        memory_pages: u32,
+    },
+    /// The buyer reveals it after the delivery; it tests the public criterion `of`.
+    Hidden {
+        #[schemars(schema_with = "spelled::digest")]
+        commitment: B256,
+        #[schemars(regex(pattern = "^[a-z0-9-]{1,32}$"))]
+        of: String,
+    },
 }
 
 impl From<KindForm> for Kind {
     fn from(form: KindForm) -> Self {
-        match form {
-            KindForm::Llm => Self::Llm,
-            KindForm::JsonSchema { schema } => Self::Check(Check::JsonSchema { schema }),
-            KindForm::Regex { pattern, expect } => Self::Check(Check::Regex { pattern, expect }),
-            KindForm::Digest { keccak256 } => Self::Check(Check::Digest { keccak256 }),
-        }
+        Self::Check(match form {
+            KindForm::Llm => return Self::Llm,
+            KindForm::Hidden { commitment, of } => return Self::Hidden { commitment, of },
+            KindForm::JsonSchema { schema } => Check::JsonSchema { schema },
+            KindForm::Regex { pattern, expect } => Check::Regex { pattern, expect },
+            KindForm::Digest { keccak256 } => Check::Digest { keccak256 },
+            KindForm::Size { least_bytes, most_bytes } => Check::Size { least_bytes, most_bytes },
+            KindForm::Format { format } => Check::Format { format },
+            KindForm::HttpProbe { method, origin, path, status, pattern } => {
+                Check::HttpProbe(Probe { method, origin, path, status, pattern })
+            }
+            KindForm::Wasm { module, fuel, memory_pages } => {
+                Check::Wasm { module, fuel, memory_pages }
+            }
+        })
     }
 }
 
 impl From<Kind> for KindForm {
     fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Llm => Self::Llm,
-            Kind::Check(Check::JsonSchema { schema }) => Self::JsonSchema { schema },
-            Kind::Check(Check::Regex { pattern, expect }) => Self::Regex { pattern, expect },
-            Kind::Check(Check::Digest { keccak256 }) => Self::Digest { keccak256 },
+        let check = match kind {
+            Kind::Llm => return Self::Llm,
+            Kind::Hidden { commitment, of } => return Self::Hidden { commitment, of },
+            Kind::Check(check) => check,
+        };
+        match check {
+            Check::JsonSchema { schema } => Self::JsonSchema { schema },
+            Check::Regex { pattern, expect } => Self::Regex { pattern, expect },
+            Check::Digest { keccak256 } => Self::Digest { keccak256 },
+            Check::Size { least_bytes, most_bytes } => Self::Size { least_bytes, most_bytes },
+            Check::Format { format } => Self::Format { format },
+            Check::HttpProbe(Probe { method, origin, path, status, pattern }) => {
+                Self::HttpProbe { method, origin, path, status, pattern }
+            }
+            Check::Wasm { module, fuel, memory_pages } => Self::Wasm { module, fuel, memory_pages },
         }
     }
 }
@@ -329,7 +399,20 @@ impl TermSheet {
     }
 }
 
+impl Criterion {
+    /// Whether the buyer has yet to reveal it.
+    pub const fn is_hidden(&self) -> bool {
+        matches!(self.kind, Kind::Hidden { .. })
+    }
+}
+
 impl MilestoneSheet {
+    /// Whether the reveals open everything that is hidden.
+    pub fn is_opened_by(&self, reveals: &[Reveal]) -> bool {
+        let mut hidden = self.criteria.iter().filter(|item| item.is_hidden());
+        hidden.all(|item| reveals.iter().any(|reveal| reveal.criterion_id == item.id))
+    }
+
     /// keccak256 of the RFC 8785 bytes of the criteria array.
     pub fn criteria_digest(&self) -> B256 {
         keccak256(canonical_bytes(&self.criteria))

@@ -33,7 +33,17 @@ pub mod limits {
     pub const PATTERN_CHARS: usize = 1_000;
     /// Bytes of a check's JSON Schema in canonical form.
     pub const SCHEMA_BYTES: usize = 16 * 1024;
-    /// Characters of a delivery's URI.
+    /// Bytes of a check's WebAssembly module.
+    pub const MODULE_BYTES: usize = 64 * 1024;
+    /// The fuel that a WebAssembly check may burn: about as many operators.
+    pub const FUEL: u64 = 100_000_000;
+    /// The pages of 64 KiB that the memory of a WebAssembly check may have.
+    pub const MEMORY_PAGES: u64 = 256;
+    /// The largest size that a check may name, in bytes.
+    pub const CHECKED_BYTES: u64 = 1 << 40;
+    /// Families that a seller declares.
+    pub const FAMILIES: usize = 8;
+    /// Characters of a delivery's URI, and of a probe's path.
     pub const URI_CHARS: usize = 1_024;
     /// Milestones of a deal.
     pub const MILESTONES: usize = 16;
@@ -55,6 +65,7 @@ fn refuse(field: impl Into<String>, fault: Fault) -> Checked {
 
 pub(crate) fn sheet(sheet: &TermSheet) -> Checked {
     addresses(sheet)?;
+    families(&sheet.seller_families)?;
     text("title", &sheet.title, limits::TITLE_CHARS, Lines::One)?;
     prose("summary", &sheet.summary)?;
     in_range("openBy", sheet.open_by, (1, limits::TIME))?;
@@ -154,6 +165,27 @@ fn addresses(sheet: &TermSheet) -> Checked {
     Ok(())
 }
 
+fn families(families: &[String]) -> Checked {
+    let (got, most) = (families.len(), limits::FAMILIES);
+    if got > most {
+        return refuse("sellerFamilies", Fault::FamilyCount { got, most });
+    }
+    for (index, family) in families.iter().enumerate() {
+        let earlier = families.get(..index).unwrap_or_default();
+        if !is_name(family) || earlier.contains(family) {
+            let got = excerpt(family);
+            return refuse(format!("sellerFamilies[{index}]"), Fault::FamilyInvalid { got });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a text is `[a-z0-9-]{1,32}`, as ids and families are.
+fn is_name(text: &str) -> bool {
+    let spelled = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.len() <= limits::ID_CHARS && text.bytes().all(spelled)
+}
+
 fn windows(sheet: &TermSheet) -> Checked {
     window("judgeWithin", sheet.judge_within)?;
     if sheet.appeal_within == 0 {
@@ -226,19 +258,34 @@ fn milestone(part: &MilestoneSheet, path: &str) -> Checked {
             return refuse(format!("{path}.id"), Fault::CriterionIdTaken { got, first });
         }
     }
+    for (index, item) in part.criteria.iter().enumerate() {
+        let Kind::Hidden { of, .. } = &item.kind else { continue };
+        let public = |other: &Criterion| other.id == *of && !other.is_hidden();
+        if !part.criteria.iter().any(public) {
+            let got = excerpt(of);
+            return refuse(format!("{list}[{index}].kind.of"), Fault::CriterionUnknown { got });
+        }
+    }
     part.rule().validate(&list)
 }
 
 fn criterion(item: &Criterion, path: &str) -> Checked {
-    let spelled = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if item.id.is_empty() || item.id.len() > limits::ID_CHARS || !item.id.bytes().all(spelled) {
+    if !is_name(&item.id) {
         let got = excerpt(&item.id);
         return refuse(format!("{path}.id"), Fault::CriterionIdInvalid { got });
     }
-    text(&format!("{path}.text"), &item.text, limits::CRITERION_CHARS, Lines::Many)?;
-    match &item.kind {
-        Kind::Llm => Ok(()),
-        Kind::Check(check) => check.validate(&format!("{path}.kind")),
+    asked(&format!("{path}."), &item.text, &item.kind)
+}
+
+/// A criterion's text and kind, wherever they stand: `path` ends with a dot or is empty.
+pub(crate) fn asked(path: &str, question: &str, kind: &Kind) -> Checked {
+    text(&format!("{path}text"), question, limits::CRITERION_CHARS, Lines::Many)?;
+    match kind {
+        Kind::Check(check) => check.validate(&format!("{path}kind")),
+        Kind::Hidden { commitment, .. } if commitment.is_zero() => {
+            refuse(format!("{path}kind.commitment"), Fault::Zero)
+        }
+        Kind::Llm | Kind::Hidden { .. } => Ok(()),
     }
 }
 
@@ -358,7 +405,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::check::{Check, Expect, Schema};
+    use crate::check::{Check, Expect, Module, Schema};
     use crate::sample::{self, OPEN_BY};
 
     const DAY: u64 = 86_400;
@@ -481,10 +528,46 @@ mod tests {
             "pattern-invalid", |s| s.milestones[0].criteria[0].kind = pattern("(\\w{9}){99}");
         a_pattern_looks_neither_ahead_nor_back: "milestones[0].criteria[0].kind.pattern",
             "pattern-invalid", |s| s.milestones[0].criteria[0].kind = pattern("(?=a)b");
+        families_are_few: "sellerFamilies", "family-count",
+            |s| s.seller_families = (0..9).map(|i| format!("f{i}")).collect();
+        families_are_spelled_plainly: "sellerFamilies[1]", "family-invalid",
+            |s| s.seller_families = vec!["openai".into(), "Open AI".into()];
+        families_are_named_once: "sellerFamilies[1]", "family-invalid",
+            |s| s.seller_families = vec!["openai".into(), "openai".into()];
+        a_hidden_criterion_tests_a_public_one: "milestones[0].criteria[1].kind.of",
+            "criterion-unknown", |s| s.milestones[0].criteria[1].kind = hidden(7, "nothing");
+        a_hidden_criterion_does_not_test_a_hidden_one: "milestones[0].criteria[1].kind.of",
+            "criterion-unknown", |s| s.milestones[0].criteria[1].kind = hidden(7, "titled");
+        a_hidden_criterion_is_committed_to: "milestones[0].criteria[1].kind.commitment", "zero",
+            |s| s.milestones[0].criteria[1].kind = hidden(0, "faithful");
+        a_size_has_its_bounds_in_order: "milestones[0].criteria[0].kind.leastBytes",
+            "out-of-range", |s| s.milestones[0].criteria[0].kind =
+                Kind::Check(Check::Size { least_bytes: 2, most_bytes: 1 });
+        a_size_fits_a_double: "milestones[0].criteria[0].kind.mostBytes", "out-of-range",
+            |s| s.milestones[0].criteria[0].kind =
+                Kind::Check(Check::Size { least_bytes: 0, most_bytes: u64::MAX });
+        a_module_begins_as_one: "milestones[0].criteria[0].kind.module", "module-invalid",
+            |s| s.milestones[0].criteria[0].kind = wasm(b"(module)", 1, 1);
+        a_module_burns_so_much: "milestones[0].criteria[0].kind.fuel", "out-of-range",
+            |s| s.milestones[0].criteria[0].kind = wasm(MODULE, limits::FUEL + 1, 1);
+        a_module_needs_fuel: "milestones[0].criteria[0].kind.fuel", "out-of-range",
+            |s| s.milestones[0].criteria[0].kind = wasm(MODULE, 0, 1);
+        a_module_has_so_much_memory: "milestones[0].criteria[0].kind.memoryPages",
+            "out-of-range", |s| s.milestones[0].criteria[0].kind = wasm(MODULE, 1, 257);
         a_schema_is_one: "milestones[0].criteria[0].kind.schema", "schema-invalid", |s| {
             let schema = Schema::new(json!({ "type": "money" })).unwrap();
             s.milestones[0].criteria[0].kind = Kind::Check(Check::JsonSchema { schema });
         };
+    }
+
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+    fn wasm(module: &[u8], fuel: u64, memory_pages: u32) -> Kind {
+        Kind::Check(Check::Wasm { module: Module::new(module.to_vec()), fuel, memory_pages })
+    }
+
+    fn hidden(byte: u8, of: &str) -> Kind {
+        Kind::Hidden { commitment: B256::repeat_byte(byte), of: of.into() }
     }
 
     fn pattern(pattern: &str) -> Kind {

@@ -9,6 +9,7 @@ pub mod deliver;
 pub mod expire;
 pub mod open;
 pub mod reclaim;
+pub mod reveal;
 pub mod withdraw;
 
 use alloy::primitives::{

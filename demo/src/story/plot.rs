@@ -75,10 +75,12 @@ impl Frame {
             seller: self.address(order.seller),
             buyer_agent: None,
             seller_agent: None,
+            seller_families: vec![],
             token: self.token,
             total: Usdc::checked_sum(amounts).unwrap_or(Usdc::MAX),
             bond: order.bond,
             jury: self.jury,
+            template: None,
             jury_fee: Usdc::ZERO,
             relay_fee: Usdc::ZERO,
             open_fee: Usdc::ZERO,
@@ -214,7 +216,7 @@ pub(super) fn market_brief() -> Order {
             "Recommendation",
             60,
             vec![
-                asked("why", 8_000, "Recommends one supplier and gives at least three reasons."),
+                asked("why", 8_000, "Gives at least three reasons for one supplier."),
                 asked("short", 2_000, "Has at most 150 words."),
             ],
         ),
@@ -232,7 +234,7 @@ pub(super) fn market_brief() -> Order {
 /// An e-mail that has to say something.
 pub(super) fn welcome_email() -> Order {
     let criteria = vec![
-        asked("connect", 6_000, "Greets the reader and explains how to connect a bank account."),
+        asked("connect", 6_000, "Explains how to connect a bank account."),
         asked("length", 4_000, "Has between 80 and 180 words."),
     ];
     single(Seller::Birch, part("Welcome e-mail for a budgeting app", 80, criteria))

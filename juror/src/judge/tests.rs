@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alloy::primitives::{B128, keccak256};
 use surety_jury::{Dialect, Reason, Transcript};
-use surety_terms::{Check, Criterion, Expect, Kind, MilestoneSheet};
+use surety_terms::{Check, Criterion, Expect, HiddenCriterion, Kind, MilestoneSheet, Reveal};
 
 use super::*;
 use crate::{
@@ -29,6 +29,12 @@ fn questioning(double: &Double) -> Questioning {
         family: "rehearsal-double".to_owned(),
         source: Source::Rehearsal,
         questions: 4,
+        bounds: Bounds {
+            allow_private_hosts: true,
+            most_bytes: 10_000,
+            within: Duration::from_millis(300),
+        },
+        check_within: Duration::from_secs(30),
     }
 }
 
@@ -87,7 +93,7 @@ async fn round(double: &Double, milestone: &MilestoneSheet, deliverable: &[u8]) 
     let store = open(folder.path(), &case).await;
     let questioning = questioning(double);
     let mut session = questioning.session(&store, &case, milestone).await.unwrap();
-    session.read(deliverable.to_vec()).await.unwrap();
+    session.read(deliverable.to_vec(), &[]).await.unwrap();
     session.round(soon()).await.unwrap()
 }
 
@@ -238,7 +244,7 @@ async fn after_a_restart_no_answer_is_asked_again() {
     let store = open(folder.path(), &case).await;
     let before = questioning(&down);
     let mut session = before.session(&store, &case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     drop(session);
     store.close().await;
@@ -247,7 +253,7 @@ async fn after_a_restart_no_answer_is_asked_again() {
     let store = Store::open(folder.path()).await.unwrap();
     let after = questioning(&up);
     let mut session = after.session(&store, &case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     assert_eq!(session.round(soon()).await.unwrap(), opinion(0b10, 0b01, Reason::Judged));
     assert_eq!(up.seen().len(), 1, "only the open question");
 }
@@ -261,7 +267,7 @@ async fn a_long_outage_costs_one_question_per_round() {
     let store = open(folder.path(), &case).await;
     let questioning = questioning(&double);
     let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 9);
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
@@ -282,7 +288,7 @@ async fn a_question_that_is_never_answered_does_not_hold_up_the_others() {
     let store = open(folder.path(), &case).await;
     let questioning = questioning(&double);
     let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     for _ in 0..3 {
         assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     }
@@ -302,7 +308,7 @@ async fn the_last_round_asks_everything_and_voids_a_seat_that_heard_nothing() {
     let store = open(folder.path(), &case).await;
     let questioning = questioning(&double);
     let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 6);
     assert_eq!(session.last_round(soon()).await.unwrap(), Opinion::void());
@@ -322,7 +328,7 @@ async fn the_transcript_and_every_exact_byte_are_on_disk_and_no_key_is() {
     let store = open(folder.path(), &case).await;
     let questioning = questioning(&double);
     let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     let Judged::Opinion(opinion) = session.round(soon()).await.unwrap() else {
         panic!("an outage")
     };
@@ -363,7 +369,7 @@ async fn a_deadline_ends_a_round_that_nobody_answers() {
     let store = open(folder.path(), &case).await;
     let questioning = questioning(&double);
     let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec()).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     let deadline = Instant::now() + Duration::from_millis(200);
     assert_eq!(session.round(deadline).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 2, "one attempt at each");
@@ -378,4 +384,173 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
         if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
     }
     found
+}
+
+fn mandatory(criterion: Criterion) -> Criterion {
+    Criterion { mandatory: true, ..criterion }
+}
+
+#[tokio::test]
+async fn a_mandatory_check_that_fails_decides_and_no_model_is_asked() {
+    let double = Double::start(|_, _| Act::Vote("MET")).await;
+    let absent = Check::Regex { pattern: "ten percent".to_owned(), expect: Expect::Match };
+    let lost = milestone(vec![mandatory(checked("absent", absent.clone())), llm("a")]);
+    let judged = round(&double, &lost, TEXT.as_bytes()).await;
+    assert_eq!(judged, opinion(0, 0b01, Reason::Judged));
+    assert!(double.seen().is_empty());
+    let optional = milestone(vec![checked("absent", absent), llm("a")]);
+    let judged = round(&double, &optional, TEXT.as_bytes()).await;
+    assert_eq!(judged, opinion(0b10, 0b01, Reason::Judged));
+}
+
+fn hidden(id: &str, document: &HiddenCriterion) -> Criterion {
+    let kind = Kind::Hidden { commitment: document.commitment(), of: "a".to_owned() };
+    Criterion { kind, ..llm(id) }
+}
+
+fn document(text: &str, kind: Kind) -> HiddenCriterion {
+    HiddenCriterion { salt: B256::repeat_byte(3), text: text.to_owned(), kind }
+}
+
+#[tokio::test]
+async fn what_is_revealed_is_judged_and_what_is_not_counts_as_met() {
+    let double = Double::start(|_, question| match question.criterion.text.as_str() {
+        "Names three markets." => Act::Vote("NOT_MET"),
+        _ => Act::Vote("MET"),
+    })
+    .await;
+    let asked = document("Names three markets.", Kind::Llm);
+    let absent = Check::Regex { pattern: "ten percent".to_owned(), expect: Expect::Match };
+    let run = document("States the growth.", Kind::Check(absent));
+    let milestone =
+        milestone(vec![llm("a"), hidden("b", &asked), hidden("c", &run), hidden("d", &run)]);
+    let reveals = [("b", &asked), ("c", &run)]
+        .map(|(id, document)| Reveal { criterion_id: id.to_owned(), document: document.clone() });
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(TEXT.as_bytes());
+    let store = open(folder.path(), &case).await;
+    let questioning = questioning(&double);
+    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &reveals).await.unwrap();
+    let judged = session.round(soon()).await.unwrap();
+    assert_eq!(judged, opinion(0b1001, 0b0110, Reason::Judged));
+    drop(session);
+
+    // What was written down counts, whatever is revealed after a restart.
+    let late = Reveal { criterion_id: "d".to_owned(), document: run };
+    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[late]).await.unwrap();
+    let judged = session.round(soon()).await.unwrap();
+    assert_eq!(judged, opinion(0b1001, 0b0110, Reason::Judged));
+    assert_eq!(double.seen().len(), 2);
+}
+
+fn probe(path: &str) -> Check {
+    Check::HttpProbe(Probe {
+        method: surety_terms::check::Method::Get,
+        origin: None,
+        path: path.to_owned(),
+        status: 200,
+        pattern: Some("well".to_owned()),
+    })
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_answer_is_asked_again_and_failed_in_the_end() {
+    use axum::{Router, http::StatusCode, routing::get};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let flooded = || async {
+        let number = ASKED.fetch_add(1, Ordering::SeqCst);
+        if number < 2 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NOT_FOUND }
+    };
+    let router = Router::new()
+        .route("/ok", get(|| async { "all is well" }))
+        .route("/bad", get(|| async { "all is lost" }))
+        .route("/flooded", get(flooded))
+        .route("/down", get(|| async { StatusCode::BAD_GATEWAY }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}\n", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+
+    let double = Double::start(|_, _| Act::Vote("MET")).await;
+    let criteria =
+        ["/ok", "/bad", "/flooded", "/down"].map(|path| checked(&path[1..], probe(path)));
+    let milestone = milestone(criteria.to_vec());
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(origin.as_bytes());
+    let store = open(folder.path(), &case).await;
+    let questioning = questioning(&double);
+    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    session.read(origin.into_bytes(), &[]).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
+    }
+    let opinion = session.last_round(soon()).await.unwrap();
+    assert_eq!(opinion, Opinion { met: 0b0001, failed: 0b1110, reason: Reason::Judged });
+    assert_eq!(ASKED.load(Ordering::SeqCst), 3, "an answer is not asked for again");
+    let root = session.conclude(opinion).await.unwrap();
+    drop(session);
+    store.close().await;
+
+    let transcripts = folder.path().join("transcripts");
+    let text = std::fs::read(transcripts.join(format!("{root:x}.jsonl"))).unwrap();
+    let entries = Transcript::verify(&text, root).unwrap().entries().unwrap();
+    let answered = entries.iter().find_map(|entry| {
+        let Entry::Check { criterion_id, answer_digest, .. } = entry else { return None };
+        answer_digest.filter(|_| criterion_id == "ok")
+    });
+    let blob = transcripts.join("blobs").join(format!("{:x}", answered.unwrap()));
+    assert_eq!(std::fs::read(blob).unwrap(), b"all is well");
+}
+
+#[tokio::test]
+async fn a_service_that_is_down_holds_up_no_question() {
+    let double = Double::start(|number, _| match number {
+        0..3 => Act::Raw(500, ""),
+        _ => Act::Vote("MET"),
+    })
+    .await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let deliverable = format!("http://{}\nIt will run.", nobody.local_addr().unwrap());
+    drop(nobody);
+    let milestone = milestone(vec![checked("service", probe("/ok")), llm("a")]);
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(deliverable.as_bytes());
+    let store = open(folder.path(), &case).await;
+    let questioning = questioning(&double);
+    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    session.read(deliverable.into_bytes(), &[]).await.unwrap();
+    for asked in [3, 4, 4] {
+        assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
+        assert_eq!(double.seen().len(), asked);
+    }
+    let opinion = session.last_round(soon()).await.unwrap();
+    assert_eq!(opinion, Opinion { met: 0b10, failed: 0b01, reason: Reason::Judged });
+}
+
+#[tokio::test]
+async fn a_test_that_loops_is_broken_off_and_one_criterion_abstains() {
+    let module = wat::parse_str(
+        r#"(module (memory (export "memory") 1)
+             (func (export "alloc") (param i32) (result i32) (i32.const 0))
+             (func (export "check") (param i32 i32) (result i32) (loop $l (br $l)) (i32.const 1)))"#,
+    );
+    let check = Check::Wasm {
+        module: surety_terms::check::Module::new(module.unwrap()),
+        fuel: surety_terms::limits::FUEL,
+        memory_pages: 1,
+    };
+    assert_eq!(check::is_runnable(&check), Ok(()));
+    let double = Double::start(|_, _| Act::Vote("MET")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let case = case(TEXT.as_bytes());
+    let milestone = milestone(vec![mandatory(checked("loops", check)), llm("a")]);
+    let store = open(folder.path(), &case).await;
+    let questioning =
+        Questioning { check_within: Duration::from_millis(50), ..questioning(&double) };
+    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let judged = session.round(soon()).await.unwrap();
+    assert_eq!(judged, opinion(0b10, 0, Reason::Judged));
 }

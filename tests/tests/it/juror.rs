@@ -7,7 +7,9 @@
 
 #[path = "juror/court.rs"]
 mod court;
-#[path = "../../../juror/src/double.rs"]
+#[path = "juror/hidden.rs"]
+mod hidden;
+#[path = "../../../juror/src/tests/double.rs"]
 #[expect(dead_code, reason = "the juror's own tests use the rest")]
 mod provider;
 

@@ -63,13 +63,14 @@ fn rust(tree: &Tree) -> Vec<Problem> {
     let mut crates = BTreeMap::<&str, usize>::new();
     let mut problems = Vec::new();
     for (file, text) in tree.ending(".rs") {
-        let (name, rest) = file.split_once('/').unwrap_or(("", file));
+        let (_, rest) = file.split_once('/').unwrap_or(("", file));
         if is_tests(rest) {
             continue;
         }
         let lines = without_tests(text);
         problems.extend(too_long(file, lines));
-        if rest.starts_with("src/") {
+        // A crate may stand in another one's folder.
+        if let Some((name, _)) = file.split_once("/src/") {
             *crates.entry(name).or_default() += lines;
         }
     }

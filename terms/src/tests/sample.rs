@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::amount::{AgentId, Bps, Usdc};
-use crate::check::{Check, Expect, Schema};
+use crate::check::{Check, Expect, Format, Method, Module, Origin, Probe, Schema};
 use crate::sheet::{Criterion, Kind, MilestoneSheet, TermSheet, Version};
 use crate::validate::limits;
 
@@ -38,10 +38,12 @@ pub fn example() -> TermSheet {
         seller: Address::repeat_byte(0x5e),
         buyer_agent: None,
         seller_agent: AgentId::new(U256::ZERO),
+        seller_families: vec![],
         token: Address::repeat_byte(0x70),
         total: Usdc::from_whole(100),
         bond: Usdc::from_whole(10),
         jury: keccak256("jury"),
+        template: None,
         jury_fee: Usdc::ZERO,
         relay_fee: Usdc::ZERO,
         open_fee: Usdc::ZERO,
@@ -125,7 +127,7 @@ where
 
 fn frame() -> impl Strategy<Value = TermSheet> {
     let chain = 1..=crate::json::MAX_SAFE_INTEGER;
-    let agents = (option::of(agent()), option::of(agent()));
+    let agents = (option::of(agent()), option::of(agent()), option::of(digest()));
     let shares = (0_u16..=10_000, 0_u16..=10_000);
     let fee = option::of((1_u16..=limits::FEE_BPS, address(0x66)));
     let flags = (any::<bool>(), any::<bool>());
@@ -139,6 +141,10 @@ fn frame() -> impl Strategy<Value = TermSheet> {
             seller: contracts.3,
             buyer_agent: agents.0,
             seller_agent: agents.1,
+            seller_families: agents.2.map_or(vec![], |digest| {
+                vec![format!("f-{}", digest.first().map_or(0, |byte| *byte))]
+            }),
+            template: agents.2,
             silent_seller_bps: Bps::new(shares.0),
             split_seller_bps: Bps::new(shares.1),
             fee_bps: fee.map_or(Bps::ZERO, |(bps, _)| Bps::new(bps)),
@@ -191,8 +197,10 @@ fn criteria() -> impl Strategy<Value = Vec<Criterion>> + Clone {
         let rest = Bps::WHOLE.get().saturating_sub(sum);
         let numbered = drawn.into_iter().enumerate();
         let made = numbered.map(|(index, (text, weight, mandatory, evidence_required, kind))| {
-            // The first one takes what the others leave of the 10,000.
+            // The first one takes what the others leave of the 10,000, and is never hidden.
             let weight = if index == 0 { weight.saturating_add(rest) } else { weight };
+            let hidden = matches!(kind, Kind::Hidden { .. });
+            let kind = if index == 0 && hidden { Kind::Llm } else { kind };
             Criterion {
                 id: format!("c-{index}"),
                 text: format!("Q{text}"),
@@ -207,13 +215,42 @@ fn criteria() -> impl Strategy<Value = Vec<Criterion>> + Clone {
 }
 
 fn kind() -> impl Strategy<Value = Kind> + Clone {
+    // Criterion 0 is hidden only when nothing is there to hide it behind; see `criteria`.
+    let hidden = digest().prop_map(|digest| Kind::Hidden {
+        commitment: digest | B256::with_last_byte(1),
+        of: "c-0".into(),
+    });
+    prop_oneof![6 => Just(Kind::Llm), 4 => check().prop_map(Kind::Check), 1 => hidden]
+}
+
+fn check() -> impl Strategy<Value = Check> + Clone {
     let expect = prop_oneof![Just(Expect::Match), Just(Expect::NoMatch)];
+    let size = (0..limits::CHECKED_BYTES, 0..limits::CHECKED_BYTES);
+    let origin = option::of(prop_oneof![Just("https://a.example"), Just("http://8.8.8.8:81")]);
+    let probe = (any::<bool>(), origin, "/[a-z0-9]{0,9}", 200_u16..=599, "[a-z]{1,5}");
     prop_oneof![
-        4 => Just(Kind::Llm),
-        1 => schema().prop_map(|schema| Kind::Check(Check::JsonSchema { schema })),
-        1 => ("[a-z]{1,9}[+*?]?", expect)
-            .prop_map(|(pattern, expect)| Kind::Check(Check::Regex { pattern, expect })),
-        1 => digest().prop_map(|keccak256| Kind::Check(Check::Digest { keccak256 })),
+        schema().prop_map(|schema| Check::JsonSchema { schema }),
+        ("[a-z]{1,9}[+*?]?", expect).prop_map(|(pattern, expect)| Check::Regex { pattern, expect }),
+        digest().prop_map(|keccak256| Check::Digest { keccak256 }),
+        size.prop_map(|(a, b)| Check::Size { least_bytes: a.min(b), most_bytes: a.max(b) }),
+        prop::sample::select(Format::ALL.to_vec()).prop_map(|format| Check::Format { format }),
+        probe.prop_map(|(get, origin, path, status, pattern)| {
+            let method = if get { Method::Get } else { Method::Head };
+            let origin = origin.and_then(Origin::parse);
+            Check::HttpProbe(Probe {
+                method,
+                origin,
+                path,
+                status,
+                pattern: get.then_some(pattern),
+            })
+        }),
+        (vec(any::<u8>(), 0..40), 1..=limits::FUEL, 1_u32..=256).prop_map(
+            |(tail, fuel, memory_pages)| {
+                let module = Module::new([&b"\0asm\x01\0\0\0"[..], &tail].concat());
+                Check::Wasm { module, fuel, memory_pages }
+            }
+        ),
     ]
 }
 

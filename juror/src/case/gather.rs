@@ -1,0 +1,94 @@
+//! What a case waits for before it is judged: the bytes, and what the buyer hid.
+
+use std::time::{Duration, Instant};
+
+use alloy::primitives::keccak256;
+use surety_jury::wire::CaseState;
+use surety_terms::Reveal;
+
+use super::{FIRST_WAIT, Work};
+use crate::{JurorError, verify::Standing};
+
+/// The longest wait between two fetches.
+const FETCH_WAIT: Duration = Duration::from_mins(1);
+
+impl Work {
+    /// The bytes, from whoever pushes them, else from the seller's URI. `None` when they are
+    /// missing, which nobody says before the last tenth of the window.
+    pub(super) async fn deliverable(&self) -> Result<Option<Vec<u8>>, JurorError> {
+        let (store, digest) = (&self.desk.store, self.row.deliverable);
+        let grace = Duration::from_secs(self.desk.fetch.grace_secs);
+        let begun = Instant::now();
+        let mut wait = grace;
+        loop {
+            if let Some(bytes) = store.deliverable(digest).await? {
+                return Ok(Some(bytes));
+            }
+            self.say(CaseState::AwaitingDeliverable);
+            let over = begun.elapsed() >= grace;
+            let due = over && self.is_last_tenth();
+            let tried = tokio::select! {
+                () = self.open.arrived.notified() => continue,
+                tried = self.fetch_after(if due { Duration::ZERO } else { wait }, over) => tried,
+            };
+            if let Some(bytes) = tried {
+                store.keep_deliverable(digest, &bytes).await?;
+                return Ok(Some(bytes));
+            }
+            if due {
+                return Ok(None);
+            }
+            wait = wait.saturating_mul(2).clamp(FIRST_WAIT, FETCH_WAIT);
+        }
+    }
+
+    /// Fetches from the URI after a wait, which the last tenth of the window cuts short once those
+    /// who push are `over` their time.
+    async fn fetch_after(&self, wait: Duration, over: bool) -> Option<Vec<u8>> {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.last_tenth(), if over => {}
+        }
+        let uri = self.asked.uri(&self.standing.borrow()).to_owned();
+        let answer = surety_fetch::get(&uri, &self.desk.fetch.bounds()).await;
+        let why = match answer {
+            Ok(answer) if answer.status != 200 => format!("status {}", answer.status),
+            Ok(answer) if keccak256(&answer.body) == self.row.deliverable => {
+                return Some(answer.body);
+            }
+            Ok(_) => "other bytes".to_owned(),
+            Err(fault) => fault.to_string(),
+        };
+        self.not_fetched(&why);
+        None
+    }
+
+    fn not_fetched(&self, why: &str) {
+        tracing::debug!(case = %self.row.case_id, why, "not fetched");
+    }
+
+    /// What was revealed when everything is, or when the time to reveal is over.
+    pub(super) async fn reveals(&self) -> Result<Vec<Reveal>, JurorError> {
+        let (store, case) = (&self.desk.store, self.row.case_id);
+        let mut standing = self.standing.subscribe();
+        loop {
+            let reveals = store.reveals(case).await?;
+            if self.open.hidden.milestone.is_opened_by(&reveals) {
+                return Ok(reveals);
+            }
+            let over = async {
+                let by =
+                    |standing: &Standing| self.asked.reveal_by(self.row.seen_at, standing.window);
+                standing.wait_for(|standing| standing.now >= by(standing)).await.is_ok()
+            };
+            tokio::select! {
+                () = self.open.hidden.told.notified() => {}
+                _ = over => {
+                    // Closed first and read then, so that nothing is taken that is not counted.
+                    self.open.hidden.close();
+                    return store.reveals(case).await;
+                }
+            }
+        }
+    }
+}
