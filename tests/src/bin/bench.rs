@@ -65,6 +65,7 @@ const ROUNDS: usize = 25;
 
 /// Whole lifecycles per second on one core: `open`, then `settle` with five ballots and a transfer,
 /// encoded, executed and committed in one growing world. Signing is done before and measured apart.
+#[expect(clippy::unnecessary_wraps, reason = "another bench can fail")]
 fn lifecycles(_: &Arguments) -> anyhow::Result<Keys> {
     let mut world = World::new();
     let since = Instant::now();
