@@ -11,6 +11,8 @@ contract Handler is Model {
     uint256 internal constant DEALS_MOST = 10;
 
     uint256 internal _clock = START;
+    /// @dev Gives terms that are revoked a salt of their own each time.
+    uint256 internal _revocations;
 
     constructor() {
         setUp();
@@ -49,7 +51,7 @@ contract Handler is Model {
     function revokeTerms(uint256 seed) public act {
         if (_deals.length == 0) return;
         IDealEscrow.Terms memory t = termsOf(seed % _deals.length);
-        t.salt = keccak256(abi.encode(seed, _clock));
+        t.salt = keccak256(abi.encode("revoked", ++_revocations));
         vm.prank(t.seller);
         escrow.revoke(t, t.seller, noConsent());
         (bool ok,) = address(escrow).call(abi.encodeCall(escrow.open, (t, "", "")));
