@@ -156,8 +156,9 @@ fn check_time(deal: &Deal, head: Header) -> Result<(), Error> {
     Err(Error::refused("openBy", why))
 }
 
-/// Refuses a jury that does not exist, in which a party sits or the seller's own family; and one with an appeal panel, to
-/// which a silent delivery goes: agents and relayers do not carry it there yet.
+/// Refuses a jury that does not exist, in which a party sits or the seller's own family; and one
+/// with an appeal panel, to which a silent delivery goes: agents and relayers do not carry it there
+/// yet.
 async fn check_jury(session: &Session, deal: &Deal) -> Result<(), Error> {
     let terms = &deal.terms;
     match session.chain.check_jury(terms.jury, terms.buyer, terms.seller).await {

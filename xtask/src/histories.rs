@@ -63,8 +63,15 @@ pub(crate) fn run(repository: &Repository, extent: Extent) -> anyhow::Result<Out
     // Before the clock starts.
     let tests = ["test", "--workspace", "--quiet", "--test", "it"];
     repository.cargo(&[&tests[..], &["--no-run"]].concat())?;
-    let forge = invariants(repository, extent, seed)?;
-    let mut outcome = model(repository, &tests, extent, seed)?;
+    let mut forge = invariants(repository, extent, seed)?;
+    let outcome = model(repository, &tests, extent, seed);
+    if outcome.is_err()
+        && let Some(forge) = &mut forge
+    {
+        // Nobody else would end it.
+        drop(forge.kill());
+    }
+    let mut outcome = outcome?;
     match forge {
         Some(forge) => ended(repository, forge, seed, &mut outcome)?,
         None => say("forge is not here (npm has it for Linux x86-64): no invariants ran."),

@@ -6,16 +6,16 @@ use super::{Cost, Costs};
 use crate::Contracts;
 use crate::meter::Kind;
 
-/// Operations with an aim in the protocol's cost table, for a plain token, plus the 2,000 gas that
-/// TestUSDC's transfer costs more than that.
+/// Operations with an aim in the protocol's cost table, for a plain token, plus what TestUSDC's
+/// transfers cost more than that: 2,000 gas each.
 const AIMS: [(&str, &str, u64); 7] = [
     ("open", "open", 111_000),
     ("open_bonded", "open with a bond", 146_000),
     ("settle_transfer", "settle: five ballots, a transfer, both facts", 107_000),
     ("life_one_milestone", "a deal of one milestone, opened and settled", 216_000),
     ("batch50_transfer_per_verdict", "a batch of 50, per verdict, to 16 sellers", 24_000),
-    ("batch50_netted_per_verdict", "the same to one seller, netted", 22_000),
-    ("batch50_credit_per_verdict", "the same to 16 sellers, as credit", 20_000),
+    ("batch50_netted_per_verdict", "a batch of 50, per verdict, netted to one seller", 22_000),
+    ("batch50_credit_per_verdict", "a batch of 50, per verdict, as credit to 16 sellers", 20_000),
 ];
 
 const KINDS: [(Kind, &str); 10] = [
