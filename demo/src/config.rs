@@ -7,7 +7,7 @@ use surety_jury::Dialect;
 use url::Url;
 
 use crate::error::DemoError;
-use crate::llmbar::{JUDGES, judge_slug};
+use surety_qualify::llmbar::{JUDGES, judge_slug};
 
 /// How many seats the panel has.
 pub const SEATS: usize = 5;

@@ -13,26 +13,9 @@ pub enum DemoError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The recorded judges are not where `--data` points.
-    #[error(
-        "{path} is missing: --data needs LLMBar's items.jsonl and judges.csv (the README says how \
-         to get them)",
-        path = path.display()
-    )]
-    DataMissing {
-        /// The file that was looked for.
-        path: PathBuf,
-    },
-    /// A data file holds something else than expected.
-    #[error("{path}, line {line}: {reason}", path = path.display())]
-    DataInvalid {
-        /// Which file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: usize,
-        /// What was wrong.
-        reason: String,
-    },
+    /// The recorded judges cannot be read.
+    #[error(transparent)]
+    Data(#[from] surety_qualify::DataError),
     /// What came on a worker's stdin is no work order.
     #[error("the work order on stdin is unreadable: {0}")]
     WorkOrder(String),

@@ -3,7 +3,6 @@
 pub mod command;
 pub mod config;
 pub mod error;
-pub mod llmbar;
 pub mod provider;
 pub mod story;
 pub mod worker;

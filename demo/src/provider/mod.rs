@@ -30,10 +30,10 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::error::DemoError;
-use crate::llmbar::Llmbar;
 pub use personality::{PERSONALITIES, Personality};
 use reading::Question;
 pub use replay::Replay;
+use surety_qualify::llmbar::Llmbar;
 use wire::{Format, Refused};
 
 /// The slow personality's delay.
@@ -159,10 +159,11 @@ fn reply(status: StatusCode, body: &Value) -> Response {
 mod tests {
     use surety_jury::vote::{Answer, VoteForm};
     use surety_jury::{Dialect, Model, Nonce, Prompt, View, WireResponse};
+    use surety_qualify::llmbar::Item;
     use surety_terms::{Bps, Criterion, Kind};
 
+    use super::replay::PROMPT;
     use super::*;
-    use crate::llmbar::Item;
 
     async fn serve(data: Option<Llmbar>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -262,7 +263,7 @@ mod tests {
             label: 1,
         };
         let items = vec![item("a", "Blue\nor green.", "A cat, perhaps."), item("b", "Red!", "No")];
-        let data = Llmbar::of(items, &[("a", "GPT-4", 1), ("b", "GPT-4", 2)]);
+        let data = Llmbar::of(items, &[("a", "GPT-4", PROMPT, 1), ("b", "GPT-4", PROMPT, 2)]);
         let url = serve(Some(data)).await;
         for (deliverable, expected) in [
             ("Blue\nor green.", Answer::Met),

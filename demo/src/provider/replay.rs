@@ -6,7 +6,10 @@ use surety_jury::vote::Answer;
 
 use super::personality::Vote;
 use super::reading::Question;
-use crate::llmbar::{JUDGES, Llmbar, judge_slug};
+use surety_qualify::llmbar::{JUDGES, Llmbar, judge_slug};
+
+/// The judges' prompt whose answers are replayed.
+pub(crate) const PROMPT: &str = "Metrics_Reference";
 
 /// The recorded judges, indexed by the texts they were asked about.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ impl Replay {
         let line = question.lines.iter().position(|line| !line.trim().is_empty());
         let (verdict, reasoning) = match self.find(question) {
             None => (Answer::CannotVerify, "This task is not among the recorded ones.".to_owned()),
-            Some((id, delivered)) => match self.data.winner(id, judge) {
+            Some((id, delivered)) => match self.data.winner(id, judge, PROMPT) {
                 None => (Answer::CannotVerify, format!("{judge} gave no stable answer to {id}.")),
                 Some(winner) => (
                     if winner == delivered { Answer::Met } else { Answer::NotMet },

@@ -23,13 +23,13 @@ use alloy::providers::Provider as _;
 
 use crate::command::StoryArgs;
 use crate::error::DemoError;
-use crate::llmbar::{Item, Llmbar};
 use cast::{Cast, Casting};
 use chain::LocalChain;
 use ledger::Follower;
 use process::{Leash, Pids};
 use stage::Stage;
 pub use summary::{Confusion, Percentiles, Row, Summary};
+use surety_qualify::llmbar::{Item, Llmbar};
 use voice::Voice;
 
 /// What runs until it is dropped.

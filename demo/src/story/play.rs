@@ -10,7 +10,7 @@ use super::stage::{Stage, WITHIN};
 use super::summary::{Confusion, credit, ending_name};
 use super::table::usdc;
 use crate::error::DemoError;
-use crate::llmbar::Item;
+use surety_qualify::llmbar::Item;
 
 /// A deal and what happens around it.
 #[derive(Debug, Clone)]

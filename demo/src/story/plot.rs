@@ -4,7 +4,7 @@ use alloy::primitives::{Address, B256};
 use surety_terms::check::{Check, Expect};
 use surety_terms::{Bps, Criterion, Kind, MilestoneSheet, TermSheet, Usdc, Version};
 
-use crate::llmbar::Item;
+use surety_qualify::llmbar::Item;
 
 const HOUR: u64 = 3_600;
 /// The whole weight of a milestone, and its pass mark where everything counts.

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use surety_terms::{MilestoneSheet, TermSheet};
 
 use crate::error::DemoError;
-use crate::llmbar::{Item, Llmbar};
 pub use style::Style;
+use surety_qualify::llmbar::{Item, Llmbar};
 
 /// The exit code that says: there is nothing to deliver.
 pub const NOTHING_TO_DELIVER: u8 = 10;

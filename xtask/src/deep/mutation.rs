@@ -16,6 +16,8 @@ use crate::repository::{Repository, run as complete};
 /// `occurrence` where several look alike.
 pub(crate) const ARGUMENTS: &str = "tools/deep/survivors.json";
 
+/// What earlier runs found, as far as it stands.
+const VERDICTS: &str = "tools/deep/verdicts.jsonl";
 const PROGRAM: &str = "surety-mutation";
 /// Of a hundred mutants that compile to something else, how many must be noticed.
 const LEAST: usize = 95;
@@ -77,7 +79,7 @@ pub(super) fn run(
     let mut program = repository.command(program);
     program.args(["--sample", &sample.size.to_string(), "--seed", &sample.seed.to_string()]);
     program.arg("--root").arg(repository.root()).arg("--forge").arg(forge(repository)?);
-    program.arg("--results").arg(&results);
+    program.arg("--results").arg(&results).arg("--verdicts").arg(repository.path(VERDICTS));
     if let Some(time) = time {
         program.args(["--seconds", &time.as_secs().to_string()]);
     }

@@ -145,7 +145,7 @@ fn prove(
     let answer = repository.path(&format!("{BUILT}/{}.json", check.name));
     let log = repository.path(&format!("{BUILT}/{}.log", check.name));
     drop(fs::remove_file(&answer));
-    let solver = format!("{} tools/deep/solve.py", python.display());
+    let solver = format!("tools/deep/solve {}", python.display());
     let since = Instant::now();
     let mut halmos = command(repository, &python, PROFILE)?;
     halmos

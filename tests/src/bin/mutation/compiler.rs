@@ -61,6 +61,8 @@ impl Compiler {
             "viaIR": true,
             "optimizer": { "enabled": false },
             "metadata": { "bytecodeHash": "none", "appendCBOR": false },
+            // Where code comes from is a tenth of the work, and nobody asks.
+            "debug": { "debugInfo": [] },
             "evmVersion": profile.get("evm_version").and_then(toml::Value::as_str),
             "remappings": profile.get("remappings"),
         });

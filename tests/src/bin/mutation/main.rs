@@ -1,8 +1,8 @@
 //! `cargo x deep --only mutation`: changes the contracts in one small way at a time, and counts which
 //! changes no test notices.
 //!
-//! What became of a mutant is kept below target/deep/mutation and stands until the contract or the test
-//! that killed it changes; so a run can be interrupted, and one after a new test only asks again about
+//! What became of a mutant is kept in a committed file and stands until the contract or the test that
+//! killed it changes; so a run can be interrupted, and one after a new test only asks again about
 //! survivors.
 
 mod compiler;
@@ -12,6 +12,7 @@ mod judge;
 mod mutant;
 mod operators;
 mod tree;
+mod verdicts;
 mod walk;
 
 use std::collections::VecDeque;
@@ -23,10 +24,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use alloy::primitives::B256;
 use anyhow::Context as _;
 use clap::Parser;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use compiler::{Codes, Compiler};
@@ -34,6 +33,7 @@ use forge::Forge;
 use judge::{Judge, Verdict};
 use mutant::Mutant;
 use tree::{CONTRACTS, Tree};
+use verdicts::Verdicts;
 
 /// A smaller sample of a contract says nothing about it.
 const LEAST: usize = 100;
@@ -65,13 +65,9 @@ struct Arguments {
     /// Where the results go.
     #[arg(long)]
     results: PathBuf,
-}
-
-/// A verdict as it is kept.
-#[derive(Debug, Serialize, Deserialize)]
-struct Kept {
-    verdict: Verdict,
-    rests_on: B256,
+    /// What is known of mutants from earlier runs; the file need not be there.
+    #[arg(long)]
+    verdicts: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -89,24 +85,25 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let profile = profile.and_then(toml::Value::as_table).context("foundry.toml: no profile")?;
     let mut tree = Tree::read(&root)?;
     let mut all = tree.mutants(&mut Compiler::new(&root, profile))?;
+    let known = Verdicts::read(&arguments.verdicts, &tree, &all)?;
     if let Some(contract) = &arguments.contract {
         all.retain(|mutant| mutant.contract == *contract);
     }
     let sample = mutant::sample(&all, arguments.sample, LEAST, arguments.seed);
     let folder = root.join("target/deep/mutation");
-    let known = folder.join("verdicts");
-    fs::create_dir_all(&known)?;
+    fs::create_dir_all(&folder)?;
     let open: VecDeque<_> =
-        sample.iter().filter(|mutant| verdict(&tree, &known, mutant).is_none()).cloned().collect();
+        sample.iter().filter(|mutant| known.of(&tree, mutant).is_none()).cloned().collect();
     say(&format!("{} mutants, {} drawn, {} to judge", all.len(), sample.len(), open.len()));
     if !open.is_empty() {
         let bench = Bench { root: &root, folder: &folder, profile, forge: &arguments.forge };
         let end = arguments.seconds.map(|secs| Instant::now() + Duration::from_secs(secs));
-        bench.judge_all(&tree, Board::new(open, end), &known)?;
+        let judged = bench.judge_all(&tree, Board::new(open, end), &known);
+        known.write()?;
+        judged?;
     }
-    let results = sample
-        .iter()
-        .map(|mutant| json!({ "mutant": mutant, "verdict": verdict(&tree, &known, mutant) }));
+    let results =
+        sample.iter().map(|mutant| json!({ "mutant": mutant, "verdict": known.of(&tree, mutant) }));
     let results: Vec<_> = results.collect();
     let counts = CONTRACTS.map(|contract| {
         let count = all.iter().filter(|mutant| mutant.contract == contract).count();
@@ -114,13 +111,6 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     });
     let text = serde_json::to_string_pretty(&json!({ "all": counts, "drawn": results }))?;
     files::write(&arguments.results, text.as_bytes())
-}
-
-/// What a mutant's verdict is, if it still stands.
-fn verdict(tree: &Tree, known: &Path, mutant: &Mutant) -> Option<Verdict> {
-    let text = fs::read(known.join(tree.identity(mutant).to_string())).ok()?;
-    let kept: Kept = serde_json::from_slice(&text).ok()?;
-    (kept.rests_on == tree.rests_on(&kept.verdict)).then_some(kept.verdict)
 }
 
 /// What workers are made of.
@@ -151,7 +141,7 @@ impl Bench<'_> {
         Ok(built)
     }
 
-    fn judge_all(&self, tree: &Tree, board: Board, known: &Path) -> anyhow::Result<()> {
+    fn judge_all(&self, tree: &Tree, board: Board, known: &Verdicts) -> anyhow::Result<()> {
         let built = self.built(tree)?;
         say("building the tests of each worker; the first time it takes ten minutes");
         let mut judges: Vec<Judge<'_>> = Vec::new();
@@ -233,7 +223,7 @@ impl Board {
     }
 }
 
-fn work(board: &Mutex<Board>, judge: &mut Judge<'_>, known: &Path) -> anyhow::Result<()> {
+fn work(board: &Mutex<Board>, judge: &mut Judge<'_>, known: &Verdicts) -> anyhow::Result<()> {
     loop {
         let next = board.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(mutant) = next else { return Ok(()) };
@@ -241,10 +231,8 @@ fn work(board: &Mutex<Board>, judge: &mut Judge<'_>, known: &Path) -> anyhow::Re
             let Mutant { file, line, original, replacement, .. } = &mutant;
             format!("{file}:{line} `{original}` -> `{replacement}`")
         })?;
-        let kept = Kept { rests_on: judge.tree.rests_on(&verdict), verdict };
-        let path = known.join(judge.tree.identity(&mutant).to_string());
-        files::write(&path, &serde_json::to_vec(&kept)?)?;
-        board.lock().unwrap_or_else(PoisonError::into_inner).count(&mutant, &kept.verdict);
+        known.add(judge.tree, &mutant, &verdict)?;
+        board.lock().unwrap_or_else(PoisonError::into_inner).count(&mutant, &verdict);
     }
 }
 

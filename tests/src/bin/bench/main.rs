@@ -2,6 +2,8 @@
 //!
 //! Run it on a quiet machine: these are rates, not limits that a test checks.
 
+mod jury;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::hint::black_box;
@@ -33,12 +35,13 @@ struct Arguments {
 }
 
 /// Keys and their values.
-type Keys = Vec<(&'static str, Value)>;
+type Keys = Vec<(String, Value)>;
 
 /// A bench's name and what measures it.
 type Bench = (&'static str, fn(&Arguments) -> anyhow::Result<Keys>);
 
-const BENCHES: [Bench; 2] = [("lifecycles", lifecycles), ("histories", histories)];
+const BENCHES: [Bench; 3] =
+    [("lifecycles", lifecycles), ("histories", histories), ("jury", jury::run)];
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
@@ -85,8 +88,8 @@ fn lifecycles(_: &Arguments) -> anyhow::Result<Keys> {
         black_box(&world);
     }
     Ok(vec![
-        ("per_second", json!(rate(DEALS * ROUNDS, executing))),
-        ("signed_per_second", json!(rate(DEALS, signing))),
+        ("per_second".to_owned(), json!(rate(DEALS * ROUNDS, executing))),
+        ("signed_per_second".to_owned(), json!(rate(DEALS, signing))),
     ])
 }
 
@@ -118,14 +121,15 @@ fn histories(arguments: &Arguments) -> anyhow::Result<Keys> {
     let elapsed = since.elapsed();
     let ours = per_second(calls, elapsed);
     let mut keys = vec![
-        ("per_second", json!(per_second(HISTORIES, elapsed))),
-        ("calls_per_second", json!(ours)),
+        ("per_second".to_owned(), json!(per_second(HISTORIES, elapsed))),
+        ("calls_per_second".to_owned(), json!(ours)),
     ];
     if let Some(forge) = &arguments.forge {
         let (calls, elapsed) = campaign(forge)?;
         let theirs = per_second(calls, elapsed);
-        keys.push(("forge_calls_per_second", json!(theirs)));
-        keys.push(("calls_per_second_to_forge", json!((ours / theirs * 100.0).round() / 100.0)));
+        let ratio = (ours / theirs * 100.0).round() / 100.0;
+        keys.push(("forge_calls_per_second".to_owned(), json!(theirs)));
+        keys.push(("calls_per_second_to_forge".to_owned(), json!(ratio)));
     }
     Ok(keys)
 }

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::error::DemoError;
+use crate::error::DataError;
 
-/// The judges' prompt whose answers are replayed.
-pub const PROMPT: &str = "Metrics_Reference";
+/// The prompts that the judges were asked with.
+pub const PROMPTS: [&str; 6] =
+    ["CoT", "Metrics_Reference", "Swap", "Swap_CoT", "Vanilla", "Vanilla_NoRules"];
 /// The recorded judges, in the order of their seats.
 pub const JUDGES: [&str; 5] = ["GPT-4", "ChatGPT", "PaLM2", "LLaMA2", "Falcon"];
 
@@ -38,12 +39,15 @@ pub struct Item {
 #[derive(Debug, Default)]
 pub struct Llmbar {
     items: Vec<Item>,
-    winners: HashMap<(String, String), u8>,
+    /// By item, judge and prompt.
+    winners: Winners,
 }
+
+type Winners = HashMap<(String, String, String), u8>;
 
 impl Llmbar {
     /// Reads `items.jsonl` and `judges.csv` from `folder`.
-    pub fn load(folder: &Path) -> Result<Self, DemoError> {
+    pub fn load(folder: &Path) -> Result<Self, DataError> {
         let items = Self::items_of(folder)?;
         let path = folder.join("judges.csv");
         let winners = parse_judges(&read(&path)?, &path)?;
@@ -51,17 +55,16 @@ impl Llmbar {
     }
 
     /// Reads only the tasks: a seller needs no judges.
-    pub fn items_of(folder: &Path) -> Result<Vec<Item>, DemoError> {
+    pub fn items_of(folder: &Path) -> Result<Vec<Item>, DataError> {
         let path = folder.join("items.jsonl");
         parse_items(&read(&path)?, &path)
     }
 
-    /// A data set of these tasks and winners, for tests.
-    #[cfg(test)]
-    pub(crate) fn of(items: Vec<Item>, winners: &[(&str, &str, u8)]) -> Self {
-        let winners = winners
-            .iter()
-            .map(|(id, judge, winner)| (((*id).to_owned(), judge_slug(judge)), *winner));
+    /// A data set of these tasks, and of winners by item, judge and prompt.
+    pub fn of(items: Vec<Item>, winners: &[(&str, &str, &str, u8)]) -> Self {
+        let winners = winners.iter().map(|(id, judge, prompt, winner)| {
+            (((*id).to_owned(), judge_slug(judge), (*prompt).to_owned()), *winner)
+        });
         Self { items, winners: winners.collect() }
     }
 
@@ -75,9 +78,10 @@ impl Llmbar {
         self.items.iter().filter(|item| item.split == "natural")
     }
 
-    /// Which output `judge` preferred in both orders; `None` where it gave no answer or two.
-    pub fn winner(&self, item: &str, judge: &str) -> Option<u8> {
-        self.winners.get(&(item.to_owned(), judge_slug(judge))).copied()
+    /// Which output `judge` preferred in both orders under `prompt`; `None` where it gave no answer
+    /// or two.
+    pub fn winner(&self, item: &str, judge: &str, prompt: &str) -> Option<u8> {
+        self.winners.get(&(item.to_owned(), judge_slug(judge), prompt.to_owned())).copied()
     }
 }
 
@@ -86,23 +90,27 @@ pub fn judge_slug(judge: &str) -> String {
     judge.to_ascii_lowercase()
 }
 
-fn read(path: &PathBuf) -> Result<String, DemoError> {
+fn read(path: &PathBuf) -> Result<String, DataError> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}').to_owned()),
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-            Err(DemoError::DataMissing { path: path.clone() })
+            Err(DataError::Missing { path: path.clone() })
         }
-        Err(source) => Err(DemoError::File { path: path.clone(), source }),
+        Err(source) => Err(DataError::File { path: path.clone(), source }),
     }
 }
 
-fn parse_items(text: &str, path: &Path) -> Result<Vec<Item>, DemoError> {
+fn parse_items(text: &str, path: &Path) -> Result<Vec<Item>, DataError> {
     let mut items = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let item: Item =
-            serde_json::from_str(line).map_err(|error| invalid(path, index, error.to_string()))?;
+        let item: Item = serde_json::from_str(line)
+            .map_err(|error| DataError::invalid(path, index, error.to_string()))?;
         if !matches!(item.label, 1 | 2) {
-            return Err(invalid(path, index, format!("the label is {}, not 1 or 2", item.label)));
+            return Err(DataError::invalid(
+                path,
+                index,
+                format!("the label is {}, not 1 or 2", item.label),
+            ));
         }
         items.push(item);
     }
@@ -110,7 +118,7 @@ fn parse_items(text: &str, path: &Path) -> Result<Vec<Item>, DemoError> {
 }
 
 /// Columns are found by their names, so that another order or a further column does no harm.
-fn parse_judges(text: &str, path: &Path) -> Result<HashMap<(String, String), u8>, DemoError> {
+fn parse_judges(text: &str, path: &Path) -> Result<Winners, DataError> {
     let mut lines = text.lines().enumerate();
     let header: Vec<&str> =
         lines.next().map(|(_, line)| line.split(',').map(str::trim).collect()).unwrap_or_default();
@@ -118,7 +126,7 @@ fn parse_judges(text: &str, path: &Path) -> Result<HashMap<(String, String), u8>
         header
             .iter()
             .position(|title| *title == name)
-            .ok_or_else(|| invalid(path, 0, format!("there is no column {name}")))
+            .ok_or_else(|| DataError::invalid(path, 0, format!("there is no column {name}")))
     };
     let (id, judge, prompt) = (column("id")?, column("judge")?, column("prompt")?);
     let (orig, swapped) = (column("winner_orig")?, column("winner_swapped")?);
@@ -127,11 +135,8 @@ fn parse_judges(text: &str, path: &Path) -> Result<HashMap<(String, String), u8>
         let cells: Vec<&str> = line.split(',').map(str::trim).collect();
         let cell = |at: usize| cells.get(at).copied();
         let (Some(id), Some(judge), Some(asked)) = (cell(id), cell(judge), cell(prompt)) else {
-            return Err(invalid(path, index, "too few columns".to_owned()));
+            return Err(DataError::invalid(path, index, "too few columns".to_owned()));
         };
-        if asked != PROMPT {
-            continue;
-        }
         let winner = |at: usize| match cell(at) {
             Some("1") => Some(1_u8),
             Some("2") => Some(2),
@@ -140,14 +145,10 @@ fn parse_judges(text: &str, path: &Path) -> Result<HashMap<(String, String), u8>
         if let (Some(first), Some(second)) = (winner(orig), winner(swapped))
             && first == second
         {
-            winners.insert((id.to_owned(), judge_slug(judge)), first);
+            winners.insert((id.to_owned(), judge_slug(judge), asked.to_owned()), first);
         }
     }
     Ok(winners)
-}
-
-fn invalid(path: &Path, index: usize, reason: String) -> DemoError {
-    DemoError::DataInvalid { path: path.to_path_buf(), line: index.saturating_add(1), reason }
 }
 
 #[cfg(test)]
@@ -164,11 +165,13 @@ mod tests {
     fn a_judge_that_changes_its_mind_with_the_order_abstains() {
         let winners = parse_judges(CSV, Path::new("judges.csv")).unwrap();
         let data = Llmbar { items: Vec::new(), winners };
-        assert_eq!(data.winner("a", "GPT-4"), Some(1));
-        assert_eq!(data.winner("a", "ChatGPT"), None);
-        assert_eq!(data.winner("a", "Falcon"), None);
-        assert_eq!(data.winner("a", "PaLM2"), None);
-        assert_eq!(data.winner("b", "GPT-4"), None);
+        let winner = |item, judge| data.winner(item, judge, "Metrics_Reference");
+        assert_eq!(winner("a", "GPT-4"), Some(1));
+        assert_eq!(winner("a", "ChatGPT"), None);
+        assert_eq!(winner("a", "Falcon"), None);
+        assert_eq!(winner("a", "PaLM2"), None);
+        assert_eq!(winner("b", "GPT-4"), None);
+        assert_eq!(data.winner("a", "palm2", "CoT"), Some(2));
     }
 
     #[test]
@@ -180,7 +183,7 @@ mod tests {
     #[test]
     fn an_absent_file_gets_a_sentence_that_says_what_is_needed() {
         let error = Llmbar::load(Path::new("/nonexistent")).unwrap_err().to_string();
-        assert!(error.starts_with("/nonexistent/items.jsonl is missing: --data needs LLMBar's"));
+        assert!(error.starts_with("/nonexistent/items.jsonl is missing: the data is LLMBar's"));
     }
 
     #[test]

@@ -1,0 +1,68 @@
+//! `cargo x bench jury`: what five real judges decide as a panel, and how fast ballots are counted.
+
+use std::env;
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+use surety_jury::tally;
+use surety_qualify::llmbar::PROMPTS;
+use surety_qualify::panel::{self, SPLITS};
+use surety_qualify::{Llmbar, Score, page};
+use surety_terms::rule::Rule;
+
+use super::{Arguments, Keys, rate};
+
+const PAGE: &str = "docs/jury.md";
+const TALLIES: usize = 1_000_000;
+
+/// Writes the page's table too, since it is the same figures.
+pub(super) fn run(_: &Arguments) -> anyhow::Result<Keys> {
+    let Some(data) = env::var_os("SURETY_DATA") else {
+        bail!("SURETY_DATA is not set: it names the folder that holds llmbar (docs/data.md)");
+    };
+    let data = Llmbar::load(&Path::new(&data).join("llmbar"))?;
+    let mut keys = Keys::new();
+    for prompt in PROMPTS {
+        for split in SPLITS {
+            let compared = panel::compare(&data, prompt, split);
+            let name = format!("llmbar.{prompt}.{split}");
+            keys.extend(counts(&name, &compared.jury));
+            keys.extend(counts(&format!("{name}.majority"), &compared.majority));
+            keys.extend(counts(&format!("{name}.trimmed_mean"), &compared.trimmed_mean));
+            keys.extend(counts(&format!("{name}.best_single"), &compared.best_single));
+            keys.push((format!("{name}.best_single.judge"), json!(compared.best_judge)));
+        }
+    }
+    keys.push(("tally_per_s".to_owned(), json!(tallies_per_second())));
+    let text = fs::read_to_string(PAGE).context(PAGE)?;
+    let text = page::put(&text, &page::table(&data)).context("docs/jury.md has no place for it")?;
+    fs::write(PAGE, text).context(PAGE)?;
+    Ok(keys)
+}
+
+fn counts(name: &str, score: &Score) -> [(String, Value); 5] {
+    [
+        ("accepted_true", score.accepted_true),
+        ("accepted_false", score.accepted_false),
+        ("rejected_true", score.rejected_true),
+        ("rejected_false", score.rejected_false),
+        ("undetermined", score.undetermined()),
+    ]
+    .map(|(key, count)| (format!("{name}.{key}"), json!(count)))
+}
+
+/// Seven ballots over sixteen criteria each time, on one core.
+fn tallies_per_second() -> u64 {
+    let rule = Rule { weights: vec![625; 16], mandatory: 0b11, pass_bps: 7_500, pro_rata: true };
+    let rule = rule.word();
+    let votes: Vec<_> = (0..7_u8).map(|seat| (seat, 0xffff_u16 >> seat, 0)).collect();
+    let since = Instant::now();
+    for _ in 0..TALLIES {
+        black_box(tally::tally(black_box(rule), 7, black_box(&votes)));
+    }
+    rate(TALLIES, since.elapsed())
+}
