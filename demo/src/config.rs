@@ -3,7 +3,7 @@
 //! A key in the environment makes its family real; every other seat is rehearsed. `SURETY_*_MODEL`
 //! chooses another model of the family.
 
-use surety_jury::Dialect;
+use surety_dialect::Dialect;
 use url::Url;
 
 use crate::error::DemoError;

@@ -13,6 +13,7 @@ use std::{
 };
 
 use alloy::primitives::{B128, B256, Bytes, FixedBytes};
+use surety_judge::{Judge, Judged, Session};
 use surety_jury::{
     Opinion,
     wire::{BallotBody, CaseRequest, CaseState, CaseStatus},
@@ -25,7 +26,6 @@ use crate::{
     JurorError,
     chain::{Chain, Moment},
     config::{FetchConfig, Limits},
-    judge::{Judged, Questioning, Session},
     reveal::Hidden,
     sign::BallotSigner,
     store::{BallotRow, CaseRow, Store, Taken},
@@ -47,7 +47,7 @@ pub(crate) struct Desk {
     pub(crate) chain: Chain,
     pub(crate) store: Store,
     pub(crate) signer: BallotSigner,
-    pub(crate) questioning: Questioning,
+    pub(crate) judge: Judge,
     pub(crate) fetch: FetchConfig,
     pub(crate) limits: Limits,
     pub(crate) moments: watch::Receiver<Moment>,
@@ -79,7 +79,7 @@ impl Desk {
     /// since.
     pub(crate) async fn take(self: &Arc<Self>, request: CaseRequest) -> Result<CaseStatus, Fault> {
         let asked = Asked::of(&request, &self.chain)?;
-        Asked::judged_by(&request.term_sheet, &self.questioning.family)?;
+        Asked::judged_by(&request.term_sheet, &self.judge.family)?;
         let known = self.status(asked.case_id).await?;
         match known {
             Some(status) if status.state == CaseState::Silent => {
@@ -254,7 +254,7 @@ impl Desk {
             &row.ballot,
             FixedBytes(signature),
             self.signer.juror(),
-            self.questioning.source,
+            self.judge.source,
         );
         CaseStatus { ballot: Some(body), ..status(case_id, CaseState::Ballot) }
     }
@@ -323,8 +323,8 @@ impl Work {
 
     async fn work(&self) -> Result<BallotRow, Fault> {
         let desk = &self.desk;
-        let mut session =
-            desk.questioning.session(&desk.store, &self.row, &self.asked.milestone).await?;
+        let (records, case) = (desk.store.records(), self.row.case());
+        let mut session = desk.judge.session(records, case, &self.asked.milestone).await?;
         let opinion = if let Some(opinion) = session.concluded().await {
             opinion
         } else if let Some(bytes) = self.deliverable().await? {
@@ -351,7 +351,7 @@ impl Work {
             let permit = self.desk.judging.acquire().await.map_err(|_| JurorError::Stopped)?;
             let deadline = Instant::now() + self.standing.borrow().patience();
             if self.is_last_tenth() {
-                return session.last_round(deadline).await;
+                return Ok(session.last_round(deadline).await?);
             }
             let judged = session.round(deadline).await?;
             drop(permit);

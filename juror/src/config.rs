@@ -14,7 +14,7 @@ use alloy::{eips::BlockNumberOrTag, primitives::Address, signers::local::Private
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use surety_fetch::Bounds;
-use surety_jury::Dialect;
+pub use surety_judge::ProviderConfig;
 use url::Url;
 
 use crate::JurorError;
@@ -64,27 +64,6 @@ pub enum BlockTag {
     Safe,
     /// A block that nothing takes back.
     Finalized,
-}
-
-/// One LLM provider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProviderConfig {
-    /// The wire format it speaks.
-    pub dialect: Dialect,
-    /// Where it answers; the dialect's path is appended.
-    pub base_url: Url,
-    /// The model to ask.
-    pub model: String,
-    /// The environment variable that holds the API key, when it needs one.
-    #[serde(default)]
-    pub api_key_env: Option<String>,
-    /// How long one answer may take.
-    #[serde(default = "ProviderConfig::default_timeout_secs")]
-    pub timeout_secs: u64,
-    /// How long one answer may get.
-    #[serde(default = "ProviderConfig::default_max_output_tokens")]
-    pub max_output_tokens: u32,
 }
 
 /// Limits on fetching a deliverable, and on asking the service of a probe.
@@ -201,16 +180,6 @@ impl From<BlockTag> for BlockNumberOrTag {
     }
 }
 
-impl ProviderConfig {
-    const fn default_timeout_secs() -> u64 {
-        60
-    }
-
-    const fn default_max_output_tokens() -> u32 {
-        2_048
-    }
-}
-
 impl FetchConfig {
     /// What one request to a stranger's address may cost.
     pub(crate) const fn bounds(&self) -> Bounds {
@@ -292,6 +261,8 @@ fn invalid(field: impl fmt::Display, rule: impl fmt::Display) -> JurorError {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+
+    use surety_dialect::Dialect;
 
     use super::*;
 

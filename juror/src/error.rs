@@ -7,6 +7,7 @@ use std::{
 };
 
 use alloy::primitives::{Address, B256};
+use surety_judge::JudgeError;
 
 /// An error for the juror's operator: one line each, and never a secret.
 #[derive(Debug, thiserror::Error)]
@@ -105,21 +106,21 @@ pub enum JurorError {
         /// What is wrong with it.
         kind: io::ErrorKind,
     },
-    /// The provider's client could not be built.
-    #[error("the HTTP client for the provider cannot be built")]
+    /// The client for the chain's endpoint could not be built.
+    #[error("the HTTP client for the chain's endpoint cannot be built")]
     Client,
     /// The key did not sign.
     #[error("the key did not sign")]
     Signer,
-    /// A check did not finish.
-    #[error("a check did not finish")]
-    Check,
     /// The juror is stopping.
     #[error("the juror is stopping")]
     Stopped,
-    /// A transcript could not be written.
-    #[error("the transcript cannot be written")]
-    Transcript,
+    /// A revealed criterion could not be written.
+    #[error("a revealed criterion cannot be written")]
+    Reveal,
+    /// A case cannot be judged.
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
 }
 
 impl JurorError {

@@ -3,13 +3,8 @@
 mod case;
 mod chain;
 mod config;
-#[cfg(test)]
-#[path = "tests/double.rs"]
-mod double;
 mod error;
 mod http;
-mod judge;
-mod provider;
 mod reveal;
 mod service;
 mod sign;

@@ -9,6 +9,7 @@ use alloy::{
     primitives::Address,
     providers::{DynProvider, Provider as _, ProviderBuilder},
 };
+use surety_judge::{Judge, Provider};
 use surety_jury::{Source, wire::JurorInfo};
 use tokio::{
     net::TcpListener,
@@ -23,8 +24,6 @@ use crate::{
     chain::{self, Chain, Moment},
     config::Config,
     http::{self, Door},
-    judge::Questioning,
-    provider::Provider,
     sign::BallotSigner,
     store::Store,
 };
@@ -92,7 +91,7 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     let registered = chain.preflight(juror).await?;
     let source = Source::of_family(&registered.family);
     let info = info(&config, juror, &registered, source);
-    let questioning = Questioning {
+    let judge = Judge {
         provider: Provider::new(&config.provider, secrets.api_key)?,
         family: registered.family,
         source,
@@ -101,7 +100,7 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
         check_within: Duration::from_secs(config.limits.check_secs),
     };
     let signer = BallotSigner::new(secrets.signer, config.chain_id, config.jury);
-    let (desk, moments) = desk(&config, chain, store, (questioning, signer)).await?;
+    let (desk, moments) = desk(&config, chain, store, (judge, signer)).await?;
     let (listener, url) = listen(&config.listen).await?;
     desk.resume().await?;
     let every = Duration::from_millis(config.poll_ms);
@@ -116,14 +115,14 @@ async fn desk(
     config: &Config,
     chain: Chain,
     store: Store,
-    (questioning, signer): (Questioning, BallotSigner),
+    (judge, signer): (Judge, BallotSigner),
 ) -> Result<(Arc<Desk>, watch::Sender<Moment>), JurorError> {
     let moments = watch::Sender::new(chain.moment().await?);
     let desk = Desk {
         chain,
         store,
         signer,
-        questioning,
+        judge,
         fetch: config.fetch.clone(),
         limits: config.limits.clone(),
         moments: moments.subscribe(),

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alloy::primitives::{B128, B256, hex, keccak256};
+use alloy::primitives::{B128, B256, hex};
 use sqlx::{
     Row, SqlitePool,
     sqlite::{
@@ -19,8 +19,8 @@ use sqlx::{
     },
 };
 use surety_bindings::jury::Ballot;
+use surety_judge::{Case, Records, write_whole};
 use surety_terms::Reveal;
-use tokio::io::AsyncWriteExt;
 
 use crate::JurorError;
 
@@ -29,8 +29,7 @@ use crate::JurorError;
 pub(crate) struct Store {
     pool: SqlitePool,
     deliverables: PathBuf,
-    transcripts: PathBuf,
-    blobs: PathBuf,
+    records: Records,
     /// Held as long as the store is open.
     lock: File,
 }
@@ -52,6 +51,13 @@ pub(crate) struct CaseRow {
     pub(crate) seen_at: u64,
     /// Why the case ended without a ballot.
     pub(crate) closed: Option<String>,
+}
+
+impl CaseRow {
+    /// What is judged.
+    pub(crate) const fn case(&self) -> Case {
+        Case { case_id: self.case_id, deliverable: self.deliverable, nonce: self.nonce }
+    }
 }
 
 /// What became of a case that was offered to the store.
@@ -109,13 +115,19 @@ impl Store {
         // One connection: writes are rare and small, and a transaction then needs no retry.
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         sqlx::migrate!().run(&pool).await?;
-        Ok(Self { pool, deliverables, transcripts, blobs, lock })
+        let records = Records::new(pool.clone(), transcripts);
+        Ok(Self { pool, deliverables, records, lock })
     }
 
     /// Fails when the database does.
     pub(crate) async fn is_up(&self) -> Result<(), JurorError> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// What judging writes down.
+    pub(crate) const fn records(&self) -> &Records {
+        &self.records
     }
 
     /// Closes the database and lets go of the folder.
@@ -223,7 +235,8 @@ impl Store {
         deliverable: B256,
         bytes: &[u8],
     ) -> Result<(), JurorError> {
-        write_whole(&self.deliverables.join(hex::encode(deliverable)), bytes).await
+        let path = self.deliverables.join(hex::encode(deliverable));
+        write_whole(&path, bytes).await.map_err(|err| JurorError::file(&path, &err))
     }
 
     /// Whether a deliverable's bytes are here.
@@ -242,41 +255,13 @@ impl Store {
         }
     }
 
-    /// Appends lines to a case's transcript, all or none; `seq` is the number of the first.
-    pub(crate) async fn add_lines(
-        &self,
-        case_id: B256,
-        seq: usize,
-        lines: &[Vec<u8>],
-    ) -> Result<(), JurorError> {
-        let mut tx = self.pool.begin().await?;
-        for (line, seq) in lines.iter().zip(seq..) {
-            sqlx::query("INSERT INTO lines (case_id, seq, line) VALUES (?, ?, ?)")
-                .bind(case_id.as_slice())
-                .bind(integer(seq)?)
-                .bind(line)
-                .execute(&mut *tx)
-                .await?;
-        }
-        Ok(tx.commit().await?)
-    }
-
-    /// A case's transcript so far, in order.
-    pub(crate) async fn lines(&self, case_id: B256) -> Result<Vec<Vec<u8>>, JurorError> {
-        let rows = sqlx::query("SELECT line FROM lines WHERE case_id = ? ORDER BY seq")
-            .bind(case_id.as_slice())
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(|row| Ok(row.try_get("line")?)).collect()
-    }
-
     /// Keeps a revealed criterion of a case; the first one stays.
     pub(crate) async fn keep_reveal(
         &self,
         case_id: B256,
         reveal: &Reveal,
     ) -> Result<(), JurorError> {
-        let document = serde_json::to_vec(&reveal.document).map_err(|_| JurorError::Transcript)?;
+        let document = serde_json::to_vec(&reveal.document).map_err(|_| JurorError::Reveal)?;
         sqlx::query(
             "INSERT INTO reveals (case_id, criterion_id, document) VALUES (?, ?, ?)
              ON CONFLICT DO NOTHING",
@@ -302,22 +287,6 @@ impl Store {
             Ok(Reveal { criterion_id: row.try_get("criterion_id")?, document })
         };
         rows.iter().map(read).collect()
-    }
-
-    /// Keeps the exact bytes of a request or a response beside the transcripts, and returns the
-    /// digest by which the transcripts name them.
-    pub(crate) async fn keep_blob(&self, bytes: &[u8]) -> Result<B256, JurorError> {
-        let digest = keccak256(bytes);
-        let path = self.blobs.join(hex::encode(digest));
-        if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
-            write_whole(&path, bytes).await?;
-        }
-        Ok(digest)
-    }
-
-    /// Writes a finished transcript to its file, named by its root.
-    pub(crate) async fn keep_transcript(&self, root: B256, text: &[u8]) -> Result<(), JurorError> {
-        write_whole(&self.transcripts.join(format!("{}.jsonl", hex::encode(root))), text).await
     }
 
     /// Commits a case's answer. When there is one already, that one stands and is returned: a
@@ -435,25 +404,10 @@ fn make_private_dir(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-/// Writes a file so that a crash leaves the whole file or none: a temporary name, a sync, a rename
-/// and a sync of the folder.
-async fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), JurorError> {
-    let wrong = |err: io::Error| JurorError::file(path, &err);
-    // Two writers of the same content may race; a name of its own keeps each whole.
-    let part = path.with_extension(format!("{}.part", B128::from(rand::random::<[u8; 16]>())));
-    let mut file = tokio::fs::File::create(&part).await.map_err(wrong)?;
-    file.write_all(bytes).await.map_err(wrong)?;
-    file.sync_all().await.map_err(wrong)?;
-    tokio::fs::rename(&part, path).await.map_err(wrong)?;
-    if let Some(folder) = path.parent() {
-        let folder = tokio::fs::File::open(folder).await.map_err(wrong)?;
-        folder.sync_all().await.map_err(wrong)?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use alloy::primitives::keccak256;
+
     use super::*;
 
     fn row(case: u8, deliverable: u8) -> CaseRow {
@@ -547,20 +501,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         assert!(store.commit_ballot(&ballot(1, 1), B256::ZERO).await.is_err());
-        assert!(store.add_lines(B256::ZERO, 0, &[b"{}".to_vec()]).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn lines_keep_their_order_and_none_is_written_twice() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
-        let case = row(1, 1);
-        store.take(&case, false).await.unwrap();
-        let lines: Vec<Vec<u8>> = (0..12).map(|i: u8| vec![b'a' + i]).collect();
-        store.add_lines(case.case_id, 0, &lines[..5]).await.unwrap();
-        store.add_lines(case.case_id, 5, &lines[5..]).await.unwrap();
-        assert!(store.add_lines(case.case_id, 11, &[b"x".to_vec(), b"y".to_vec()]).await.is_err());
-        assert_eq!(store.lines(case.case_id).await.unwrap(), lines);
     }
 
     #[tokio::test]
@@ -571,7 +511,5 @@ mod tests {
         assert_eq!(store.deliverable(digest).await.unwrap(), None);
         store.keep_deliverable(digest, b"work").await.unwrap();
         assert_eq!(store.deliverable(digest).await.unwrap(), Some(b"work".to_vec()));
-        assert_eq!(store.keep_blob(b"question").await.unwrap(), keccak256(b"question"));
-        assert_eq!(store.keep_blob(b"question").await.unwrap(), keccak256(b"question"));
     }
 }

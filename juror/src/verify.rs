@@ -12,6 +12,7 @@ use surety_bindings::{
     escrow::{Delivery, Terms},
     jury::Case,
 };
+use surety_judge::JudgeError;
 use surety_jury::{prompt, wire::CaseRequest};
 use surety_terms::{MilestoneSheet, Problem, TermSheet, digest, limits};
 
@@ -120,6 +121,12 @@ impl Standing {
 impl From<JurorError> for Fault {
     fn from(err: JurorError) -> Self {
         Self::Unable(err)
+    }
+}
+
+impl From<JudgeError> for Fault {
+    fn from(err: JudgeError) -> Self {
+        Self::Unable(err.into())
     }
 }
 

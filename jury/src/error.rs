@@ -3,8 +3,8 @@
 use alloy::primitives::{Address, B256};
 use thiserror::Error;
 
-/// Why something handed to this crate cannot be used. What a provider does wrong is a
-/// [`ProviderFault`](crate::ProviderFault) or a [`VoteFault`](crate::VoteFault) instead.
+/// Why something handed to this crate cannot be used. What a model answers wrongly is a
+/// [`VoteFault`](crate::VoteFault) instead.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JuryError {

@@ -10,7 +10,6 @@
 )]
 
 pub mod ballot;
-pub mod dialect;
 pub mod opinion;
 pub mod prompt;
 pub mod tally;
@@ -23,7 +22,6 @@ mod error;
 mod source;
 
 pub use ballot::{CompactSignature, Leaf, Reason, SignedBallot, SignedBatch};
-pub use dialect::{Dialect, Model, ProviderFault, WireAnswer, WireRequest, WireResponse};
 pub use error::JuryError;
 pub use opinion::{Finding, Opinion};
 pub use prompt::{Nonce, Prompt, Question};

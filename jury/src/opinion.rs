@@ -13,7 +13,6 @@ use surety_terms::rule::MAX_CRITERIA;
 use surety_terms::{Kind, MilestoneSheet};
 
 use crate::ballot::Reason;
-use crate::dialect::ProviderFault;
 use crate::error::JuryError;
 use crate::vote::{Answer, Vote, VoteFault};
 
@@ -108,12 +107,6 @@ impl From<&CheckResult> for Finding {
 impl From<&Vote> for Finding {
     fn from(vote: &Vote) -> Self {
         if vote.injection.is_some() { Self::Injection } else { Self::Voted(vote.answer) }
-    }
-}
-
-impl From<&ProviderFault> for Finding {
-    fn from(fault: &ProviderFault) -> Self {
-        if fault.is_about_content() { Self::Refused } else { Self::Unanswered }
     }
 }
 
@@ -280,26 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_deliverable_can_provoke_costs_its_criterion_and_never_a_failed_check() {
-        let provoked = [ProviderFault::Refused, ProviderFault::Filtered, ProviderFault::Truncated];
-        for fault in provoked {
-            let findings = [Finding::Checked(Some(false)), Finding::from(&fault)];
-            let wanted = Opinion { met: 0, failed: 1, reason: Reason::Judged };
-            assert_eq!(Opinion::of(&findings), Ok(wanted), "{fault}");
-        }
-        assert_eq!(Finding::from(&VoteFault::NonceMismatch), Finding::Refused);
-        for fault in [ProviderFault::Timeout, ProviderFault::Unauthorized { status: 401 }] {
-            assert_eq!(Finding::from(&fault), Finding::Unanswered);
-        }
-    }
-
-    #[test]
     fn a_transcripts_outcomes_are_read_back_as_the_same_findings() {
-        for fault in [ProviderFault::Refused, ProviderFault::Filtered, ProviderFault::Truncated] {
-            let read = Finding::from_outcome(&fault.outcome());
-            assert_eq!(read, Some(Finding::from(&fault)), "{fault}");
-        }
-        assert_eq!(Finding::from_outcome(&ProviderFault::Timeout.outcome()), None);
         for answer in [Answer::Met, Answer::NotMet, Answer::CannotVerify] {
             assert_eq!(Finding::from_outcome(answer.as_str()), Some(Finding::Voted(answer)));
         }

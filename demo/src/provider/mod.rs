@@ -157,8 +157,9 @@ fn reply(status: StatusCode, body: &Value) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use surety_dialect::{Dialect, Model, WireResponse};
     use surety_jury::vote::{Answer, VoteForm};
-    use surety_jury::{Dialect, Model, Nonce, Prompt, View, WireResponse};
+    use surety_jury::{Nonce, Prompt, View};
     use surety_qualify::llmbar::Item;
     use surety_terms::{Bps, Criterion, Kind};
 

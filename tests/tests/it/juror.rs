@@ -9,7 +9,7 @@
 mod court;
 #[path = "juror/hidden.rs"]
 mod hidden;
-#[path = "../../../juror/src/tests/double.rs"]
+#[path = "../../../juror/judge/src/tests/double.rs"]
 #[expect(dead_code, reason = "the juror's own tests use the rest")]
 mod provider;
 
@@ -24,9 +24,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 use surety_bindings::escrow::{Concede, Consent, DealEscrow};
 use surety_bindings::jury::Ballot;
+use surety_dialect::Dialect;
 use surety_juror::{FetchConfig, JurorError, Limits};
+use surety_jury::Source;
 use surety_jury::wire::{CaseRequest, CaseState, JurorInfo};
-use surety_jury::{Dialect, Source};
 use surety_terms::digest;
 use surety_tests::{Orphans, actors, sign};
 

@@ -12,8 +12,8 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use reqwest::{Client, Response, StatusCode};
 use surety_bindings::escrow::{DealEscrow, Delivery};
+use surety_dialect::Dialect;
 use surety_juror::{BlockTag, Config, FetchConfig, Handle, JurorError, Limits, ProviderConfig};
-use surety_jury::Dialect;
 use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus};
 use surety_terms::{
     Bps, Check, Criterion, Expect, Kind, MilestoneSheet, Problem, TermSheet, Usdc, Version,

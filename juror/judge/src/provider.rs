@@ -11,17 +11,49 @@ use reqwest::{
     redirect::Policy,
 };
 use secrecy::{ExposeSecret, SecretString};
-use surety_jury::{
-    Dialect, Model, Prompt, ProviderFault, WireAnswer, WireRequest, WireResponse,
-    dialect::MAX_RESPONSE_BYTES,
+use serde::{Deserialize, Serialize};
+use surety_dialect::{
+    Dialect, MAX_RESPONSE_BYTES, Model, ProviderFault, WireAnswer, WireRequest, WireResponse,
 };
+use surety_jury::Prompt;
 use url::Url;
 
-use crate::{JurorError, config::ProviderConfig};
+use crate::JudgeError;
+
+/// One LLM provider, as an operator configures it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// The wire format it speaks.
+    pub dialect: Dialect,
+    /// Where it answers; the dialect's path is appended.
+    pub base_url: Url,
+    /// The model to ask.
+    pub model: String,
+    /// The environment variable that holds the API key, when it needs one.
+    #[serde(default)]
+    pub api_key_env: Option<String>,
+    /// How long one answer may take.
+    #[serde(default = "ProviderConfig::default_timeout_secs")]
+    pub timeout_secs: u64,
+    /// How long one answer may get.
+    #[serde(default = "ProviderConfig::default_max_output_tokens")]
+    pub max_output_tokens: u32,
+}
+
+impl ProviderConfig {
+    const fn default_timeout_secs() -> u64 {
+        60
+    }
+
+    const fn default_max_output_tokens() -> u32 {
+        2_048
+    }
+}
 
 /// One provider, one model, one key.
 #[derive(Debug)]
-pub(crate) struct Provider {
+pub struct Provider {
     client: Client,
     base_url: String,
     /// For the transcript.
@@ -43,12 +75,10 @@ pub(crate) struct Reply {
 }
 
 impl Provider {
-    pub(crate) fn new(
-        config: &ProviderConfig,
-        api_key: Option<SecretString>,
-    ) -> Result<Self, JurorError> {
+    /// The client for a configured provider.
+    pub fn new(config: &ProviderConfig, api_key: Option<SecretString>) -> Result<Self, JudgeError> {
         let model = Model::new(config.dialect, &config.model, config.max_output_tokens)
-            .map_err(|err| JurorError::config("provider.model", err))?;
+            .map_err(|err| JudgeError::config("provider.model", err))?;
         let key = api_key.map(|key| auth(config.dialect, &key)).transpose()?;
         let timeout = Duration::from_secs(config.timeout_secs);
         let client = Client::builder()
@@ -57,7 +87,7 @@ impl Provider {
             .no_proxy()
             .timeout(timeout)
             .build()
-            .map_err(|_| JurorError::Client)?;
+            .map_err(|_| JudgeError::Client)?;
         Ok(Self {
             client,
             base_url: config.base_url.as_str().trim_end_matches('/').to_owned(),
@@ -134,11 +164,11 @@ fn host(url: &Url) -> String {
     url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
 }
 
-fn auth(dialect: Dialect, key: &SecretString) -> Result<(HeaderName, HeaderValue), JurorError> {
+fn auth(dialect: Dialect, key: &SecretString) -> Result<(HeaderName, HeaderValue), JudgeError> {
     let header = dialect.auth_header();
     let mut value = HeaderValue::from_str(&format!("{}{}", header.prefix, key.expose_secret()))
         .map_err(|_| {
-            JurorError::config("provider.api_key_env", "names a key that no header can carry")
+            JudgeError::config("provider.api_key_env", "names a key that no header can carry")
         })?;
     value.set_sensitive(true);
     Ok((HeaderName::from_static(header.name), value))

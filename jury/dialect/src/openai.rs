@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::body::{Body, only, required, schema, text};
 use super::{MaxTokensKey, Model, ProviderFault, SchemaMode, SystemRole, WireAnswer};
-use crate::prompt::Prompt;
+use surety_jury::Prompt;
 
 #[derive(Serialize)]
 struct Request<'a> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use surety_jury::Finding;
 use thiserror::Error;
 
 /// The longest wait that a provider can ask for.
@@ -198,6 +199,12 @@ impl ProviderFault {
             400..=499 => Some(Self::BadRequest { status }),
             _ => Some(Self::UnexpectedStatus { status }),
         }
+    }
+}
+
+impl From<&ProviderFault> for Finding {
+    fn from(fault: &ProviderFault) -> Self {
+        if fault.is_about_content() { Self::Refused } else { Self::Unanswered }
     }
 }
 

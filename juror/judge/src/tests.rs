@@ -1,21 +1,28 @@
 //! Judging against a real HTTP provider and a real store.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use alloy::primitives::{B128, keccak256};
-use surety_jury::{Dialect, Reason, Transcript};
-use surety_terms::{Check, Criterion, Expect, HiddenCriterion, Kind, MilestoneSheet, Reveal};
+use alloy::primitives::{B128, B256, keccak256};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use surety_dialect::Dialect;
+use surety_fetch::Bounds;
+use surety_jury::{Entry, Opinion, Reason, Source, Transcript, check, transcript::Call};
+use surety_terms::{
+    Check, Criterion, Expect, HiddenCriterion, Kind, MilestoneSheet, Reveal, check::Probe,
+};
 
-use super::*;
 use crate::{
-    config::ProviderConfig,
+    Case, Judge, Judged, Provider, ProviderConfig, Records,
     double::{Act, Double},
 };
 
 const TEXT: &str = "The quarterly report covers three markets.\nRevenue grew by nine percent.\n";
 const SECRET: &str = "sk-planted-secret-0123456789";
 
-fn questioning(double: &Double) -> Questioning {
+fn judge(double: &Double) -> Judge {
     let config = ProviderConfig {
         dialect: Dialect::OpenAiChat,
         base_url: double.url.parse().unwrap(),
@@ -24,7 +31,7 @@ fn questioning(double: &Double) -> Questioning {
         timeout_secs: 1,
         max_output_tokens: 500,
     };
-    Questioning {
+    Judge {
         provider: Provider::new(&config, Some(SECRET.to_owned().into())).unwrap(),
         family: "rehearsal-double".to_owned(),
         source: Source::Rehearsal,
@@ -65,34 +72,51 @@ fn milestone(criteria: Vec<Criterion>) -> MilestoneSheet {
     }
 }
 
-fn case(deliverable: &[u8]) -> CaseRow {
-    CaseRow {
+pub(crate) fn a_case(deliverable: &[u8]) -> Case {
+    Case {
         case_id: B256::repeat_byte(1),
-        deal_id: B256::repeat_byte(2),
-        milestone: 0,
-        round: 1,
         deliverable: keccak256(deliverable),
-        seat: 0,
         nonce: B128::repeat_byte(7),
-        request: vec![],
-        seen_at: 1,
-        closed: None,
     }
 }
 
-async fn open(folder: &Path, case: &CaseRow) -> Store {
-    let store = Store::open(folder).await.unwrap();
-    store.take(case, false).await.unwrap();
-    store
+/// The records of a store in which the case was taken.
+pub(crate) async fn open(folder: &Path, case: &Case) -> Records {
+    let records = reopen(folder).await;
+    sqlx::query("INSERT INTO cases VALUES (?, ?, 0, 1, ?, 0, ?, x'', 1, NULL)")
+        .bind(case.case_id.as_slice())
+        .bind(case.case_id.as_slice())
+        .bind(case.deliverable.as_slice())
+        .bind(case.nonce.as_slice())
+        .execute(&pool(folder).await)
+        .await
+        .unwrap();
+    records
+}
+
+async fn reopen(folder: &Path) -> Records {
+    let pool = pool(folder).await;
+    sqlx::migrate!("../migrations").run(&pool).await.unwrap();
+    let transcripts = folder.join("transcripts");
+    std::fs::create_dir_all(transcripts.join("blobs")).unwrap();
+    Records::new(pool, transcripts)
+}
+
+async fn pool(folder: &Path) -> SqlitePool {
+    let options = SqliteConnectOptions::new()
+        .filename(folder.join("juror.sqlite"))
+        .create_if_missing(true)
+        .foreign_keys(true);
+    SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap()
 }
 
 /// One round of questions about `deliverable`.
 async fn round(double: &Double, milestone: &MilestoneSheet, deliverable: &[u8]) -> Judged {
     let folder = tempfile::tempdir().unwrap();
-    let case = case(deliverable);
-    let store = open(folder.path(), &case).await;
-    let questioning = questioning(double);
-    let mut session = questioning.session(&store, &case, milestone).await.unwrap();
+    let case = a_case(deliverable);
+    let records = open(folder.path(), &case).await;
+    let judge = judge(double);
+    let mut session = judge.session(&records, case, milestone).await.unwrap();
     session.read(deliverable.to_vec(), &[]).await.unwrap();
     session.round(soon()).await.unwrap()
 }
@@ -234,25 +258,25 @@ async fn a_provider_nobody_listens_behind_is_an_outage() {
 #[tokio::test]
 async fn after_a_restart_no_answer_is_asked_again() {
     let folder = tempfile::tempdir().unwrap();
-    let case = case(TEXT.as_bytes());
+    let case = a_case(TEXT.as_bytes());
     let milestone = milestone(vec![llm("a"), llm("b")]);
     let down = Double::start(|_, question| match question.criterion.id.as_str() {
         "a" => Act::Vote("NOT_MET"),
         _ => Act::Raw(500, ""),
     })
     .await;
-    let store = open(folder.path(), &case).await;
-    let before = questioning(&down);
-    let mut session = before.session(&store, &case, &milestone).await.unwrap();
+    let records = open(folder.path(), &case).await;
+    let before = judge(&down);
+    let mut session = before.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     drop(session);
-    store.close().await;
+    drop(records);
 
     let up = Double::start(|_, _| Act::Vote("MET")).await;
-    let store = Store::open(folder.path()).await.unwrap();
-    let after = questioning(&up);
-    let mut session = after.session(&store, &case, &milestone).await.unwrap();
+    let records = reopen(folder.path()).await;
+    let after = judge(&up);
+    let mut session = after.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     assert_eq!(session.round(soon()).await.unwrap(), opinion(0b10, 0b01, Reason::Judged));
     assert_eq!(up.seen().len(), 1, "only the open question");
@@ -262,11 +286,11 @@ async fn after_a_restart_no_answer_is_asked_again() {
 async fn a_long_outage_costs_one_question_per_round() {
     let double = Double::start(|_, _| Act::Raw(500, "")).await;
     let folder = tempfile::tempdir().unwrap();
-    let case = case(TEXT.as_bytes());
+    let case = a_case(TEXT.as_bytes());
     let milestone = milestone(vec![llm("a"), llm("b"), llm("c")]);
-    let store = open(folder.path(), &case).await;
-    let questioning = questioning(&double);
-    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    let records = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 9);
@@ -283,11 +307,11 @@ async fn a_question_that_is_never_answered_does_not_hold_up_the_others() {
     })
     .await;
     let folder = tempfile::tempdir().unwrap();
-    let case = case(TEXT.as_bytes());
+    let case = a_case(TEXT.as_bytes());
     let milestone = milestone(vec![llm("a"), llm("b")]);
-    let store = open(folder.path(), &case).await;
-    let questioning = questioning(&double);
-    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    let records = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     for _ in 0..3 {
         assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
@@ -302,12 +326,12 @@ async fn a_question_that_is_never_answered_does_not_hold_up_the_others() {
 async fn the_last_round_asks_everything_and_voids_a_seat_that_heard_nothing() {
     let double = Double::start(|_, _| Act::Raw(500, "")).await;
     let folder = tempfile::tempdir().unwrap();
-    let case = case(TEXT.as_bytes());
+    let case = a_case(TEXT.as_bytes());
     let found = Check::Regex { pattern: "quarterly".to_owned(), expect: Expect::Match };
     let milestone = milestone(vec![llm("a"), llm("b"), checked("c", found)]);
-    let store = open(folder.path(), &case).await;
-    let questioning = questioning(&double);
-    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    let records = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 6);
@@ -323,11 +347,11 @@ async fn the_transcript_and_every_exact_byte_are_on_disk_and_no_key_is() {
     })
     .await;
     let folder = tempfile::tempdir().unwrap();
-    let case = case(TEXT.as_bytes());
+    let case = a_case(TEXT.as_bytes());
     let milestone = milestone(vec![llm("a")]);
-    let store = open(folder.path(), &case).await;
-    let questioning = questioning(&double);
-    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    let records = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     let Judged::Opinion(opinion) = session.round(soon()).await.unwrap() else {
         panic!("an outage")
@@ -335,7 +359,7 @@ async fn the_transcript_and_every_exact_byte_are_on_disk_and_no_key_is() {
     let root = session.conclude(opinion).await.unwrap();
     assert_eq!(session.conclude(opinion).await.unwrap(), root, "concluding again changes nothing");
     drop(session);
-    store.close().await;
+    drop(records);
 
     let transcripts = folder.path().join("transcripts");
     let text = std::fs::read(transcripts.join(format!("{root:x}.jsonl"))).unwrap();
@@ -364,11 +388,11 @@ async fn the_transcript_and_every_exact_byte_are_on_disk_and_no_key_is() {
 async fn a_deadline_ends_a_round_that_nobody_answers() {
     let double = Double::start(|_, _| Act::Hang).await;
     let folder = tempfile::tempdir().unwrap();
-    let case = case(TEXT.as_bytes());
+    let case = a_case(TEXT.as_bytes());
     let milestone = milestone(vec![llm("a"), llm("b")]);
-    let store = open(folder.path(), &case).await;
-    let questioning = questioning(&double);
-    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    let records = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     let deadline = Instant::now() + Duration::from_millis(200);
     assert_eq!(session.round(deadline).await.unwrap(), Judged::Outage);
@@ -427,10 +451,10 @@ async fn what_is_revealed_is_judged_and_what_is_not_counts_as_met() {
     let reveals = [("b", &asked), ("c", &run)]
         .map(|(id, document)| Reveal { criterion_id: id.to_owned(), document: document.clone() });
     let folder = tempfile::tempdir().unwrap();
-    let case = case(TEXT.as_bytes());
-    let store = open(folder.path(), &case).await;
-    let questioning = questioning(&double);
-    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    let case = a_case(TEXT.as_bytes());
+    let records = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &reveals).await.unwrap();
     let judged = session.round(soon()).await.unwrap();
     assert_eq!(judged, opinion(0b1001, 0b0110, Reason::Judged));
@@ -438,7 +462,7 @@ async fn what_is_revealed_is_judged_and_what_is_not_counts_as_met() {
 
     // What was written down counts, whatever is revealed after a restart.
     let late = Reveal { criterion_id: "d".to_owned(), document: run };
-    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[late]).await.unwrap();
     let judged = session.round(soon()).await.unwrap();
     assert_eq!(judged, opinion(0b1001, 0b0110, Reason::Judged));
@@ -478,10 +502,10 @@ async fn a_service_that_does_not_answer_is_asked_again_and_failed_in_the_end() {
         ["/ok", "/bad", "/flooded", "/down"].map(|path| checked(&path[1..], probe(path)));
     let milestone = milestone(criteria.to_vec());
     let folder = tempfile::tempdir().unwrap();
-    let case = case(origin.as_bytes());
-    let store = open(folder.path(), &case).await;
-    let questioning = questioning(&double);
-    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    let case = a_case(origin.as_bytes());
+    let records = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(origin.into_bytes(), &[]).await.unwrap();
     for _ in 0..3 {
         assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
@@ -491,7 +515,7 @@ async fn a_service_that_does_not_answer_is_asked_again_and_failed_in_the_end() {
     assert_eq!(ASKED.load(Ordering::SeqCst), 3, "an answer is not asked for again");
     let root = session.conclude(opinion).await.unwrap();
     drop(session);
-    store.close().await;
+    drop(records);
 
     let transcripts = folder.path().join("transcripts");
     let text = std::fs::read(transcripts.join(format!("{root:x}.jsonl"))).unwrap();
@@ -516,10 +540,10 @@ async fn a_service_that_is_down_holds_up_no_question() {
     drop(nobody);
     let milestone = milestone(vec![checked("service", probe("/ok")), llm("a")]);
     let folder = tempfile::tempdir().unwrap();
-    let case = case(deliverable.as_bytes());
-    let store = open(folder.path(), &case).await;
-    let questioning = questioning(&double);
-    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    let case = a_case(deliverable.as_bytes());
+    let records = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(deliverable.into_bytes(), &[]).await.unwrap();
     for asked in [3, 4, 4] {
         assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
@@ -544,12 +568,11 @@ async fn a_test_that_loops_is_broken_off_and_one_criterion_abstains() {
     assert_eq!(check::is_runnable(&check), Ok(()));
     let double = Double::start(|_, _| Act::Vote("MET")).await;
     let folder = tempfile::tempdir().unwrap();
-    let case = case(TEXT.as_bytes());
+    let case = a_case(TEXT.as_bytes());
     let milestone = milestone(vec![mandatory(checked("loops", check)), llm("a")]);
-    let store = open(folder.path(), &case).await;
-    let questioning =
-        Questioning { check_within: Duration::from_millis(50), ..questioning(&double) };
-    let mut session = questioning.session(&store, &case, &milestone).await.unwrap();
+    let records = open(folder.path(), &case).await;
+    let judge = Judge { check_within: Duration::from_millis(50), ..judge(&double) };
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     let judged = session.round(soon()).await.unwrap();
     assert_eq!(judged, opinion(0b10, 0, Reason::Judged));

@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{current, model};
-use crate::dialect::{AuthHeader, Capability, Dialect, MaxTokensKey, Model, SchemaMode};
-use crate::prompt::SYSTEM;
-use crate::prompt::tests::{a_prompt, a_view};
-use crate::vote::SCHEMA_TEXT;
+use super::{a_prompt, a_view, current, model};
+use crate::{AuthHeader, Capability, Dialect, MaxTokensKey, Model, SchemaMode};
+use surety_jury::prompt::SYSTEM;
+use surety_jury::vote::SCHEMA_TEXT;
 
 /// The request as path, headers and JSON, the vote's schema checked and cut out of it.
 fn request(dialect: Dialect, model: &Model) -> (String, Value) {

@@ -7,17 +7,17 @@ use surety_terms::HiddenCriterion;
 
 /// The transcript, and what it says of each criterion.
 #[derive(Debug, Default)]
-pub(super) struct Log {
-    pub(super) transcript: Transcript,
-    pub(super) findings: HashMap<String, Finding>,
-    pub(super) reveals: HashMap<String, Option<HiddenCriterion>>,
-    pub(super) attempts: HashMap<String, u8>,
-    pub(super) opinion: Option<Opinion>,
+pub(crate) struct Log {
+    pub(crate) transcript: Transcript,
+    pub(crate) findings: HashMap<String, Finding>,
+    pub(crate) reveals: HashMap<String, Option<HiddenCriterion>>,
+    pub(crate) attempts: HashMap<String, u8>,
+    pub(crate) opinion: Option<Opinion>,
 }
 
 impl Log {
     /// Counts a line as written.
-    pub(super) fn add(&mut self, entry: &Entry) {
+    pub(crate) fn add(&mut self, entry: &Entry) {
         self.transcript.push(entry);
         match entry {
             Entry::Case { .. } => {}

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::body::{Body, required, schema};
 use super::{Model, ProviderFault, SchemaMode, WireAnswer};
-use crate::prompt::Prompt;
+use surety_jury::Prompt;
 
 #[derive(Serialize)]
 struct Request<'a> {

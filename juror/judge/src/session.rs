@@ -3,28 +3,27 @@
 //! Every line of the transcript is stored as it happens. So a restart resumes: what was answered is
 //! never asked again, and nobody, the juror's own operator included, re-rolls an answer.
 
-mod log;
-
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use alloy::primitives::B256;
+use alloy::primitives::{B128, B256};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use surety_dialect::ProviderFault;
 use surety_fetch::Bounds;
 use surety_jury::{
-    CheckResult, Entry, Finding, Nonce, Opinion, Prompt, ProviderFault, Source, View, Vote,
-    VoteFault, check, prompt, transcript::Call,
+    CheckResult, Entry, Finding, Nonce, Opinion, Prompt, Source, View, Vote, VoteFault, check,
+    prompt, transcript::Call,
 };
 use surety_terms::{Check, Criterion, HiddenCriterion, Kind, MilestoneSheet, Reveal, check::Probe};
 use tokio::sync::Mutex;
 
-use self::log::Log;
 use crate::{
-    JurorError,
+    JudgeError,
+    log::Log,
     provider::{Provider, Reply},
-    store::{CaseRow, Store},
+    records::Records,
 };
 
 /// The first wait between two attempts; it doubles.
@@ -34,21 +33,35 @@ const MALFORMED_RETRIES: u8 = 1;
 
 /// How this juror questions its provider.
 #[derive(Debug)]
-pub(crate) struct Questioning {
-    pub(crate) provider: Provider,
-    pub(crate) family: String,
-    pub(crate) source: Source,
+pub struct Judge {
+    /// Who is asked.
+    pub provider: Provider,
+    /// The juror's claimed family.
+    pub family: String,
+    /// Where its opinions come from.
+    pub source: Source,
     /// Criteria asked at the same time.
-    pub(crate) questions: usize,
+    pub questions: usize,
     /// What asking the service of a probe may cost.
-    pub(crate) bounds: Bounds,
+    pub bounds: Bounds,
     /// How long one WebAssembly test may run.
-    pub(crate) check_within: Duration,
+    pub check_within: Duration,
+}
+
+/// What is judged: a case of the juror's store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Case {
+    /// The case.
+    pub case_id: B256,
+    /// keccak256 of the bytes that are judged.
+    pub deliverable: B256,
+    /// Marks the deliverable's lines in prompts; drawn after the seller committed to the bytes.
+    pub nonce: B128,
 }
 
 /// What one round of questions led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Judged {
+pub enum Judged {
     /// There is nothing more to ask.
     Opinion(Opinion),
     /// The provider is out: ask again later.
@@ -57,10 +70,10 @@ pub(crate) enum Judged {
 
 /// One case on the desk, with its transcript so far.
 #[derive(Debug)]
-pub(crate) struct Session<'a> {
-    questioning: &'a Questioning,
-    store: &'a Store,
-    case: &'a CaseRow,
+pub struct Session<'a> {
+    judge: &'a Judge,
+    records: &'a Records,
+    case: Case,
     /// What is judged; a revealed criterion stands where it was hidden.
     milestone: MilestoneSheet,
     nonce: Nonce,
@@ -76,23 +89,23 @@ enum Asked {
     Outage,
 }
 
-impl Questioning {
+impl Judge {
     /// Takes up a case where its transcript ends.
-    pub(crate) async fn session<'a>(
+    pub async fn session<'a>(
         &'a self,
-        store: &'a Store,
-        case: &'a CaseRow,
+        records: &'a Records,
+        case: Case,
         milestone: &'a MilestoneSheet,
-    ) -> Result<Session<'a>, JurorError> {
+    ) -> Result<Session<'a>, JudgeError> {
         let mut log = Log::default();
-        for line in store.lines(case.case_id).await? {
+        for line in records.lines(case.case_id).await? {
             let entry = serde_json::from_slice(&line)
-                .map_err(|_| JurorError::StoreDamaged { column: "line" })?;
+                .map_err(|_| JudgeError::StoreDamaged { column: "line" })?;
             log.add(&entry);
         }
         Ok(Session {
-            questioning: self,
-            store,
+            judge: self,
+            records,
             case,
             milestone: milestone.clone(),
             nonce: Nonce::new(case.nonce.0),
@@ -105,16 +118,16 @@ impl Questioning {
 
 impl Session<'_> {
     /// The opinion that the transcript ends with, if an earlier run got that far.
-    pub(crate) async fn concluded(&self) -> Option<Opinion> {
+    pub async fn concluded(&self) -> Option<Opinion> {
         self.log.lock().await.opinion
     }
 
     /// Reads the deliverable and what was revealed, and runs the checks.
-    pub(crate) async fn read(
+    pub async fn read(
         &mut self,
         deliverable: Vec<u8>,
         reveals: &[Reveal],
-    ) -> Result<(), JurorError> {
+    ) -> Result<(), JudgeError> {
         self.view = View::of(&deliverable).ok();
         self.deliverable = deliverable.into();
         if let Some(view) = &self.view {
@@ -137,7 +150,7 @@ impl Session<'_> {
     }
 
     /// Writes down what was revealed, once, and puts it where it was hidden.
-    async fn open_hidden(&mut self, reveals: &[Reveal]) -> Result<(), JurorError> {
+    async fn open_hidden(&mut self, reveals: &[Reveal]) -> Result<(), JudgeError> {
         for index in 0..self.milestone.criteria.len() {
             let Some(criterion) = self.milestone.criteria.get(index).cloned() else { continue };
             if !criterion.is_hidden() {
@@ -164,13 +177,13 @@ impl Session<'_> {
     }
 
     /// Runs a program on a thread of its own, for as long as one may take.
-    async fn run(&self, program: Check) -> Result<CheckResult, JurorError> {
-        let (bytes, within) = (Arc::clone(&self.deliverable), self.questioning.check_within);
+    async fn run(&self, program: Check) -> Result<CheckResult, JudgeError> {
+        let (bytes, within) = (Arc::clone(&self.deliverable), self.judge.check_within);
         let task = tokio::task::spawn_blocking(move || {
             let begun = Instant::now();
             check::run_while(&program, &bytes, &|| begun.elapsed() < within)
         });
-        task.await.map_err(|_| JurorError::Check)
+        task.await.map_err(|_| JudgeError::Check)
     }
 
     /// Finds for each question to a model that need not be asked: the deliverable is blank, which the
@@ -193,7 +206,7 @@ impl Session<'_> {
     /// After an outage only one question is asked first, the one that was asked least, so that a
     /// provider that is down all night does not fill the transcript, and a question that it never
     /// answers does not hold up the others. At `deadline` an answer that is not there is an outage.
-    pub(crate) async fn round(&self, deadline: Instant) -> Result<Judged, JurorError> {
+    pub async fn round(&self, deadline: Instant) -> Result<Judged, JudgeError> {
         let (mut open, probes): (Vec<Criterion>, Vec<Criterion>) =
             self.unanswered().await.into_iter().partition(|open| open.kind == Kind::Llm);
         // A service that is down holds up no question to the provider.
@@ -211,7 +224,7 @@ impl Session<'_> {
 
     /// Asks every question that has no answer yet for the last time. What stays unanswered is
     /// weighed by [`Opinion::of`], as whoever replays the transcript weighs it.
-    pub(crate) async fn last_round(&self, deadline: Instant) -> Result<Opinion, JurorError> {
+    pub async fn last_round(&self, deadline: Instant) -> Result<Opinion, JudgeError> {
         let open = self.unanswered().await;
         self.is_out(&open, deadline, Turn::Last).await?;
         self.opinion().await
@@ -223,10 +236,10 @@ impl Session<'_> {
         open: &[Criterion],
         deadline: Instant,
         turn: Turn,
-    ) -> Result<bool, JurorError> {
+    ) -> Result<bool, JudgeError> {
         let ask = |criterion| self.ask_one(criterion, deadline, turn).boxed();
         let asks: Vec<BoxFuture<'_, _>> = open.iter().map(ask).collect();
-        let mut asks = stream::iter(asks).buffer_unordered(self.questioning.questions);
+        let mut asks = stream::iter(asks).buffer_unordered(self.judge.questions);
         let mut outage = false;
         while let Some(asked) = asks.next().await {
             outage |= asked? == Asked::Outage;
@@ -237,12 +250,12 @@ impl Session<'_> {
     }
 
     /// Writes that the bytes could not be had, and says what follows.
-    pub(crate) fn missing(&self) -> Result<Opinion, JurorError> {
+    pub fn missing(&self) -> Result<Opinion, JudgeError> {
         opined(Opinion::missing(self.milestone.criteria.len()))
     }
 
     /// Ends the transcript with the opinion, writes it to disk, and returns its root.
-    pub(crate) async fn conclude(&self, opinion: Opinion) -> Result<B256, JurorError> {
+    pub async fn conclude(&self, opinion: Opinion) -> Result<B256, JudgeError> {
         let (begun, concluded) = {
             let log = self.log.lock().await;
             (!log.transcript.is_empty(), log.opinion.is_some())
@@ -256,7 +269,7 @@ impl Session<'_> {
             let log = self.log.lock().await;
             (log.transcript.root(), log.transcript.to_jsonl())
         };
-        self.store.keep_transcript(root, &text).await?;
+        self.records.keep_transcript(root, &text).await?;
         Ok(root)
     }
 
@@ -265,7 +278,7 @@ impl Session<'_> {
         criterion: &Criterion,
         deadline: Instant,
         turn: Turn,
-    ) -> Result<Asked, JurorError> {
+    ) -> Result<Asked, JudgeError> {
         match (&criterion.kind, &self.view) {
             (Kind::Check(Check::HttpProbe(probe)), _) => self.probe(criterion, probe, turn).await,
             (Kind::Llm, Some(view)) => self.ask(criterion, view, deadline).await,
@@ -283,15 +296,15 @@ impl Session<'_> {
         criterion: &Criterion,
         probe: &Probe,
         turn: Turn,
-    ) -> Result<Asked, JurorError> {
-        let bounds = &self.questioning.bounds;
+    ) -> Result<Asked, JudgeError> {
+        let bounds = &self.judge.bounds;
         let probed = surety_fetch::probe(probe, &self.deliverable, bounds).await;
         if probed.is_passing && turn == Turn::More {
             tracing::debug!(case = %self.case.case_id, criterion = criterion.id, "no answer yet");
             return Ok(Asked::Outage);
         }
         let answer_digest = match &probed.body {
-            Some(body) => Some(self.store.keep_blob(body).await?),
+            Some(body) => Some(self.records.keep_blob(body).await?),
             None => None,
         };
         self.record(&[Entry::checked(&criterion.id, &probed.result, answer_digest)]).await?;
@@ -304,11 +317,11 @@ impl Session<'_> {
         criterion: &Criterion,
         view: &View,
         deadline: Instant,
-    ) -> Result<Asked, JurorError> {
+    ) -> Result<Asked, JudgeError> {
         let prose = format!("{}\n{}", self.milestone.title, self.milestone.description);
         let prompt = Prompt::new(criterion, &prose, view, &self.nonce);
-        let request = self.questioning.provider.request(&prompt);
-        let request_digest = self.store.keep_blob(&request.body).await?;
+        let request = self.judge.provider.request(&prompt);
+        let request_digest = self.records.keep_blob(&request.body).await?;
         let (mut tries, mut malformed, mut wait) = (0_u8, 0_u8, RETRY_WAIT);
         loop {
             tries = tries.saturating_add(1);
@@ -316,7 +329,7 @@ impl Session<'_> {
             if left.is_zero() {
                 return Ok(Asked::Outage);
             }
-            let reply = self.questioning.provider.send(&request, left).await;
+            let reply = self.judge.provider.send(&request, left).await;
             let vote = read_vote(&reply, &prompt, view);
             self.record_call(criterion, request_digest, &reply, &vote).await?;
             let found = match &vote {
@@ -350,9 +363,9 @@ impl Session<'_> {
         request_digest: B256,
         reply: &Reply,
         vote: &Result<Vote, Fault>,
-    ) -> Result<(), JurorError> {
+    ) -> Result<(), JudgeError> {
         let response_digest = match &reply.body {
-            Some(body) => Some(self.store.keep_blob(body).await?),
+            Some(body) => Some(self.records.keep_blob(body).await?),
             None => None,
         };
         let last = self.log.lock().await.attempts.get(&criterion.id).copied().unwrap_or(0);
@@ -360,8 +373,8 @@ impl Session<'_> {
         let call = Call {
             criterion_id: criterion.id.clone(),
             attempt: last.saturating_add(1),
-            host: self.questioning.provider.host.clone(),
-            model_requested: self.questioning.provider.model.name().to_owned(),
+            host: self.judge.provider.host.clone(),
+            model_requested: self.judge.provider.model.name().to_owned(),
             model_reported: answer.and_then(|answer| answer.model_reported.clone()),
             request_digest,
             response_digest,
@@ -381,13 +394,13 @@ impl Session<'_> {
     }
 
     /// Stores lines, then counts them as written.
-    async fn record(&self, entries: &[Entry]) -> Result<(), JurorError> {
+    async fn record(&self, entries: &[Entry]) -> Result<(), JudgeError> {
         let mut log = self.log.lock().await;
         let lines = entries
             .iter()
-            .map(|entry| serde_json::to_vec(entry).map_err(|_| JurorError::Transcript))
+            .map(|entry| serde_json::to_vec(entry).map_err(|_| JudgeError::Transcript))
             .collect::<Result<Vec<_>, _>>()?;
-        self.store.add_lines(self.case.case_id, log.transcript.len(), &lines).await?;
+        self.records.add_lines(self.case.case_id, log.transcript.len(), &lines).await?;
         for entry in entries {
             log.add(entry);
         }
@@ -398,8 +411,8 @@ impl Session<'_> {
         Entry::Case {
             case_id: self.case.case_id,
             deliverable: self.case.deliverable,
-            family: self.questioning.family.clone(),
-            source: self.questioning.source,
+            family: self.judge.family.clone(),
+            source: self.judge.source,
             template: prompt::VERSION.to_owned(),
             template_digest: prompt::template_digest(),
             nonce: self.nonce.as_str().to_owned(),
@@ -425,7 +438,7 @@ impl Session<'_> {
     }
 
     /// What the findings add up to; a question that could not be asked has none.
-    async fn opinion(&self) -> Result<Opinion, JurorError> {
+    async fn opinion(&self) -> Result<Opinion, JudgeError> {
         let log = self.log.lock().await;
         let finding = |criterion: &Criterion| {
             log.findings.get(&criterion.id).copied().unwrap_or(Finding::Unanswered)
@@ -468,9 +481,6 @@ fn outcome(vote: &Result<Vote, Fault>) -> String {
 }
 
 /// A term sheet holds 1 to 16 criteria, so this fails for no case that was taken.
-fn opined(opinion: Result<Opinion, surety_jury::JuryError>) -> Result<Opinion, JurorError> {
-    opinion.map_err(|_| JurorError::StoreDamaged { column: "request" })
+fn opined(opinion: Result<Opinion, surety_jury::JuryError>) -> Result<Opinion, JudgeError> {
+    opinion.map_err(|_| JudgeError::StoreDamaged { column: "request" })
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,8 +1,13 @@
-//! The wire formats of the providers, as pure `build` and `parse`.
-//!
-//! The exact bytes of every request and response are hashed into the transcript, which is why this
-//! layer is ours. A response is an answer only if every sign of success is there; everything else
-//! is a [`ProviderFault`]. No path maps a fault to "met".
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing
+    )
+)]
 
 mod anthropic;
 mod body;
@@ -13,12 +18,11 @@ mod ollama;
 mod openai;
 
 use serde::{Deserialize, Serialize};
+use surety_jury::{JuryError, Prompt};
 
 pub use capability::{Capability, MaxTokensKey, SchemaMode, SystemRole};
 pub use fault::{MAX_RETRY_AFTER, ProviderFault};
 
-use crate::error::JuryError;
-use crate::prompt::Prompt;
 use body::Body;
 
 /// A larger response is a fault; a transport stops reading there.
@@ -178,7 +182,7 @@ pub struct WireResponse<'a> {
 /// What a model answered; not yet a vote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireAnswer {
-    /// The model's text, to be read by [`Vote::read`](crate::Vote::read).
+    /// The model's text, to be read by [`Vote::read`](surety_jury::Vote::read).
     pub text: String,
     /// The model that says it answered.
     pub model_reported: Option<String>,

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use super::body::{Body, items, only, required, schema, text};
 use super::{Model, ProviderFault, SchemaMode, WireAnswer};
-use crate::prompt::Prompt;
-use crate::vote::SCHEMA_TEXT;
+use surety_jury::Prompt;
+use surety_jury::vote::SCHEMA_TEXT;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

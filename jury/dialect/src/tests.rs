@@ -6,12 +6,28 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use surety_jury::{Answer, Finding, Nonce, Opinion, Prompt, Reason, View, Vote};
+use surety_terms::{Bps, Criterion, Kind};
+
 use super::{Dialect, MAX_RESPONSE_BYTES, Model, ProviderFault, WireAnswer, WireResponse};
-use crate::opinion::Finding;
-use crate::prompt::tests::{a_prompt, a_view};
-use crate::vote::Vote;
 
 const VOTE: &str = r#"{"nonce":"n"}"#;
+
+fn a_view() -> View {
+    View::of(b"Dear reader,\nthank you very much for writing to us.\nSee you soon.\n").unwrap()
+}
+
+fn a_prompt(view: &View) -> Prompt {
+    let criterion = Criterion {
+        id: "tone".to_owned(),
+        text: "The letter is friendly.".to_owned(),
+        weight_bps: Bps::WHOLE,
+        mandatory: true,
+        evidence_required: true,
+        kind: Kind::Llm,
+    };
+    Prompt::new(&criterion, "A letter.", view, &Nonce::new([0xab; 16]))
+}
 
 fn model(dialect: Dialect, name: &str) -> Model {
     Model::new(dialect, name, 1_024).unwrap()
@@ -400,7 +416,7 @@ fn a_whole_vote_travels_through_every_dialect() {
     for dialect in Dialect::ALL {
         let answer = parse_json(dialect, &good(dialect, &vote.to_string())).unwrap();
         let vote = Vote::read(&answer.text, &a_prompt(&view), &view).unwrap();
-        assert_eq!(Finding::from(&vote), Finding::Voted(crate::Answer::Met), "{dialect}");
+        assert_eq!(Finding::from(&vote), Finding::Voted(Answer::Met), "{dialect}");
     }
 }
 
@@ -426,5 +442,20 @@ proptest::proptest! {
             body[at] = byte;
             drop(parse(dialect, 200, &body));
         }
+    }
+}
+
+#[test]
+fn what_a_deliverable_can_provoke_costs_its_criterion_and_never_a_failed_check() {
+    let provoked = [ProviderFault::Refused, ProviderFault::Filtered, ProviderFault::Truncated];
+    for fault in provoked {
+        let findings = [Finding::Checked(Some(false)), Finding::from(&fault)];
+        let wanted = Opinion { met: 0, failed: 1, reason: Reason::Judged };
+        assert_eq!(Opinion::of(&findings), Ok(wanted), "{fault}");
+        assert_eq!(Finding::from_outcome(&fault.outcome()), Some(Finding::from(&fault)));
+    }
+    for fault in [ProviderFault::Timeout, ProviderFault::Unauthorized { status: 401 }] {
+        assert_eq!(Finding::from(&fault), Finding::Unanswered);
+        assert_eq!(Finding::from_outcome(&fault.outcome()), None);
     }
 }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::body::{Body, items, required, schema};
 use super::{Model, ProviderFault, SchemaMode, WireAnswer};
-use crate::prompt::Prompt;
+use surety_jury::Prompt;
 
 /// The tool that an older model must call.
 const TOOL: &str = "cast_vote";

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use surety_terms::json;
 
 use super::{MAX_RESPONSE_BYTES, ProviderFault, WireAnswer};
-use crate::vote::SCHEMA_TEXT;
+use surety_jury::vote::SCHEMA_TEXT;
 
 /// A JSON object that came with a success status and reports no error.
 pub(super) struct Body(Value);

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(test)]
+#[path = "tests/double.rs"]
+mod double;
+mod error;
+mod log;
+mod provider;
+mod records;
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use error::JudgeError;
+pub use provider::{Provider, ProviderConfig};
+pub use records::{Records, write_whole};
+pub use session::{Case, Judge, Judged, Session};

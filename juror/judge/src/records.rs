@@ -1,0 +1,122 @@
+//! What is written down of the cases that are judged: transcripts line by line, and the exact bytes
+//! that went to the provider and came back.
+//!
+//! The database and the folder are the juror's; its migrations make the tables.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use alloy::primitives::{B128, B256, hex, keccak256};
+use sqlx::{Row, SqlitePool};
+use tokio::io::AsyncWriteExt;
+
+use crate::JudgeError;
+
+/// The part of a juror's store that judging writes to.
+#[derive(Debug, Clone)]
+pub struct Records {
+    pool: SqlitePool,
+    transcripts: PathBuf,
+    blobs: PathBuf,
+}
+
+impl Records {
+    /// Over the juror's database and its folder for transcripts. Blobs go into `blobs` below that
+    /// folder; both must be there.
+    pub fn new(pool: SqlitePool, transcripts: PathBuf) -> Self {
+        let blobs = transcripts.join("blobs");
+        Self { pool, transcripts, blobs }
+    }
+
+    /// Appends lines to a case's transcript, all or none; `seq` is the number of the first.
+    pub async fn add_lines(
+        &self,
+        case_id: B256,
+        seq: usize,
+        lines: &[Vec<u8>],
+    ) -> Result<(), JudgeError> {
+        let mut tx = self.pool.begin().await?;
+        for (line, seq) in lines.iter().zip(seq..) {
+            let seq = i64::try_from(seq).map_err(|_| JudgeError::Transcript)?;
+            sqlx::query("INSERT INTO lines (case_id, seq, line) VALUES (?, ?, ?)")
+                .bind(case_id.as_slice())
+                .bind(seq)
+                .bind(line)
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// A case's transcript so far, in order.
+    pub async fn lines(&self, case_id: B256) -> Result<Vec<Vec<u8>>, JudgeError> {
+        let rows = sqlx::query("SELECT line FROM lines WHERE case_id = ? ORDER BY seq")
+            .bind(case_id.as_slice())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("line")?)).collect()
+    }
+
+    /// Keeps the exact bytes of a request or a response beside the transcripts, and returns the
+    /// digest by which the transcripts name them.
+    pub async fn keep_blob(&self, bytes: &[u8]) -> Result<B256, JudgeError> {
+        let digest = keccak256(bytes);
+        let path = self.blobs.join(hex::encode(digest));
+        if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
+            write_whole(&path, bytes).await.map_err(|err| JudgeError::file(&path, &err))?;
+        }
+        Ok(digest)
+    }
+
+    /// Writes a finished transcript to its file, named by its root.
+    pub async fn keep_transcript(&self, root: B256, text: &[u8]) -> Result<(), JudgeError> {
+        let path = self.transcripts.join(format!("{}.jsonl", hex::encode(root)));
+        write_whole(&path, text).await.map_err(|err| JudgeError::file(&path, &err))
+    }
+}
+
+/// Writes a file so that a crash leaves the whole file or none: a temporary name, a sync, a rename
+/// and a sync of the folder.
+pub async fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Two writers of the same content may race; a name of its own keeps each whole.
+    let part = path.with_extension(format!("{}.part", B128::from(rand::random::<[u8; 16]>())));
+    let mut file = tokio::fs::File::create(&part).await?;
+    file.write_all(bytes).await?;
+    file.sync_all().await?;
+    tokio::fs::rename(&part, path).await?;
+    if let Some(folder) = path.parent() {
+        tokio::fs::File::open(folder).await?.sync_all().await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{a_case, open};
+
+    #[tokio::test]
+    async fn lines_keep_their_order_and_none_is_written_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let case = a_case(b"");
+        let records = open(folder.path(), &case).await;
+        let lines: Vec<Vec<u8>> = (0..12).map(|i: u8| vec![b'a' + i]).collect();
+        records.add_lines(case.case_id, 0, &lines[..5]).await.unwrap();
+        records.add_lines(case.case_id, 5, &lines[5..]).await.unwrap();
+        let twice = [b"x".to_vec(), b"y".to_vec()];
+        assert!(records.add_lines(case.case_id, 11, &twice).await.is_err());
+        assert_eq!(records.lines(case.case_id).await.unwrap(), lines);
+        assert!(records.add_lines(B256::ZERO, 0, &twice).await.is_err(), "there is no such case");
+    }
+
+    #[tokio::test]
+    async fn bytes_are_kept_under_their_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = open(folder.path(), &a_case(b"")).await;
+        for _ in 0..2 {
+            assert_eq!(records.keep_blob(b"question").await.unwrap(), keccak256(b"question"));
+        }
+    }
+}
