@@ -19,6 +19,14 @@ pub(crate) fn build(repository: &Repository, programs: &[&str]) -> anyhow::Resul
     build_as(repository, programs, Profile::Dev)
 }
 
+/// The same, optimised: for what runs longer than it is built.
+pub(crate) fn build_optimised(
+    repository: &Repository,
+    programs: &[&str],
+) -> anyhow::Result<PathBuf> {
+    build_as(repository, programs, Profile::Release)
+}
+
 fn build_as(
     repository: &Repository,
     programs: &[&str],
@@ -73,7 +81,7 @@ pub(crate) fn start(
 
 /// Runs the benches, optimised.
 pub(crate) fn bench(repository: &Repository, name: Option<&str>) -> anyhow::Result<()> {
-    let path = build_as(repository, &["surety-bench"], Profile::Release)?;
+    let path = build_optimised(repository, &["surety-bench"])?;
     let results = repository.target()?.join("bench.json");
     let mut bench = repository.command(path);
     bench.arg("--results").arg(results).args(name);

@@ -58,6 +58,16 @@ contract FundingTest is Stages {
         assertEq(usdc.balanceOf(address(escrow)), usd(100), "escrow");
     }
 
+    function test_takesAPermitAndNoMoreFromAPartyThatCallsItself() public {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(BUYER_KEY, permitDigest(buyer, t.total));
+        bytes memory a = abi.encodePacked(uint8(2), uint256(FOREVER), v, r, s);
+        bytes memory b = sellerAuthorization(t);
+        vm.prank(buyer);
+        escrow.open(t, a, b);
+        assertEq(usdc.balanceOf(address(escrow)), usd(100), "escrow");
+    }
+
     function test_opensByAPermitThatSomebodyUsedBefore() public {
         IDealEscrow.Terms memory t = makeTerms(1);
         bytes memory a = byPermit(BUYER_KEY, t.total, t);

@@ -1,6 +1,8 @@
-//! Why labelled cases cannot be read.
+//! Why labelled cases cannot be read, and why a certificate counts for nothing.
 
 use std::path::{Path, PathBuf};
+
+use alloy::primitives::Address;
 
 /// What is wrong with the data.
 #[derive(Debug, thiserror::Error)]
@@ -40,4 +42,21 @@ impl DataError {
     pub(crate) fn invalid(path: &Path, index: usize, reason: String) -> Self {
         Self::Invalid { path: path.to_path_buf(), line: index.saturating_add(1), reason }
     }
+}
+
+/// Why a certificate counts for nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// It is no certificate.
+    #[error("the certificate is malformed: {0}")]
+    Form(#[from] surety_terms::TermsError),
+    /// Its figures do not follow from its counts.
+    #[error("the certificate's figures do not follow from its counts: do not trust its source")]
+    Figures,
+    /// Its juror did not sign it.
+    #[error("the certificate is not signed by juror {juror}: do not trust its source")]
+    Unsigned {
+        /// The juror.
+        juror: Address,
+    },
 }

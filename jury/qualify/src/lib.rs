@@ -9,6 +9,8 @@
     )
 )]
 
+pub mod case;
+pub mod certificate;
 mod error;
 pub mod interval;
 pub mod llmbar;
@@ -16,7 +18,9 @@ pub mod page;
 pub mod panel;
 pub mod score;
 
-pub use error::DataError;
+pub use case::LabelledCase;
+pub use certificate::{Certificate, Measured};
+pub use error::{CertificateError, DataError};
 pub use interval::{Interval, wilson};
 pub use llmbar::Llmbar;
 pub use score::Score;

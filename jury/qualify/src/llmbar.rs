@@ -90,7 +90,7 @@ pub fn judge_slug(judge: &str) -> String {
     judge.to_ascii_lowercase()
 }
 
-fn read(path: &PathBuf) -> Result<String, DataError> {
+pub(crate) fn read(path: &PathBuf) -> Result<String, DataError> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}').to_owned()),
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => {

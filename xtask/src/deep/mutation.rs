@@ -73,7 +73,7 @@ pub(super) fn run(
     sample: Sample,
     time: Option<Duration>,
 ) -> anyhow::Result<Report> {
-    let program = programs::build(repository, &[PROGRAM])?;
+    let program = programs::build_optimised(repository, &[PROGRAM])?;
     let results = repository.path("target/deep/mutation/results.json");
     step(&format!("{PROGRAM}: {} mutants, seed {}", sample.size, sample.seed));
     let mut program = repository.command(program);
@@ -169,8 +169,8 @@ fn report(results: &Value, arguments: &[Argument], sample: Sample) -> anyhow::Re
          left\nout, in Solidity and in assembly): {} of them, drawn by seed {}. Each is compiled \
          without the\noptimiser and run against the model's histories and forge's suites, until \
          something fails. The\nscore is what was noticed of what compiles to other code.\n\n\
-         | Contract | Mutants | Drawn | Did not compile | Same code | Killed | Survived | Score |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|\n{scores}\n\
+         | Contract | Mutants | Drawn | Not judged yet | Did not compile | Same code | Killed | Survived | Score |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|\n{scores}\n\
          The survivors, with the libraries that a contract is made of, and why each is none:\n\n\
          | Where | Mutation | Why it is none |\n|---|---|---|\n{survivors}",
         drawn.len(),
@@ -201,8 +201,8 @@ fn scores(all: &[Value], drawn: &[Mutant]) -> (String, Vec<String>) {
 }
 
 fn row(name: &str, mutants: u64, of: &[&Mutant], problems: &mut Vec<String>) -> String {
-    let [refused, same, killed, survived] =
-        [Outcome::NotCompiled, Outcome::Same, Outcome::Killed, Outcome::Survived]
+    let [open, refused, same, killed, survived] =
+        [Outcome::Open, Outcome::NotCompiled, Outcome::Same, Outcome::Killed, Outcome::Survived]
             .map(|outcome| count(of, outcome));
     // In hundredths of a percent, rounded down.
     let score = (killed * 10_000).checked_div(killed + survived).unwrap_or(10_000);
@@ -211,7 +211,7 @@ fn row(name: &str, mutants: u64, of: &[&Mutant], problems: &mut Vec<String>) -> 
     }
     let (drawn, score) = (of.len(), percent(score));
     format!(
-        "| {name} | {mutants} | {drawn} | {refused} | {same} | {killed} | {survived} | {score} |\n"
+        "| {name} | {mutants} | {drawn} | {open} | {refused} | {same} | {killed} | {survived} | {score} |\n"
     )
 }
 
@@ -287,7 +287,7 @@ mod tests {
         let report = report(&results(99, &json!("survived")), &argued("f"), SAMPLE).unwrap();
         assert!(report.problems.is_empty(), "{:?}", report.problems);
         assert!(report.section.contains("`a \\| b` → `a & b` | They are one. |"));
-        assert!(report.section.contains("| `A` | 100 | 100 | 0 | 0 | 99 | 1 | 99.00 % |"));
+        assert!(report.section.contains("| `A` | 100 | 100 | 0 | 0 | 0 | 99 | 1 | 99.00 % |"));
     }
 
     #[test]
