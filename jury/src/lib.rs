@@ -10,8 +10,11 @@
 )]
 
 pub mod ballot;
+pub mod canary;
 pub mod opinion;
 pub mod prompt;
+pub mod query;
+pub mod record;
 pub mod tally;
 pub mod transcript;
 pub mod view;
@@ -23,8 +26,10 @@ mod source;
 
 pub use ballot::{CompactSignature, Leaf, Reason, SignedBallot, SignedBatch};
 pub use error::JuryError;
-pub use opinion::{Finding, Opinion};
-pub use prompt::{Nonce, Prompt, Question};
+pub use opinion::{CanaryFound, Finding, Found, Opinion};
+pub use prompt::{AskedCriterion, Nonce, Prompt, Question};
+pub use query::{Query, Subject};
+pub use record::Record;
 pub use source::Source;
 pub use surety_criteria::{CheckResult, check};
 pub use tally::{Outcome, Tally, quorum};

@@ -116,6 +116,60 @@ impl From<&VoteFault> for Finding {
     }
 }
 
+/// What was found about one criterion or canary, in plain words and, where it was asked so, in denied
+/// ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Found {
+    /// The answer to the plain question, or what a program says.
+    pub plain: Finding,
+    /// The answer to the denied question, where there is one.
+    pub negated: Option<Finding>,
+}
+
+/// What was answered about a canary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CanaryFound {
+    /// Whether its statement is true.
+    pub is_met: bool,
+    /// The answers.
+    pub found: Found,
+}
+
+impl From<Finding> for Found {
+    fn from(plain: Finding) -> Self {
+        Self { plain, negated: None }
+    }
+}
+
+impl Found {
+    fn all(self) -> impl Iterator<Item = Finding> {
+        [Some(self.plain), self.negated].into_iter().flatten()
+    }
+
+    /// Met needs both answers. Failed needs only that the other one does not contradict it: what a
+    /// deliverable can provoke on one question must not silence what was found on the other.
+    fn settled(self) -> Finding {
+        use Answer::{CannotVerify, Met, NotMet};
+        match (self.plain, self.negated) {
+            (Finding::Voted(Met), Some(Finding::Voted(NotMet))) => self.plain,
+            (Finding::Voted(Met), Some(_))
+            | (Finding::Voted(NotMet), Some(Finding::Voted(NotMet))) => {
+                Finding::Voted(CannotVerify)
+            }
+            (plain, _) => plain,
+        }
+    }
+}
+
+impl CanaryFound {
+    /// Every answer with the one that is true.
+    fn answers(self) -> impl Iterator<Item = (Finding, Answer)> {
+        let truth = |is_met| if is_met { Answer::Met } else { Answer::NotMet };
+        let negated = self.found.negated.map(|finding| (finding, truth(!self.is_met)));
+        [Some((self.found.plain, truth(self.is_met))), negated].into_iter().flatten()
+    }
+}
+
 /// The content of a ballot: two disjoint masks and the reason for the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Opinion {
@@ -128,8 +182,11 @@ pub struct Opinion {
 }
 
 impl Opinion {
-    /// Combines one finding per criterion, in the milestone's order.
+    /// Combines what was found about each criterion, in the milestone's order, and about the
+    /// canaries, of which there are some wherever a model was asked.
     ///
+    /// - One canary that was answered wrongly voids the seat: it abstains on everything, since
+    ///   whoever answers in its place answers not for the deliverable.
     /// - One injection fails every criterion, those that a check passed included.
     /// - If the provider answered none of the questions and could not be asked one, it is down and
     ///   the seat is void: it abstains on everything, so that a dead provider never decides by its
@@ -137,23 +194,38 @@ impl Opinion {
     /// - Otherwise each criterion stands for itself. A question without an answer costs its own bit
     ///   and no other: a deliverable can be made to time out on one criterion, and must not silence
     ///   what the others found.
+    /// - A model's "met" counts only if every canary was answered, and rightly. Its "not met" counts
+    ///   beside a canary without an answer: whoever provokes a refusal silences nothing by it.
     ///
     /// This is the only place that decides so; a juror waits as long as it may and then asks here.
-    pub fn of(findings: &[Finding]) -> Result<Self, JuryError> {
-        let needed = findings.len().clamp(1, MAX_CRITERIA);
-        if findings.len() != needed {
-            return Err(JuryError::FindingCount { got: findings.len(), needed });
+    pub fn of(criteria: &[Found], canaries: &[CanaryFound]) -> Result<Self, JuryError> {
+        let needed = criteria.len().clamp(1, MAX_CRITERIA);
+        if criteria.len() != needed {
+            return Err(JuryError::FindingCount { got: criteria.len(), needed });
         }
-        if findings.contains(&Finding::Injection) {
-            return Self::fail_all(findings.len(), Reason::Injection);
-        }
-        let heard = findings.iter().any(|finding| finding.is_heard());
-        if findings.contains(&Finding::Unanswered) && !heard {
+        let told: Vec<(Finding, Answer)> =
+            canaries.iter().flat_map(|canary| canary.answers()).collect();
+        let is_wrong = |(finding, truth): &(Finding, Answer)| matches!(finding, Finding::Voted(answer) if answer.contradicts(*truth));
+        if told.iter().any(is_wrong) {
             return Ok(Self::void());
         }
+        let all = || {
+            let criteria = criteria.iter().flat_map(|found| found.all());
+            criteria.chain(told.iter().map(|(finding, _)| *finding))
+        };
+        if all().any(|finding| finding == Finding::Injection) {
+            return Self::fail_all(criteria.len(), Reason::Injection);
+        }
+        if all().any(|finding| finding == Finding::Unanswered) && !all().any(Finding::is_heard) {
+            return Ok(Self::void());
+        }
+        let is_proven = !told.is_empty()
+            && told.iter().all(|(finding, truth)| *finding == Finding::Voted(*truth));
+        let settled: Vec<Finding> = criteria.iter().map(|found| found.settled()).collect();
+        let counts = |finding: Finding| is_proven || finding != Finding::Voted(Answer::Met);
         Ok(Self {
-            met: mask(findings, Finding::is_met),
-            failed: mask(findings, Finding::is_failed),
+            met: mask(&settled, |finding| finding.is_met() && counts(finding)),
+            failed: mask(&settled, Finding::is_failed),
             reason: Reason::Judged,
         })
     }
@@ -194,7 +266,7 @@ impl Opinion {
     }
 }
 
-fn mask(findings: &[Finding], wanted: fn(Finding) -> bool) -> u16 {
+fn mask(findings: &[Finding], wanted: impl Fn(Finding) -> bool) -> u16 {
     findings.iter().zip(0_u32..).fold(0, |mask, (finding, bit)| {
         mask | u16::from(wanted(*finding)).checked_shl(bit).unwrap_or(0)
     })
@@ -205,6 +277,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const MET: Finding = Finding::Voted(Answer::Met);
+    const FAILED: Finding = Finding::Voted(Answer::NotMet);
+    const UNSURE: Finding = Finding::Voted(Answer::CannotVerify);
+    const DOWN: Finding = Finding::Unanswered;
 
     const ALL: [Finding; 12] = [
         Finding::Unrevealed,
@@ -221,33 +298,53 @@ mod tests {
         Finding::Injection,
     ];
 
+    fn found(findings: &[Finding]) -> Vec<Found> {
+        findings.iter().copied().map(Found::from).collect()
+    }
+
+    fn canary(is_met: bool, plain: Finding) -> CanaryFound {
+        CanaryFound { is_met, found: plain.into() }
+    }
+
+    /// The canaries of a seat that is what it should be.
+    fn proven() -> [CanaryFound; 2] {
+        [canary(true, MET), canary(false, FAILED)]
+    }
+
+    /// The opinion of a seat that answered its canaries rightly.
+    fn of(findings: &[Finding]) -> Result<Opinion, JuryError> {
+        Opinion::of(&found(findings), &proven())
+    }
+
     #[test]
     fn each_criterion_stands_for_itself() {
         // All but the last, in order: met, -, met, failed, -, met, failed, -, failed, -, -.
         let wanted =
             Opinion { met: 0b000_0010_0101, failed: 0b001_0100_1000, reason: Reason::Judged };
-        assert_eq!(Opinion::of(&ALL[..11]), Ok(wanted));
+        assert_eq!(of(&ALL[..11]), Ok(wanted));
     }
 
     #[test]
     fn one_injection_fails_every_criterion_even_one_that_a_check_passed() {
         let wanted = Opinion { met: 0, failed: 0b1111_1111_1111, reason: Reason::Injection };
-        assert_eq!(Opinion::of(&ALL), Ok(wanted));
+        assert_eq!(of(&ALL), Ok(wanted));
     }
 
     #[test]
     fn a_provider_that_answers_nothing_voids_the_seat_whatever_its_checks_say() {
         let (passed, failed) = (Finding::Checked(Some(true)), Finding::Checked(Some(false)));
         let down = Finding::Unanswered;
+        let unheard = [true, false].map(|is_met| canary(is_met, down));
         for findings in [vec![down], vec![passed, down, failed], vec![down, down]] {
-            assert_eq!(Opinion::of(&findings), Ok(Opinion::void()), "{findings:?}");
+            let opinion = Opinion::of(&found(&findings), &unheard);
+            assert_eq!(opinion, Ok(Opinion::void()), "{findings:?}");
         }
-        let one_heard = [passed, down, Finding::Refused];
+        let one_heard = found(&[passed, down, Finding::Refused]);
         let wanted = Opinion { met: 1, failed: 0, reason: Reason::Judged };
-        assert_eq!(Opinion::of(&one_heard), Ok(wanted));
-        let no_question = [passed, failed];
+        assert_eq!(Opinion::of(&one_heard, &unheard), Ok(wanted));
+        let no_question = found(&[passed, failed]);
         let wanted = Opinion { met: 1, failed: 2, reason: Reason::Judged };
-        assert_eq!(Opinion::of(&no_question), Ok(wanted));
+        assert_eq!(Opinion::of(&no_question, &[]), Ok(wanted));
     }
 
     #[test]
@@ -266,7 +363,7 @@ mod tests {
     #[test]
     fn a_milestone_has_one_to_sixteen_criteria() {
         for count in [0, 17, 40] {
-            assert!(Opinion::of(&vec![Finding::Blank; count]).is_err());
+            assert!(of(&vec![Finding::Blank; count]).is_err());
             assert!(Opinion::missing(count).is_err());
             assert!(Opinion::unreadable(count).is_err());
         }
@@ -317,37 +414,169 @@ mod tests {
         ] {
             let (met, failed) = masks;
             let wanted = Opinion { met, failed, reason: Reason::Judged };
-            assert_eq!(Opinion::of(&findings), Ok(wanted), "{findings:?}");
+            assert_eq!(of(&findings), Ok(wanted), "{findings:?}");
         }
     }
 
+    #[test]
+    fn one_wrong_canary_voids_the_seat_whatever_it_found() {
+        let findings = [Finding::Checked(Some(false)), MET, Finding::Injection];
+        for wrong in [
+            vec![canary(true, MET), canary(false, MET)],
+            vec![canary(true, FAILED), canary(false, FAILED)],
+            vec![canary(true, DOWN), canary(false, MET)],
+            vec![
+                CanaryFound { is_met: true, found: Found { plain: MET, negated: Some(MET) } },
+                canary(false, FAILED),
+            ],
+        ] {
+            let opinion = Opinion::of(&found(&findings), &wrong);
+            assert_eq!(opinion, Ok(Opinion::void()), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn without_its_canaries_a_seat_says_not_met_and_never_met() {
+        let findings = found(&[MET, FAILED, Finding::Checked(Some(true)), Finding::Unrevealed]);
+        let wanted = Ok(Opinion { met: 0b1100, failed: 0b0010, reason: Reason::Judged });
+        for silent in [DOWN, Finding::Refused, UNSURE] {
+            let canaries = [canary(true, MET), canary(false, silent)];
+            assert_eq!(Opinion::of(&findings, &canaries), wanted, "{silent:?}");
+        }
+        assert_eq!(Opinion::of(&findings, &[]), wanted);
+    }
+
+    #[test]
+    fn an_instruction_that_only_a_canarys_answer_shows_fails_everything_too() {
+        let canaries = [canary(true, Finding::Injection), canary(false, Finding::Injection)];
+        let wanted = Opinion { met: 0, failed: 0b11, reason: Reason::Injection };
+        assert_eq!(Opinion::of(&found(&[MET, MET]), &canaries), Ok(wanted));
+    }
+
+    #[test]
+    fn a_pair_that_contradicts_itself_is_an_abstention_and_met_needs_both() {
+        for (plain, negated, met, failed) in [
+            (MET, FAILED, 1, 0),
+            (FAILED, MET, 0, 1),
+            (MET, MET, 0, 0),
+            (FAILED, FAILED, 0, 0),
+            (MET, UNSURE, 0, 0),
+            (MET, Finding::Refused, 0, 0),
+            (MET, DOWN, 0, 0),
+            (FAILED, UNSURE, 0, 1),
+            (FAILED, DOWN, 0, 1),
+            (UNSURE, MET, 0, 0),
+            (Finding::Refused, FAILED, 0, 0),
+            (DOWN, FAILED, 0, 0),
+        ] {
+            let pair = Found { plain, negated: Some(negated) };
+            let wanted = Opinion { met, failed, reason: Reason::Judged };
+            assert_eq!(Opinion::of(&[pair], &proven()), Ok(wanted), "{pair:?}");
+        }
+    }
+
+    fn any_finding() -> impl Strategy<Value = Finding> {
+        prop::sample::select(ALL.to_vec())
+    }
+
+    /// What can be said of a question to a model.
+    fn any_answer() -> impl Strategy<Value = Finding> {
+        prop::sample::select(vec![MET, FAILED, UNSURE, Finding::Refused, DOWN, Finding::Injection])
+    }
+
+    fn any_found() -> impl Strategy<Value = Found> {
+        prop_oneof![
+            any_finding().prop_map(Found::from),
+            (any_answer(), any_answer())
+                .prop_map(|(plain, negated)| Found { plain, negated: Some(negated) }),
+        ]
+    }
+
+    fn any_canaries() -> impl Strategy<Value = Vec<CanaryFound>> {
+        let answers = (any_answer(), prop::option::of(any_answer()));
+        let canary = (any::<bool>(), answers).prop_map(|(is_met, (plain, negated))| CanaryFound {
+            is_met,
+            found: Found { plain, negated },
+        });
+        // Right ones are drawn as often, or nearly nothing would ever be met.
+        prop_oneof![prop::collection::vec(canary, 0..=2), Just(proven().to_vec())]
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 2_000,
+            max_global_rejects: 100_000,
+            ..ProptestConfig::default()
+        })]
+
         #[test]
-        fn an_unanswered_question_is_an_abstention_or_voids_a_seat_that_heard_nothing(
-            findings in prop::collection::vec(prop::sample::select(ALL.to_vec()), 1..=16),
+        fn no_failure_of_a_canary_ever_leads_to_met(
+            criteria in prop::collection::vec(any_found(), 1..=16),
+            canaries in any_canaries(),
         ) {
-            let mut refused = findings.clone();
-            for finding in refused.iter_mut().filter(|finding| **finding == Finding::Unanswered) {
-                *finding = Finding::Refused;
+            let is_right = |canary: &CanaryFound| {
+                canary.answers().all(|(finding, truth)| finding == Finding::Voted(truth))
+            };
+            prop_assume!(canaries.is_empty() || !canaries.iter().all(is_right));
+            let met = Opinion::of(&criteria, &canaries).unwrap().met;
+            for (index, found) in criteria.iter().enumerate() {
+                let by_program = matches!(found.plain, Finding::Checked(Some(true)) | Finding::Unrevealed);
+                prop_assert!(met >> index & 1 == 0 || by_program);
             }
-            let heard = findings.iter().any(|finding| finding.is_heard());
-            let down = findings.contains(&Finding::Unanswered) && !heard;
-            let wanted = if down { Ok(Opinion::void()) } else { Opinion::of(&refused) };
-            prop_assert_eq!(Opinion::of(&findings), wanted);
+        }
+
+        #[test]
+        fn no_answer_that_is_taken_away_or_fails_ever_raises_met(
+            criteria in prop::collection::vec(any_found(), 1..=16),
+            canaries in any_canaries(),
+            at in any::<prop::sample::Index>(),
+            (of_canary, of_negated) in any::<(bool, bool)>(),
+            worse in prop::sample::select(vec![DOWN, Finding::Refused, UNSURE]),
+        ) {
+            let before = Opinion::of(&criteria, &canaries).unwrap();
+            let (mut criteria, mut canaries) = (criteria, canaries);
+            let found = if of_canary && !canaries.is_empty() {
+                let at = at.index(canaries.len());
+                &mut canaries[at].found
+            } else {
+                let at = at.index(criteria.len());
+                &mut criteria[at]
+            };
+            let place = found.negated.as_mut().filter(|_| of_negated).unwrap_or(&mut found.plain);
+            // An answer that is no vote decides by itself: a ballot that an injection or a wrong
+            // canary took from everything may well say more without it.
+            let decides = before.reason != Reason::Judged;
+            prop_assume!(!decides && matches!(place, Finding::Voted(_)));
+            *place = worse;
+            let after = Opinion::of(&criteria, &canaries).unwrap();
+            prop_assert_eq!(after.met & !before.met, 0, "{:?} became {:?}", before, after);
+        }
+
+        #[test]
+        fn a_seat_that_always_says_the_same_votes_for_nothing(
+            pairs in prop::collection::vec(any::<bool>(), 1..=16),
+            says_met in any::<bool>(),
+        ) {
+            let answer = if says_met { MET } else { FAILED };
+            let found = |is_pair: &bool| Found { plain: answer, negated: is_pair.then_some(answer) };
+            let criteria: Vec<Found> = pairs.iter().map(found).collect();
+            let canaries = [true, false].map(|is_met| CanaryFound { is_met, found: found(&false) });
+            prop_assert_eq!(Opinion::of(&criteria, &canaries), Ok(Opinion::void()));
         }
 
         #[test]
         fn only_a_finding_of_met_is_ever_met(
-            findings in prop::collection::vec(prop::sample::select(ALL.to_vec()), 1..=16),
+            criteria in prop::collection::vec(any_found(), 1..=16),
+            canaries in any_canaries(),
         ) {
-            let opinion = Opinion::of(&findings).unwrap();
+            let opinion = Opinion::of(&criteria, &canaries).unwrap();
             prop_assert_eq!(opinion.met & opinion.failed, 0);
-            for (index, finding) in findings.iter().enumerate() {
+            for (index, found) in criteria.iter().enumerate() {
                 let met = opinion.met >> index & 1 == 1;
-                prop_assert!(!met || finding.is_met());
+                prop_assert!(!met || found.plain.is_met());
             }
-            prop_assert_eq!(opinion.met >> (findings.len() - 1) >> 1, 0);
-            prop_assert_eq!(opinion.failed >> (findings.len() - 1) >> 1, 0);
+            prop_assert_eq!(opinion.met >> (criteria.len() - 1) >> 1, 0);
+            prop_assert_eq!(opinion.failed >> (criteria.len() - 1) >> 1, 0);
         }
     }
 }

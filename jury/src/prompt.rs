@@ -10,29 +10,41 @@
 use alloy::primitives::{B256, keccak256};
 use serde::{Deserialize, Serialize};
 use surety_criteria::{lint, visible::strip};
-use surety_terms::Criterion;
 
+use crate::canary;
 use crate::error::JuryError;
 use crate::view::{self, View};
 use crate::vote::SCHEMA_TEXT;
 
 /// The template's version. Another system message, closing line, vote form, mark or limit of the view
 /// is another version with another digest.
-pub const VERSION: &str = "j2";
+pub const VERSION: &str = "j3";
 /// What stands between a line's tag, its number and its text.
 pub const MARK: char = '⟂';
 
 /// The system message.
-pub const SYSTEM: &str = include_str!("prompt/j2-system.txt");
+pub const SYSTEM: &str = include_str!("prompt/j3-system.txt");
 /// The closing line; `{id}` and `{tag}` are filled in.
-pub const CLOSING: &str = include_str!("prompt/j2-closing.txt");
+pub const CLOSING: &str = include_str!("prompt/j3-closing.txt");
+/// How a criterion is asked in denied words; `{text}` is filled in.
+pub const NEGATION: &str = include_str!("prompt/j3-negation.txt");
 
-/// keccak256 over version, system message, closing line, vote schema, the linter's version, mark and
-/// the limits of the view (bytes, lines, characters of a line), each ended by a zero byte.
+/// keccak256 over version, system message, closing line, denial, the canaries' wordings and words,
+/// vote schema, the linter's version, mark and the limits of the view (bytes, lines, characters of a
+/// line), each ended by a zero byte.
 pub fn template_digest() -> B256 {
     let limits = [view::MAX_VIEW_BYTES, view::MAX_VIEW_LINES, view::MAX_LINE_CHARS];
-    let texts =
-        [VERSION, SYSTEM, CLOSING, SCHEMA_TEXT, lint::VERSION].map(|part| format!("{part}\0"));
+    let texts = [
+        VERSION,
+        SYSTEM,
+        CLOSING,
+        NEGATION,
+        canary::WORDINGS,
+        canary::STRANGE,
+        SCHEMA_TEXT,
+        lint::VERSION,
+    ]
+    .map(|part| format!("{part}\0"));
     let limits = limits.map(|limit| format!("{limit}\0"));
     keccak256([texts.concat(), format!("{MARK}\0"), limits.concat()].concat())
 }
@@ -108,7 +120,7 @@ pub struct Question {
     pub closing: String,
 }
 
-/// A criterion as a model is shown it.
+/// A criterion as a model is shown it; its id is the question's, not the sheet's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskedCriterion {
@@ -149,7 +161,7 @@ pub struct Prompt {
 
 impl Prompt {
     /// Asks `criterion` of the deliverable in `view`. `spec_excerpt` is the milestone's prose.
-    pub fn new(criterion: &Criterion, spec_excerpt: &str, view: &View, nonce: &Nonce) -> Self {
+    pub fn new(criterion: &AskedCriterion, spec_excerpt: &str, view: &View, nonce: &Nonce) -> Self {
         let tag = nonce.as_str();
         let closing = CLOSING.trim_end().replace("{id}", &criterion.id).replace("{tag}", tag);
         let numbered = view.lines().iter().zip(1_usize..);
@@ -201,21 +213,13 @@ impl Question {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use proptest::prelude::*;
-    use surety_terms::{Bps, Kind};
-
     use super::*;
     use crate::vote::Vote;
+    use proptest::prelude::*;
 
-    pub(crate) fn a_criterion(evidence_required: bool) -> Criterion {
-        Criterion {
-            id: "tone".to_owned(),
-            text: "The letter is friendly.".to_owned(),
-            weight_bps: Bps::WHOLE,
-            mandatory: true,
-            evidence_required,
-            kind: Kind::Llm,
-        }
+    pub(crate) fn a_criterion(evidence_required: bool) -> AskedCriterion {
+        let (id, text) = ("tone".to_owned(), "The letter is friendly.".to_owned());
+        AskedCriterion { id, text, evidence_required }
     }
 
     pub(crate) fn a_view() -> View {
@@ -232,7 +236,7 @@ pub(crate) mod tests {
         let digest = template_digest().to_string();
         assert_eq!(
             (VERSION, digest.as_str()),
-            ("j2", "0x90a66d9b53ee90d26f9fe289fd9cf433d38f7a6a83a75d511f684d5d4afc71e7")
+            ("j3", "0x58744edcc717aa17e63ed831a9899ea8f06e41dce12f52873807fd94c9e545e6")
         );
         assert!(speaks(None) && speaks(Some(template_digest())));
         assert!(!speaks(Some(B256::ZERO)));

@@ -12,6 +12,7 @@ use surety_terms::{HiddenCriterion, json};
 use crate::ballot::Reason;
 use crate::error::JuryError;
 use crate::opinion::Opinion;
+use crate::query::Subject;
 use crate::source::Source;
 use crate::view::Signals;
 
@@ -62,6 +63,12 @@ pub enum Entry {
     },
     /// One request to the provider and what came back.
     Call(Box<Call>),
+    /// The last line but one, where a model was asked: what each question was about. Until then no
+    /// line tells a canary from a criterion.
+    Questions {
+        /// Every question, asked or not, in the order of their ids.
+        questions: Vec<Told>,
+    },
     /// The last line: the ballot's content.
     Opinion {
         /// Bit i: criterion i is met.
@@ -91,13 +98,25 @@ impl From<Opinion> for Entry {
     }
 }
 
+/// What a question was about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Told {
+    /// The question, as calls name it.
+    pub question_id: String,
+    /// What it was about, and the truth where a program knows it.
+    pub subject: Subject,
+    /// Whether it was asked in denied words.
+    pub is_negated: bool,
+}
+
 /// One request to the provider and what came back. Bodies are stored beside it by their digests;
 /// credentials are in neither.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Call {
-    /// The criterion that was asked.
-    pub criterion_id: String,
+    /// The question that was asked.
+    pub question_id: String,
     /// From 1.
     pub attempt: u8,
     /// The provider's host.
@@ -294,7 +313,7 @@ mod tests {
 
     fn a_call() -> Entry {
         Entry::Call(Box::new(Call {
-            criterion_id: "tone".to_owned(),
+            question_id: "tone".to_owned(),
             attempt: 1,
             host: "api.example.com".to_owned(),
             model_requested: "m-1".to_owned(),

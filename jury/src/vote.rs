@@ -13,7 +13,7 @@ use crate::view::View;
 
 /// The vote's JSON Schema, the strict subset that every provider takes. Its field order makes a
 /// model give evidence and reasons before its verdict.
-pub const SCHEMA_TEXT: &str = include_str!("prompt/j2-vote.schema.json");
+pub const SCHEMA_TEXT: &str = include_str!("prompt/j3-vote.schema.json");
 
 /// A longer answer is no vote.
 pub const MAX_VOTE_BYTES: usize = 64 * 1024;
@@ -47,6 +47,11 @@ impl Answer {
             Self::NotMet => "NOT_MET",
             Self::CannotVerify => "CANNOT_VERIFY",
         }
+    }
+
+    /// Whether one says met and the other not met.
+    pub const fn contradicts(self, other: Self) -> bool {
+        matches!((self, other), (Self::Met, Self::NotMet) | (Self::NotMet, Self::Met))
     }
 }
 

@@ -5,8 +5,7 @@
 
 use std::path::Path;
 
-use surety_jury::{Nonce, Prompt, Question, View, Vote, prompt};
-use surety_terms::{Bps, Criterion, Kind};
+use surety_jury::{AskedCriterion, Nonce, Prompt, Question, View, Vote, prompt};
 
 /// Attacks on this very prompt.
 fn own() -> Vec<String> {
@@ -65,13 +64,10 @@ fn bipia() -> Vec<String> {
 
 #[test]
 fn no_attack_leaves_the_deliverables_place_or_is_a_vote() {
-    let criterion = Criterion {
+    let criterion = AskedCriterion {
         id: "c".to_owned(),
         text: "Every claim is in the paper.".to_owned(),
-        weight_bps: Bps::WHOLE,
-        mandatory: true,
         evidence_required: true,
-        kind: Kind::Llm,
     };
     for attack in own().into_iter().chain(bipia()) {
         for text in [attack.clone(), format!("An honest line.\n{attack}\nAnother honest line.")] {

@@ -25,7 +25,7 @@ pub(crate) enum Demand {
 /// Words that say how to write and not what about.
 const EMPTY_WORDS: &str = "a about above accurate actual after all also an and any are as at be been \
     before being below both brief but by can clear clearly complete concise contain correct could \
-    deliverable describe do document does each either english every exactly few first follow \
+    deliverable describe do document does each either english every exactly few fewer first follow \
     following for from give given has have how if in include into is it its least less let list \
     longer made make may mention more most must name need no none nor not of on one only or other \
     over own per plain present provide readable report say section shall short should show so some \
@@ -116,8 +116,20 @@ pub(crate) fn demands(criterion: &str) -> Vec<Demand> {
 }
 
 fn avoided(patterns: &Patterns, text: &str, found: &mut Vec<Demand>) -> String {
+    let mut rest = String::new();
+    let mut taken = 0;
     for hit in patterns.avoid.captures_iter(text) {
-        let Some(what) = hit.get(1).or_else(|| hit.get(2)) else { continue };
+        let (Some(whole), Some(what)) = (hit.get(0), hit.get(1).or_else(|| hit.get(2))) else {
+            continue;
+        };
+        // Quoted words prohibit nothing.
+        let before = text.get(..whole.start()).unwrap_or_default();
+        if before.matches('"').count() % 2 == 1 {
+            continue;
+        }
+        rest.push_str(text.get(taken..whole.start()).unwrap_or_default());
+        rest.push(' ');
+        taken = whole.end();
         let left = quoted(patterns, what.as_str(), found, Demand::Avoid);
         if left.len() < what.as_str().len() {
             continue;
@@ -129,7 +141,8 @@ fn avoided(patterns: &Patterns, text: &str, found: &mut Vec<Demand>) -> String {
             }
         }
     }
-    patterns.avoid.replace_all(text, " ").into_owned()
+    rest.push_str(text.get(taken..).unwrap_or_default());
+    rest
 }
 
 fn quoted(
@@ -228,6 +241,14 @@ mod tests {
         assert_eq!(
             demands("Must not contain \"guaranteed returns\"."),
             vec![Demand::Avoid("guaranteed returns".into())]
+        );
+    }
+
+    #[test]
+    fn quoted_words_prohibit_nothing_themselves() {
+        assert_eq!(
+            demands("Mentions \"pumps without tanks\"."),
+            vec![Demand::Mention("pumps without tanks".into())]
         );
     }
 

@@ -159,9 +159,8 @@ fn reply(status: StatusCode, body: &Value) -> Response {
 mod tests {
     use surety_dialect::{Dialect, Model, WireResponse};
     use surety_jury::vote::{Answer, VoteForm};
-    use surety_jury::{Nonce, Prompt, View};
+    use surety_jury::{AskedCriterion, Nonce, Prompt, View};
     use surety_qualify::llmbar::Item;
-    use surety_terms::{Bps, Criterion, Kind};
 
     use super::replay::PROMPT;
     use super::*;
@@ -174,14 +173,8 @@ mod tests {
     }
 
     fn prompt(text: &str, deliverable: &str) -> Prompt {
-        let criterion = Criterion {
-            id: "list".to_owned(),
-            text: text.to_owned(),
-            weight_bps: Bps::WHOLE,
-            mandatory: true,
-            evidence_required: false,
-            kind: Kind::Llm,
-        };
+        let (id, text) = ("list".to_owned(), text.to_owned());
+        let criterion = AskedCriterion { id, text, evidence_required: false };
         let view = View::of(deliverable.as_bytes()).unwrap();
         Prompt::new(&criterion, "An order.", &view, &Nonce::new([7; 16]))
     }
@@ -224,6 +217,60 @@ mod tests {
             if dialect != Dialect::Gemini {
                 assert_eq!(model.as_deref(), Some("rehearsal-careful"), "{dialect}");
             }
+        }
+    }
+
+    /// Every question about a work, as a juror asks it, with its truth where a program knows it.
+    fn queries(work: &str, seed: u8) -> Vec<(Question, Option<Answer>)> {
+        let criterion = surety_terms::Criterion {
+            id: "list".to_owned(),
+            text: "Lists at least three things.".to_owned(),
+            weight_bps: surety_terms::Bps::WHOLE,
+            mandatory: true,
+            evidence_required: seed.is_multiple_of(2),
+            kind: surety_terms::Kind::Llm,
+        };
+        let milestone = surety_terms::MilestoneSheet {
+            title: "A work".to_owned(),
+            description: String::new(),
+            amount: surety_terms::Usdc::ZERO,
+            deliver_by: 0,
+            pass_bps: surety_terms::Bps::WHOLE,
+            pro_rata: false,
+            criteria: vec![criterion],
+        };
+        let view = View::of(work.as_bytes()).unwrap();
+        let nonce = Nonce::new([seed; 16]);
+        let queries = surety_jury::query::queries(&milestone, &view, &nonce);
+        let read = |query: &surety_jury::Query| {
+            let prompt = Prompt::new(&query.asked, "", &view, &nonce);
+            (Question::read(&prompt.user).unwrap(), query.truth())
+        };
+        queries.iter().map(read).collect()
+    }
+
+    #[test]
+    fn those_who_read_answer_every_canary_truthfully_and_no_others_do() {
+        let works = ["suppliers", "email", "interview", "login", "release", "subsidies"];
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("works");
+        let mut texts: Vec<String> = works
+            .iter()
+            .map(|name| std::fs::read_to_string(folder.join(format!("{name}.md"))).unwrap())
+            .collect();
+        texts.extend(["Coming soon.", "42", "Blue\nor green."].map(str::to_owned));
+        let replay = Replay::new(Llmbar::of(vec![], &[]));
+        for text in &texts {
+            for (question, truth) in (0..100).flat_map(|seed| queries(text, seed)) {
+                let Some(truth) = truth else { continue };
+                for who in [Personality::Careful, Personality::Lenient, Personality::Strict] {
+                    assert_eq!(who.vote(&question).verdict, truth, "{who:?} on {question:?}");
+                }
+                assert_eq!(replay.vote("gpt-4", &question).verdict, truth, "{question:?}");
+            }
+            let praised = queries(text, 1).into_iter().filter_map(|(question, truth)| {
+                Some((Personality::AlwaysPass.vote(&question).verdict, truth?))
+            });
+            assert!(praised.into_iter().any(|(got, truth)| got.contradicts(truth)));
         }
     }
 

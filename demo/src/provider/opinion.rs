@@ -28,11 +28,28 @@ const FULL_COVERAGE_PERCENT: usize = 60;
 pub(crate) fn form(criterion: &str, lines: &[String]) -> Option<Opinion> {
     let demands = demands(criterion);
     let best = best_line(&demands, lines);
-    if let Some(placeholder) = placeholder(lines) {
+    // A placeholder says its words like any other text.
+    let placeholder = placeholder(lines).filter(|_| !are_literal(&demands));
+    if let Some(placeholder) = placeholder {
         return Some(Opinion { percent: 0, line: best, why: placeholder });
     }
     let opinions = demands.iter().map(|demand| weigh(demand, lines, best));
     opinions.reduce(|worst, next| if next.percent < worst.percent { next } else { worst })
+}
+
+/// Whether a criterion asks for nothing but words that can be looked up and counted.
+pub(crate) fn is_literal(criterion: &str) -> bool {
+    are_literal(&demands(criterion))
+}
+
+fn are_literal(demands: &[Demand]) -> bool {
+    let is_literal = |demand: &Demand| {
+        matches!(
+            demand,
+            Demand::Count { unit: Unit::Words, .. } | Demand::Mention(_) | Demand::Avoid(_)
+        )
+    };
+    !demands.is_empty() && demands.iter().all(is_literal)
 }
 
 fn placeholder(lines: &[String]) -> Option<String> {

@@ -94,27 +94,42 @@ impl Personality {
             let line = Some(found.line);
             return Vote { verdict: Answer::NotMet, line, reasoning, injection: true };
         }
+        Vote::weighed(question, self.pass_percent())
+    }
+}
+
+impl Vote {
+    /// What the heuristics say: met when so many percent of the weakest demand are served, and the
+    /// contrary where the prompt denies the criterion.
+    pub(crate) fn weighed(question: &Question, pass_percent: usize) -> Self {
         match opinion::form(&question.criterion, &question.lines) {
-            None => Vote {
+            None => Self {
                 verdict: Answer::CannotVerify,
                 line: None,
                 reasoning: "The criterion asks for nothing that these heuristics can find.".into(),
                 injection: false,
             },
             Some(opinion) => {
-                let met = opinion.percent >= self.pass_percent();
-                Vote {
-                    verdict: if met { Answer::Met } else { Answer::NotMet },
-                    line: opinion.line,
-                    reasoning: opinion.why,
-                    injection: false,
-                }
+                let serves = opinion.percent >= pass_percent;
+                let verdict = if serves { Answer::Met } else { Answer::NotMet };
+                let (line, reasoning) = (opinion.line, opinion.why);
+                Self { verdict, line, reasoning, injection: false }.denied(question.is_denied)
             }
         }
     }
-}
 
-impl Vote {
+    /// The same view of the work as an answer to the denied criterion.
+    pub(crate) fn denied(mut self, is_denied: bool) -> Self {
+        if is_denied {
+            self.verdict = match self.verdict {
+                Answer::Met => Answer::NotMet,
+                Answer::NotMet => Answer::Met,
+                Answer::CannotVerify => Answer::CannotVerify,
+            };
+        }
+        self
+    }
+
     /// The vote in the form that jurors ask for.
     pub(crate) fn form(&self, question: &Question) -> VoteForm {
         let supports = if self.verdict == Answer::Met { Supports::Met } else { Supports::NotMet };
@@ -144,6 +159,7 @@ mod tests {
             nonce: "n".into(),
             criterion_id: "c".into(),
             criterion: criterion.into(),
+            is_denied: false,
             instruction: String::new(),
             lines: text.lines().map(str::to_owned).collect(),
         }
@@ -180,6 +196,17 @@ mod tests {
     fn an_obedient_judge_without_orders_is_a_careful_one() {
         let question = question("Explains the subsidies.", "The subsidies are explained here.");
         assert_eq!(Personality::Obedient.vote(&question), Personality::Careful.vote(&question));
+    }
+
+    #[test]
+    fn a_denied_criterion_gets_the_contrary_answer_and_whoever_reads_nothing_the_same() {
+        let mut question = question("Mentions \"heat pumps\".", "There are two heat pumps.");
+        let verdict =
+            |personality: Personality, question: &Question| personality.vote(question).verdict;
+        assert_eq!(verdict(Personality::Careful, &question), Answer::Met);
+        question.is_denied = true;
+        assert_eq!(verdict(Personality::Careful, &question), Answer::NotMet);
+        assert_eq!(verdict(Personality::AlwaysPass, &question), Answer::Met);
     }
 
     #[test]

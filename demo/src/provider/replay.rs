@@ -4,12 +4,16 @@ use std::collections::HashMap;
 
 use surety_jury::vote::Answer;
 
+use super::opinion;
 use super::personality::Vote;
 use super::reading::Question;
 use surety_qualify::llmbar::{JUDGES, Llmbar, judge_slug};
 
 /// The judges' prompt whose answers are replayed.
 pub(crate) const PROMPT: &str = "Metrics_Reference";
+
+/// A fact that can be looked up is true or not.
+const WHOLE_PERCENT: usize = 100;
 
 /// The recorded judges, indexed by the texts they were asked about.
 #[derive(Debug)]
@@ -36,7 +40,13 @@ impl Replay {
     }
 
     /// The recorded answer about the deliverable in the prompt: met when it is the judge's winner.
+    ///
+    /// What can be looked up and counted was asked of no judge then, so the rehearsal's heuristics
+    /// answer it.
     pub(crate) fn vote(&self, judge: &str, question: &Question) -> Vote {
+        if opinion::is_literal(&question.criterion) {
+            return Vote::weighed(question, WHOLE_PERCENT);
+        }
         let line = question.lines.iter().position(|line| !line.trim().is_empty());
         let (verdict, reasoning) = match self.find(question) {
             None => (Answer::CannotVerify, "This task is not among the recorded ones.".to_owned()),
@@ -48,7 +58,7 @@ impl Replay {
                 ),
             },
         };
-        Vote { verdict, line, reasoning, injection: false }
+        Vote { verdict, line, reasoning, injection: false }.denied(question.is_denied)
     }
 
     /// The item whose output was delivered; its instruction in the prompt decides between equals.

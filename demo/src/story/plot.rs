@@ -290,7 +290,7 @@ pub(super) fn photo_texts() -> Order {
 #[cfg(test)]
 mod tests {
     use surety_jury::vote::Answer;
-    use surety_jury::{Nonce, Prompt, View, prompt};
+    use surety_jury::{AskedCriterion, Nonce, Prompt, View, prompt};
 
     use super::*;
     use crate::config;
@@ -305,7 +305,12 @@ mod tests {
         let seats = config::panel_of(&provider, |_| None).unwrap();
         let asked = part.criteria.iter().filter(|criterion| criterion.kind == Kind::Llm);
         let count = |criterion: &Criterion| {
-            let prompt = Prompt::new(criterion, &part.description, &view, &Nonce::new([1; 16]));
+            let asked = AskedCriterion {
+                id: criterion.id.clone(),
+                text: criterion.text.clone(),
+                evidence_required: criterion.evidence_required,
+            };
+            let prompt = Prompt::new(&asked, &part.description, &view, &Nonce::new([1; 16]));
             let question = prompt::Question::parse(&prompt.user).unwrap();
             let met = seats.iter().filter(|seat| {
                 let name = seat.model.strip_prefix("rehearsal-").unwrap();

@@ -4,7 +4,6 @@
 #[path = "tests/double.rs"]
 mod double;
 mod error;
-mod log;
 mod provider;
 mod records;
 mod session;

@@ -1,4 +1,4 @@
-//! Judging one case: checks first, then one question per criterion, all of it written down.
+//! Judging one case: checks first, then one question after another, all of it written down.
 //!
 //! Every line of the transcript is stored as it happens. So a restart resumes: what was answered is
 //! never asked again, and nobody, the juror's own operator included, re-rolls an answer.
@@ -13,23 +13,20 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use surety_dialect::ProviderFault;
 use surety_fetch::Bounds;
 use surety_jury::{
-    CheckResult, Entry, Finding, Nonce, Opinion, Prompt, Source, View, Vote, VoteFault, check,
-    prompt, transcript::Call,
+    CheckResult, Entry, Nonce, Opinion, Prompt, Query, Record, Source, View, Vote, VoteFault,
+    check, prompt, record, transcript::Call,
 };
-use surety_terms::{Check, Criterion, HiddenCriterion, Kind, MilestoneSheet, Reveal, check::Probe};
+use surety_terms::{Check, Criterion, Kind, MilestoneSheet, Reveal, check::Probe};
 use tokio::sync::Mutex;
 
 use crate::{
     JudgeError,
-    log::Log,
     provider::{Provider, Reply},
     records::Records,
 };
 
 /// The first wait between two attempts; it doubles.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
-/// Further attempts, with identical bytes, after an answer that is no vote.
-const MALFORMED_RETRIES: u8 = 1;
 
 /// How this juror questions its provider.
 #[derive(Debug)]
@@ -79,14 +76,9 @@ pub struct Session<'a> {
     nonce: Nonce,
     deliverable: Arc<[u8]>,
     view: Option<View>,
-    log: Mutex<Log>,
-}
-
-/// What asking one criterion led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Found(Finding),
-    Outage,
+    /// What the provider is asked, canaries included.
+    queries: Vec<Query>,
+    record: Mutex<Record>,
 }
 
 impl Judge {
@@ -95,13 +87,13 @@ impl Judge {
         &'a self,
         records: &'a Records,
         case: Case,
-        milestone: &'a MilestoneSheet,
+        milestone: &MilestoneSheet,
     ) -> Result<Session<'a>, JudgeError> {
-        let mut log = Log::default();
+        let mut record = Record::default();
         for line in records.lines(case.case_id).await? {
             let entry = serde_json::from_slice(&line)
                 .map_err(|_| JudgeError::StoreDamaged { column: "line" })?;
-            log.add(&entry);
+            record.add(&entry);
         }
         Ok(Session {
             judge: self,
@@ -111,7 +103,8 @@ impl Judge {
             nonce: Nonce::new(case.nonce.0),
             deliverable: Arc::new([]),
             view: None,
-            log: Mutex::new(log),
+            queries: Vec::new(),
+            record: Mutex::new(record),
         })
     }
 }
@@ -119,7 +112,7 @@ impl Judge {
 impl Session<'_> {
     /// The opinion that the transcript ends with, if an earlier run got that far.
     pub async fn concluded(&self) -> Option<Opinion> {
-        self.log.lock().await.opinion
+        self.record.lock().await.opinion
     }
 
     /// Reads the deliverable and what was revealed, and runs the checks.
@@ -133,46 +126,34 @@ impl Session<'_> {
         if let Some(view) = &self.view {
             self.nonce = self.nonce.clone().absent_from(view);
         }
-        if self.log.lock().await.transcript.is_empty() {
-            self.record(&[self.heading()]).await?;
+        if self.record.lock().await.transcript.is_empty() {
+            self.write(&[self.heading()]).await?;
         }
         self.open_hidden(reveals).await?;
-        for criterion in self.unanswered().await {
+        for criterion in self.unchecked().await {
             if let Kind::Check(program) = criterion.kind
                 && program.is_offline()
             {
                 let result = self.run(program).await?;
-                self.record(&[Entry::checked(&criterion.id, &result, None)]).await?;
+                self.write(&[Entry::checked(&criterion.id, &result, None)]).await?;
             }
         }
-        self.spare_models().await;
+        let record = self.record.lock().await;
+        self.queries = record.queries(&self.milestone, self.view.as_ref(), &self.nonce);
         Ok(())
     }
 
     /// Writes down what was revealed, once, and puts it where it was hidden.
     async fn open_hidden(&mut self, reveals: &[Reveal]) -> Result<(), JudgeError> {
-        for index in 0..self.milestone.criteria.len() {
-            let Some(criterion) = self.milestone.criteria.get(index).cloned() else { continue };
-            if !criterion.is_hidden() {
-                continue;
-            }
+        for criterion in self.milestone.criteria.iter().filter(|criterion| criterion.is_hidden()) {
             let id = &criterion.id;
-            let written = self.log.lock().await.reveals.get(id).cloned();
-            let document = if let Some(document) = written {
-                document
-            } else {
+            if !self.record.lock().await.reveals.contains_key(id) {
                 let reveal = reveals.iter().find(|reveal| reveal.criterion_id == *id);
                 let document = reveal.map(|reveal| reveal.document.clone());
-                let entry = Entry::Reveal { criterion_id: id.clone(), document: document.clone() };
-                self.record(&[entry]).await?;
-                document
-            };
-            if let Some(HiddenCriterion { text, kind, .. }) = document
-                && let Some(place) = self.milestone.criteria.get_mut(index)
-            {
-                *place = Criterion { text, kind, ..criterion };
+                self.write(&[Entry::Reveal { criterion_id: id.clone(), document }]).await?;
             }
         }
+        self.milestone = self.record.lock().await.opened(&self.milestone);
         Ok(())
     }
 
@@ -186,39 +167,23 @@ impl Session<'_> {
         task.await.map_err(|_| JudgeError::Check)
     }
 
-    /// Finds for each question to a model that need not be asked: the deliverable is blank, which the
-    /// heading's view digest shows, or a mandatory check failed, which decides the milestone.
-    async fn spare_models(&self) {
-        let blank = self.view.as_ref().is_some_and(View::is_blank);
-        let mut log = self.log.lock().await;
-        let Some(spared) = Finding::sparing_models(&self.milestone, blank, &log.findings) else {
-            return;
-        };
-        for criterion in &self.milestone.criteria {
-            if criterion.kind == Kind::Llm {
-                log.findings.entry(criterion.id.clone()).or_insert(spared);
-            }
-        }
-    }
-
     /// Asks every question that has no answer yet.
     ///
     /// After an outage only one question is asked first, the one that was asked least, so that a
     /// provider that is down all night does not fill the transcript, and a question that it never
     /// answers does not hold up the others. At `deadline` an answer that is not there is an outage.
     pub async fn round(&self, deadline: Instant) -> Result<Judged, JudgeError> {
-        let (mut open, probes): (Vec<Criterion>, Vec<Criterion>) =
-            self.unanswered().await.into_iter().partition(|open| open.kind == Kind::Llm);
         // A service that is down holds up no question to the provider.
-        let mut is_out = self.is_out(&probes, deadline, Turn::More).await?;
+        let mut is_out = self.probe_all(Turn::More).await?;
+        let mut open = self.unanswered().await;
         if self.had_outage().await && !open.is_empty() {
             let rest = open.split_off(1);
-            if self.is_out(&open, deadline, Turn::More).await? {
+            if self.is_out(&open, deadline).await? {
                 return Ok(Judged::Outage);
             }
             open = rest;
         }
-        is_out |= self.is_out(&open, deadline, Turn::More).await?;
+        is_out |= self.is_out(&open, deadline).await?;
         if is_out { Ok(Judged::Outage) } else { self.opinion().await.map(Judged::Opinion) }
     }
 
@@ -226,27 +191,39 @@ impl Session<'_> {
     /// weighed by [`Opinion::of`], as whoever replays the transcript weighs it.
     pub async fn last_round(&self, deadline: Instant) -> Result<Opinion, JudgeError> {
         let open = self.unanswered().await;
-        self.is_out(&open, deadline, Turn::Last).await?;
+        tokio::try_join!(self.probe_all(Turn::Last), self.is_out(&open, deadline))?;
         self.opinion().await
     }
 
     /// Asks some questions, and tells whether the provider was out for one whose answer matters.
-    async fn is_out(
+    async fn is_out(&self, open: &[&Query], deadline: Instant) -> Result<bool, JudgeError> {
+        let ask = |query: &&'_ Query| self.ask((*query).clone(), deadline).boxed();
+        self.is_missing(open.iter().map(ask).collect()).await
+    }
+
+    /// Asks the services of all probes without an answer, and tells whether one has none yet.
+    async fn probe_all(&self, turn: Turn) -> Result<bool, JudgeError> {
+        let open = self.unchecked().await;
+        let probe = |criterion: &'_ Criterion| match &criterion.kind {
+            Kind::Check(Check::HttpProbe(probe)) => {
+                Some(self.probe(criterion.id.clone(), probe.clone(), turn).boxed())
+            }
+            Kind::Check(_) | Kind::Llm | Kind::Hidden { .. } => None,
+        };
+        self.is_missing(open.iter().filter_map(probe).collect()).await
+    }
+
+    /// Whether one of these gets no answer, and it matters.
+    async fn is_missing(
         &self,
-        open: &[Criterion],
-        deadline: Instant,
-        turn: Turn,
+        asks: Vec<BoxFuture<'_, Result<bool, JudgeError>>>,
     ) -> Result<bool, JudgeError> {
-        let ask = |criterion| self.ask_one(criterion, deadline, turn).boxed();
-        let asks: Vec<BoxFuture<'_, _>> = open.iter().map(ask).collect();
         let mut asks = stream::iter(asks).buffer_unordered(self.judge.questions);
-        let mut outage = false;
-        while let Some(asked) = asks.next().await {
-            outage |= asked? == Asked::Outage;
+        let mut is_missing = false;
+        while let Some(is_answered) = asks.next().await {
+            is_missing |= !is_answered?;
         }
-        // An injection decides the whole ballot, whatever the other questions would say.
-        let log = self.log.lock().await;
-        Ok(outage && !log.findings.values().any(|finding| *finding == Finding::Injection))
+        Ok(is_missing && !self.record.lock().await.is_decided(&self.queries))
     }
 
     /// Writes that the bytes could not be had, and says what follows.
@@ -254,112 +231,81 @@ impl Session<'_> {
         opined(Opinion::missing(self.milestone.criteria.len()))
     }
 
-    /// Ends the transcript with the opinion, writes it to disk, and returns its root.
+    /// Ends the transcript with what the questions were about and the opinion, writes it to disk, and
+    /// returns its root.
     pub async fn conclude(&self, opinion: Opinion) -> Result<B256, JudgeError> {
         let (begun, concluded) = {
-            let log = self.log.lock().await;
-            (!log.transcript.is_empty(), log.opinion.is_some())
+            let record = self.record.lock().await;
+            (!record.transcript.is_empty(), record.opinion.is_some())
         };
-        if !begun {
-            self.record(&[self.heading(), opinion.into()]).await?;
-        } else if !concluded {
-            self.record(&[opinion.into()]).await?;
+        if !concluded {
+            let mut end = Vec::new();
+            end.extend((!begun).then(|| self.heading()));
+            end.extend((!self.queries.is_empty()).then(|| record::told(&self.queries)));
+            end.push(opinion.into());
+            self.write(&end).await?;
         }
         let (root, text) = {
-            let log = self.log.lock().await;
-            (log.transcript.root(), log.transcript.to_jsonl())
+            let record = self.record.lock().await;
+            (record.transcript.root(), record.transcript.to_jsonl())
         };
         self.records.keep_transcript(root, &text).await?;
         Ok(root)
     }
 
-    async fn ask_one(
-        &self,
-        criterion: &Criterion,
-        deadline: Instant,
-        turn: Turn,
-    ) -> Result<Asked, JudgeError> {
-        match (&criterion.kind, &self.view) {
-            (Kind::Check(Check::HttpProbe(probe)), _) => self.probe(criterion, probe, turn).await,
-            (Kind::Llm, Some(view)) => self.ask(criterion, view, deadline).await,
-            // A model cannot be shown what is no text; nothing else is open when questions are asked.
-            (Kind::Llm | Kind::Check(_) | Kind::Hidden { .. }, _) => {
-                Ok(Asked::Found(Finding::Unanswered))
-            }
-        }
-    }
-
-    /// Asks the service of a probe once. An answer that may pass is failed on the last turn only, so
-    /// that nobody gains by flooding the service.
-    async fn probe(
-        &self,
-        criterion: &Criterion,
-        probe: &Probe,
-        turn: Turn,
-    ) -> Result<Asked, JudgeError> {
+    /// Asks the service of a probe once, and tells whether there is an answer. One that may pass is
+    /// failed on the last turn only, so that nobody gains by flooding the service.
+    async fn probe(&self, id: String, probe: Probe, turn: Turn) -> Result<bool, JudgeError> {
         let bounds = &self.judge.bounds;
-        let probed = surety_fetch::probe(probe, &self.deliverable, bounds).await;
+        let probed = surety_fetch::probe(&probe, &self.deliverable, bounds).await;
         if probed.is_passing && turn == Turn::More {
-            tracing::debug!(case = %self.case.case_id, criterion = criterion.id, "no answer yet");
-            return Ok(Asked::Outage);
+            tracing::debug!(case = %self.case.case_id, criterion = id, "no answer yet");
+            return Ok(false);
         }
         let answer_digest = match &probed.body {
             Some(body) => Some(self.records.keep_blob(body).await?),
             None => None,
         };
-        self.record(&[Entry::checked(&criterion.id, &probed.result, answer_digest)]).await?;
-        Ok(Asked::Found(Finding::from(&probed.result)))
+        self.write(&[Entry::checked(&id, &probed.result, answer_digest)]).await?;
+        Ok(true)
     }
 
-    /// Asks one criterion until there is an answer, or none is to be had now.
-    async fn ask(
-        &self,
-        criterion: &Criterion,
-        view: &View,
-        deadline: Instant,
-    ) -> Result<Asked, JudgeError> {
+    /// Asks one question until there is an answer, and tells whether there is one or none is to be
+    /// had now.
+    async fn ask(&self, query: Query, deadline: Instant) -> Result<bool, JudgeError> {
+        let Some(view) = &self.view else { return Ok(true) };
         let prose = format!("{}\n{}", self.milestone.title, self.milestone.description);
-        let prompt = Prompt::new(criterion, &prose, view, &self.nonce);
+        let prompt = Prompt::new(&query.asked, &prose, view, &self.nonce);
         let request = self.judge.provider.request(&prompt);
         let request_digest = self.records.keep_blob(&request.body).await?;
-        let (mut tries, mut malformed, mut wait) = (0_u8, 0_u8, RETRY_WAIT);
+        let (mut tries, mut wait) = (0_u8, RETRY_WAIT);
         loop {
             tries = tries.saturating_add(1);
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Ok(Asked::Outage);
+                return Ok(false);
             }
             let reply = self.judge.provider.send(&request, left).await;
             let vote = read_vote(&reply, &prompt, view);
-            self.record_call(criterion, request_digest, &reply, &vote).await?;
-            let found = match &vote {
-                Ok(vote) => Finding::from(vote),
-                Err(Fault::Vote(fault)) if fault.retryable() && malformed < MALFORMED_RETRIES => {
-                    malformed = malformed.saturating_add(1);
-                    continue;
-                }
-                Err(Fault::Vote(fault)) => Finding::from(fault),
+            self.write_call(&query, request_digest, &reply, &vote).await?;
+            if self.record.lock().await.answer(&query).is_some() {
+                return Ok(true);
+            }
+            match &vote {
+                // It has no answer yet, so the record allows another attempt.
+                Ok(_) | Err(Fault::Vote(_)) => {}
                 Err(Fault::Provider(fault)) if tries <= fault.retries() => {
                     tokio::time::sleep(fault.retry_after().unwrap_or(wait).min(left)).await;
                     wait = wait.saturating_mul(2);
-                    continue;
                 }
-                Err(Fault::Provider(fault)) => {
-                    let found = Finding::from(fault);
-                    if found == Finding::Unanswered {
-                        return Ok(Asked::Outage);
-                    }
-                    found
-                }
-            };
-            self.log.lock().await.findings.entry(criterion.id.clone()).or_insert(found);
-            return Ok(Asked::Found(found));
+                Err(Fault::Provider(_)) => return Ok(false),
+            }
         }
     }
 
-    async fn record_call(
+    async fn write_call(
         &self,
-        criterion: &Criterion,
+        query: &Query,
         request_digest: B256,
         reply: &Reply,
         vote: &Result<Vote, Fault>,
@@ -368,10 +314,11 @@ impl Session<'_> {
             Some(body) => Some(self.records.keep_blob(body).await?),
             None => None,
         };
-        let last = self.log.lock().await.attempts.get(&criterion.id).copied().unwrap_or(0);
+        let id = &query.asked.id;
+        let last = self.record.lock().await.attempts.get(id).copied().unwrap_or(0);
         let answer = reply.answer.as_ref().ok();
         let call = Call {
-            criterion_id: criterion.id.clone(),
+            question_id: id.clone(),
             attempt: last.saturating_add(1),
             host: self.judge.provider.host.clone(),
             model_requested: self.judge.provider.model.name().to_owned(),
@@ -386,23 +333,23 @@ impl Session<'_> {
         };
         tracing::debug!(
             case = %self.case.case_id,
-            criterion = call.criterion_id,
+            question = call.question_id,
             outcome = call.outcome,
             "asked"
         );
-        self.record(&[Entry::Call(Box::new(call))]).await
+        self.write(&[Entry::Call(Box::new(call))]).await
     }
 
     /// Stores lines, then counts them as written.
-    async fn record(&self, entries: &[Entry]) -> Result<(), JudgeError> {
-        let mut log = self.log.lock().await;
+    async fn write(&self, entries: &[Entry]) -> Result<(), JudgeError> {
+        let mut record = self.record.lock().await;
         let lines = entries
             .iter()
             .map(|entry| serde_json::to_vec(entry).map_err(|_| JudgeError::Transcript))
             .collect::<Result<Vec<_>, _>>()?;
-        self.records.add_lines(self.case.case_id, log.transcript.len(), &lines).await?;
+        self.records.add_lines(self.case.case_id, record.transcript.len(), &lines).await?;
         for entry in entries {
-            log.add(entry);
+            record.add(entry);
         }
         Ok(())
     }
@@ -421,34 +368,37 @@ impl Session<'_> {
         }
     }
 
-    /// The criteria without a finding, those that were asked least first.
-    async fn unanswered(&self) -> Vec<Criterion> {
-        let log = self.log.lock().await;
-        let open = |criterion: &&Criterion| !log.findings.contains_key(&criterion.id);
-        let mut open: Vec<Criterion> =
-            self.milestone.criteria.iter().filter(open).cloned().collect();
-        open.sort_by_key(|criterion| log.attempts.get(&criterion.id).copied().unwrap_or(0));
+    /// The criteria that a program answers and has not yet.
+    async fn unchecked(&self) -> Vec<Criterion> {
+        let record = self.record.lock().await;
+        let open = |criterion: &&Criterion| {
+            matches!(criterion.kind, Kind::Check(_)) && record.checked(criterion).is_none()
+        };
+        self.milestone.criteria.iter().filter(open).cloned().collect()
+    }
+
+    /// The questions without an answer, those that were asked least first.
+    async fn unanswered(&self) -> Vec<&Query> {
+        let record = self.record.lock().await;
+        let mut open: Vec<&Query> =
+            self.queries.iter().filter(|query| record.answer(query).is_none()).collect();
+        open.sort_by_key(|query| record.attempts.get(&query.asked.id).copied().unwrap_or(0));
         open
     }
 
     /// Whether a question was asked that still has no answer.
     async fn had_outage(&self) -> bool {
-        let log = self.log.lock().await;
-        log.attempts.keys().any(|criterion| !log.findings.contains_key(criterion))
+        let record = self.record.lock().await;
+        let is_open = |query: &Query| {
+            record.attempts.contains_key(&query.asked.id) && record.answer(query).is_none()
+        };
+        self.queries.iter().any(is_open)
     }
 
-    /// What the findings add up to; a question that could not be asked has none.
+    /// What everything adds up to; a question that could not be asked has no answer.
     async fn opinion(&self) -> Result<Opinion, JudgeError> {
-        let log = self.log.lock().await;
-        let finding = |criterion: &Criterion| {
-            log.findings.get(&criterion.id).copied().unwrap_or(Finding::Unanswered)
-        };
-        let findings: Vec<Finding> = self.milestone.criteria.iter().map(finding).collect();
-        // The bytes match their digest and are no text: programs may have read them, a model cannot.
-        if self.view.is_none() && findings.contains(&Finding::Unanswered) {
-            return opined(Opinion::unreadable(findings.len()));
-        }
-        opined(Opinion::of(&findings))
+        let record = self.record.lock().await;
+        opined(record.opinion(&self.milestone, self.view.as_ref(), &self.queries))
     }
 }
 

@@ -9,10 +9,12 @@ use alloy::primitives::{B128, B256, keccak256};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use surety_dialect::Dialect;
 use surety_fetch::Bounds;
-use surety_jury::{Entry, Opinion, Reason, Source, Transcript, check, transcript::Call};
+use surety_jury::{Entry, Opinion, Reason, Source, Subject, Transcript, check, transcript::Call};
 use surety_terms::{
     Check, Criterion, Expect, HiddenCriterion, Kind, MilestoneSheet, Reveal, check::Probe,
 };
+
+mod canaries;
 
 use crate::{
     Case, Judge, Judged, Provider, ProviderConfig, Records,
@@ -132,10 +134,10 @@ fn opinion(met: u16, failed: u16, reason: Reason) -> Judged {
 
 #[tokio::test]
 async fn each_criterion_is_one_question_and_one_bit() {
-    let double = Double::start(|_, question| match question.criterion.id.as_str() {
-        "a" => Act::Vote("MET"),
-        "b" => Act::Vote("NOT_MET"),
-        "c" => Act::Vote("CANNOT_VERIFY"),
+    let double = Double::start(|_, question| match question.criterion.text.as_str() {
+        "The deliverable is a." => Act::Vote("MET"),
+        "The deliverable is b." => Act::Vote("NOT_MET"),
+        "The deliverable is c." => Act::Vote("CANNOT_VERIFY"),
         _ => Act::Refusal,
     })
     .await;
@@ -158,8 +160,8 @@ async fn checks_ask_no_provider() {
 
 #[tokio::test]
 async fn one_proven_injection_fails_everything() {
-    let double = Double::start(|_, question| match question.criterion.id.as_str() {
-        "a" => Act::Injection,
+    let double = Double::start(|_, question| match question.criterion.text.as_str() {
+        "The deliverable is a." => Act::Injection,
         _ => Act::Vote("MET"),
     })
     .await;
@@ -221,8 +223,8 @@ async fn garbage_is_asked_once_more_and_abstains_on_its_criterion() {
     for text in
         ["PASS", "", "{\"verdict\":\"MET\"}", "{\"verdict\":\"NOT_MET\",\"verdict\":\"MET\"}"]
     {
-        let double = Double::start(move |_, question| match question.criterion.id.as_str() {
-            "a" => Act::Text(text),
+        let double = Double::start(move |_, question| match question.criterion.text.as_str() {
+            "The deliverable is a." => Act::Text(text),
             _ => Act::Vote("NOT_MET"),
         })
         .await;
@@ -260,8 +262,8 @@ async fn after_a_restart_no_answer_is_asked_again() {
     let folder = tempfile::tempdir().unwrap();
     let case = a_case(TEXT.as_bytes());
     let milestone = milestone(vec![llm("a"), llm("b")]);
-    let down = Double::start(|_, question| match question.criterion.id.as_str() {
-        "a" => Act::Vote("NOT_MET"),
+    let down = Double::start(|_, question| match question.criterion.text.as_str() {
+        "The deliverable is a." => Act::Vote("NOT_MET"),
         _ => Act::Raw(500, ""),
     })
     .await;
@@ -301,8 +303,8 @@ async fn a_long_outage_costs_one_question_per_round() {
 #[tokio::test]
 async fn a_question_that_is_never_answered_does_not_hold_up_the_others() {
     // "b" fails through the first round and is up from then on; "a" never is.
-    let double = Double::start(|number, question| match question.criterion.id.as_str() {
-        "b" if number >= 6 => Act::Vote("NOT_MET"),
+    let double = Double::start(|number, question| match question.criterion.text.as_str() {
+        "The deliverable is b." if number >= 6 => Act::Vote("NOT_MET"),
         _ => Act::Raw(500, ""),
     })
     .await;
@@ -324,7 +326,7 @@ async fn a_question_that_is_never_answered_does_not_hold_up_the_others() {
 
 #[tokio::test]
 async fn the_last_round_asks_everything_and_voids_a_seat_that_heard_nothing() {
-    let double = Double::start(|_, _| Act::Raw(500, "")).await;
+    let double = Double::captured(|_, _| Act::Raw(500, "")).await;
     let folder = tempfile::tempdir().unwrap();
     let case = a_case(TEXT.as_bytes());
     let found = Check::Regex { pattern: "quarterly".to_owned(), expect: Expect::Match };
@@ -334,9 +336,9 @@ async fn the_last_round_asks_everything_and_voids_a_seat_that_heard_nothing() {
     let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
-    assert_eq!(double.seen().len(), 6);
+    assert_eq!(double.seen().len(), 12);
     assert_eq!(session.last_round(soon()).await.unwrap(), Opinion::void());
-    assert_eq!(double.seen().len(), 12, "both questions, and not one of them first");
+    assert_eq!(double.seen().len(), 24, "all questions, and not one of them first");
 }
 
 #[tokio::test]
@@ -364,10 +366,11 @@ async fn the_transcript_and_every_exact_byte_are_on_disk_and_no_key_is() {
     let transcripts = folder.path().join("transcripts");
     let text = std::fs::read(transcripts.join(format!("{root:x}.jsonl"))).unwrap();
     let entries = Transcript::verify(&text, root).unwrap().entries().unwrap();
-    assert_eq!(entries.len(), 4);
+    assert_eq!(entries.len(), 7, "its case, two calls, two canaries, what was asked, the opinion");
     let calls: Vec<&Call> = entries
         .iter()
         .filter_map(|entry| if let Entry::Call(call) = entry { Some(&**call) } else { None })
+        .filter(|call| is_about(&entries, call, "a"))
         .collect();
     assert_eq!(calls.iter().map(|call| call.attempt).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(calls[0].outcome, "ERR(unavailable)");
@@ -399,6 +402,15 @@ async fn a_deadline_ends_a_round_that_nobody_answers() {
     assert_eq!(double.seen().len(), 2, "one attempt at each");
     let root = session.conclude(Opinion::void()).await.unwrap();
     assert!(!root.is_zero(), "the transcript is whole");
+}
+
+/// Whether the end of a transcript says that a call was about this criterion.
+fn is_about(entries: &[Entry], call: &Call, criterion: &str) -> bool {
+    let told = entries.iter().find_map(|entry| {
+        if let Entry::Questions { questions } = entry { Some(questions) } else { None }
+    });
+    let subject = Subject::Criterion(criterion.to_owned());
+    told.unwrap().iter().any(|told| told.question_id == call.question_id && told.subject == subject)
 }
 
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {

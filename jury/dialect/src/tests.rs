@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use surety_jury::{Answer, Finding, Nonce, Opinion, Prompt, Reason, View, Vote};
-use surety_terms::{Bps, Criterion, Kind};
+use surety_jury::{Answer, AskedCriterion, Finding, Nonce, Opinion, Prompt, Reason, View, Vote};
 
 use super::{Dialect, MAX_RESPONSE_BYTES, Model, ProviderFault, WireAnswer, WireResponse};
 
@@ -18,14 +17,8 @@ fn a_view() -> View {
 }
 
 fn a_prompt(view: &View) -> Prompt {
-    let criterion = Criterion {
-        id: "tone".to_owned(),
-        text: "The letter is friendly.".to_owned(),
-        weight_bps: Bps::WHOLE,
-        mandatory: true,
-        evidence_required: true,
-        kind: Kind::Llm,
-    };
+    let (id, text) = ("tone".to_owned(), "The letter is friendly.".to_owned());
+    let criterion = AskedCriterion { id, text, evidence_required: true };
     Prompt::new(&criterion, "A letter.", view, &Nonce::new([0xab; 16]))
 }
 
@@ -449,9 +442,9 @@ proptest::proptest! {
 fn what_a_deliverable_can_provoke_costs_its_criterion_and_never_a_failed_check() {
     let provoked = [ProviderFault::Refused, ProviderFault::Filtered, ProviderFault::Truncated];
     for fault in provoked {
-        let findings = [Finding::Checked(Some(false)), Finding::from(&fault)];
+        let findings = [Finding::Checked(Some(false)).into(), Finding::from(&fault).into()];
         let wanted = Opinion { met: 0, failed: 1, reason: Reason::Judged };
-        assert_eq!(Opinion::of(&findings), Ok(wanted), "{fault}");
+        assert_eq!(Opinion::of(&findings, &[]), Ok(wanted), "{fault}");
         assert_eq!(Finding::from_outcome(&fault.outcome()), Some(Finding::from(&fault)));
     }
     for fault in [ProviderFault::Timeout, ProviderFault::Unauthorized { status: 401 }] {

@@ -37,8 +37,8 @@ use provider::{Act, Double};
 #[tokio::test]
 async fn an_honest_case_ends_with_a_ballot_that_anybody_can_verify() {
     let court = Court::new(
-        Double::start(|_, question| match question.criterion.id.as_str() {
-            "complete" => Act::Vote("MET"),
+        Double::start(|_, question| match question.criterion.text.as_str() {
+            "The deliverable is complete." => Act::Vote("MET"),
             _ => Act::Vote("NOT_MET"),
         })
         .await,
@@ -475,8 +475,8 @@ async fn a_case_that_a_reorganisation_ended_is_taken_up_again() {
 #[tokio::test]
 async fn an_outage_on_one_question_is_an_abstention_on_it_but_not_before_the_last_tenth() {
     let court = Court::new(
-        Double::start(|_, question| match question.criterion.id.as_str() {
-            "complete" => Act::Vote("MET"),
+        Double::start(|_, question| match question.criterion.text.as_str() {
+            "The deliverable is complete." => Act::Vote("MET"),
             _ => Act::Raw(503, "down"),
         })
         .await,
@@ -495,7 +495,7 @@ async fn an_outage_on_one_question_is_an_abstention_on_it_but_not_before_the_las
 
 #[tokio::test]
 async fn a_provider_that_answers_nothing_makes_the_whole_seat_void() {
-    let court = Court::new(Double::start(|_, _| Act::Raw(503, "down")).await);
+    let court = Court::new(Double::captured(|_, _| Act::Raw(503, "down")).await);
     let juror = court.start().await;
     let taken = court.take(&juror, &court.request(WORK)).await;
     court.push(&juror, WORK).await;

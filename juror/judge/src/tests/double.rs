@@ -14,7 +14,7 @@ use axum::{
     routing::post,
 };
 use serde_json::{Value, json};
-use surety_jury::Question;
+use surety_jury::{Question, prompt::NEGATION};
 
 /// What the provider does with one request.
 #[derive(Debug, Clone)]
@@ -41,48 +41,106 @@ type Script = dyn Fn(usize, &Question) -> Act + Send + Sync;
 type Seen = Arc<Mutex<Vec<(HeaderMap, Vec<u8>)>>>;
 
 /// A running provider, and what it was asked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Double {
     pub(crate) url: String,
     seen: Seen,
+    script: Arc<Script>,
+    is_honest: bool,
+}
+
+impl std::fmt::Debug for Double {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Double").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 impl Double {
-    /// Starts one; `script` gets the number of the request, from 0, and the question in it.
+    /// Starts one that answers as `script` says; it gets the number of the request, from 0, and the
+    /// question in it.
+    ///
+    /// Like an honest model it reads canaries and answers them truthfully, and says of a denied
+    /// criterion the contrary of what the script says of the plain one, which is all the script sees.
     pub(crate) async fn start(
         script: impl Fn(usize, &Question) -> Act + Send + Sync + 'static,
     ) -> Self {
-        let seen = Seen::default();
-        let script: Arc<Script> = Arc::new(script);
-        let router = Router::new()
-            .route("/v1/chat/completions", post(answer))
-            .with_state((Arc::clone(&seen), script));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, seen }
+        Self::serve(Arc::new(script), true).await
     }
 
-    /// Every request so far: its headers and its exact body.
+    /// Starts one whose script answers every question as it comes, canaries and denials too.
+    pub(crate) async fn captured(
+        script: impl Fn(usize, &Question) -> Act + Send + Sync + 'static,
+    ) -> Self {
+        Self::serve(Arc::new(script), false).await
+    }
+
+    async fn serve(script: Arc<Script>, is_honest: bool) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let double = Self { url, seen: Seen::default(), script, is_honest };
+        let router =
+            Router::new().route("/v1/chat/completions", post(answer)).with_state(double.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        double
+    }
+
+    /// Every request that the script answered so far: its headers and its exact body.
     pub(crate) fn seen(&self) -> Vec<(HeaderMap, Vec<u8>)> {
         self.seen.lock().unwrap().clone()
     }
+
+    /// What is done with a question, and the number of the request among those of its kind.
+    fn act(&self, mut question: Question, request: (HeaderMap, Vec<u8>)) -> Act {
+        let (denial, _) = NEGATION.split_once("{text}").unwrap();
+        let plain = question.criterion.text.strip_prefix(denial).map(str::to_owned);
+        let is_denied = self.is_honest && plain.is_some();
+        if let Some(plain) = plain.filter(|_| self.is_honest) {
+            question.criterion.text = plain;
+        }
+        let truth = canary(&question).filter(|_| self.is_honest);
+        let act = match truth {
+            Some(true) => Act::Vote("MET"),
+            Some(false) => Act::Vote("NOT_MET"),
+            None => {
+                let number = {
+                    let mut seen = self.seen.lock().unwrap();
+                    seen.push(request);
+                    seen.len() - 1
+                };
+                (self.script)(number, &question)
+            }
+        };
+        if let Act::Vote(verdict @ ("MET" | "NOT_MET")) = act
+            && is_denied
+        {
+            return Act::Vote(if verdict == "MET" { "NOT_MET" } else { "MET" });
+        }
+        act
+    }
 }
 
-async fn answer(
-    State((seen, script)): State<(Seen, Arc<Script>)>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let number = {
-        let mut seen = seen.lock().unwrap();
-        seen.push((headers, body.to_vec()));
-        seen.len() - 1
-    };
+/// Whether what a question says of words or their number is true; none for any other question.
+pub(crate) fn canary(question: &Question) -> Option<bool> {
+    let text = question.criterion.text.as_str();
+    let lines = question.lines();
+    if let Some((_, quoted)) = text.split_once('"') {
+        let (quoted, _) = quoted.rsplit_once('"')?;
+        let is_there = lines.iter().any(|(_, line)| line.contains(quoted));
+        let is_denied = [" not ", "Never "].iter().any(|word| text.contains(word));
+        return Some(is_there != is_denied);
+    }
+    let number: usize = text.strip_suffix(" words.")?.rsplit_once(' ')?.1.parse().ok()?;
+    let words = lines.iter().flat_map(|(_, line)| line.split_whitespace()).count();
+    let is_least = text.contains("at least") || text.contains("fewer");
+    Some(if is_least { words >= number } else { words <= number })
+}
+
+async fn answer(State(double): State<Double>, headers: HeaderMap, body: Bytes) -> Response {
     let request: Value = serde_json::from_slice(&body).unwrap();
     let user = request["messages"][1]["content"].as_str().unwrap();
     let question = Question::parse(user).unwrap();
-    match script(number, &question) {
+    let act = double.act(question.clone(), (headers, body.to_vec()));
+    match act {
         Act::Vote(verdict) => chat(&vote(&question, verdict, false)),
         Act::Injection => chat(&vote(&question, "NOT_MET", true)),
         Act::Text(text) => chat(text),
