@@ -11,6 +11,7 @@ use url::Url;
 use crate::{
     network::{self, ChainArgs, SenderArgs},
     output::{self, Output},
+    replay::{self, ReplayArgs},
 };
 
 #[derive(Debug, Subcommand)]
@@ -19,6 +20,10 @@ pub(crate) enum JuryCommand {
     Create(CreateArgs),
     /// Show a jury's panel
     Show(ShowArgs),
+    /// Recompute a juror's ballot from its transcript, byte for byte
+    Replay(ReplayArgs),
+    /// Say why a juror's ballot is what it is, criterion by criterion
+    Explain(ReplayArgs),
 }
 
 #[derive(Args, Debug)]
@@ -63,6 +68,8 @@ pub(crate) async fn run(command: JuryCommand, output: Output) -> Result<()> {
             let panel = chain.connect().await?.panel(jury).await?;
             output.result(&JuryView::of(jury, panel))
         }
+        JuryCommand::Replay(args) => replay::replay(&args, output),
+        JuryCommand::Explain(args) => replay::explain(&args, output),
     }
 }
 

@@ -14,6 +14,7 @@ mod key;
 mod network;
 mod output;
 mod relayer;
+mod replay;
 mod terms;
 
 use std::{process::ExitCode, time::Duration};

@@ -121,6 +121,11 @@ pub struct Call {
     pub attempt: u8,
     /// The provider's host.
     pub host: String,
+    /// The wire format's name, and the limit that was sent: with model and question they give the
+    /// request's bytes.
+    pub dialect: String,
+    /// The most tokens that the answer may have.
+    pub max_output_tokens: u32,
     /// The model that was asked for.
     pub model_requested: String,
     /// The model that says it answered.
@@ -316,6 +321,8 @@ mod tests {
             question_id: "tone".to_owned(),
             attempt: 1,
             host: "api.example.com".to_owned(),
+            dialect: "openai-chat".to_owned(),
+            max_output_tokens: 2_048,
             model_requested: "m-1".to_owned(),
             model_reported: None,
             request_digest: B256::repeat_byte(5),

@@ -58,7 +58,7 @@ pub struct Provider {
     base_url: String,
     /// For the transcript.
     pub(crate) host: String,
-    dialect: Dialect,
+    pub(crate) dialect: Dialect,
     pub(crate) model: Model,
     timeout: Duration,
     key: Option<(HeaderName, HeaderValue)>,

@@ -321,6 +321,8 @@ impl Session<'_> {
             question_id: id.clone(),
             attempt: last.saturating_add(1),
             host: self.judge.provider.host.clone(),
+            dialect: self.judge.provider.dialect.as_str().to_owned(),
+            max_output_tokens: self.judge.provider.model.max_output_tokens,
             model_requested: self.judge.provider.model.name().to_owned(),
             model_reported: answer.and_then(|answer| answer.model_reported.clone()),
             request_digest,

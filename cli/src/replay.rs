@@ -1,0 +1,81 @@
+//! `surety jury replay` and `surety jury explain`.
+
+use std::path::{Path, PathBuf};
+
+use alloy::primitives::{B256, hex};
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde::Serialize;
+use surety_jury::{Opinion, ballot::Reason};
+use surety_replay::{Evidence, Replayed};
+use surety_terms::{TermSheet, limits};
+
+use crate::{file, output::Output};
+
+/// The largest deliverable, transcript, request or answer that is read, in bytes.
+const MOST_BYTES: usize = 256 * 1024 * 1024;
+
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArgs {
+    /// The juror's transcript, as it keeps it: lines of JSON in a file that the root names
+    transcript: PathBuf,
+    /// The JSON term sheet
+    #[arg(long, value_name = "FILE")]
+    sheet: PathBuf,
+    /// The milestone, from 0
+    #[arg(long, default_value_t = 0)]
+    milestone: u8,
+    /// The bytes that were judged; leave it out where the juror says that they were missing
+    #[arg(long, value_name = "FILE")]
+    deliverable: Option<PathBuf>,
+    /// The root in the signed ballot; by default the file's name says it
+    #[arg(long)]
+    root: Option<B256>,
+    /// The folder with the exact requests and answers; by default `blobs` beside the transcript
+    #[arg(long, value_name = "FOLDER")]
+    blobs: Option<PathBuf>,
+}
+
+/// A transcript that holds.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Holds {
+    case_id: B256,
+    root: B256,
+    met: u16,
+    failed: u16,
+    reason: Reason,
+}
+
+/// Recomputes a ballot and says what it is.
+pub(crate) fn replay(args: &ReplayArgs, output: Output) -> Result<()> {
+    let (root, replayed) = read(args)?;
+    let Opinion { met, failed, reason } = replayed.opinion;
+    output.result(&Holds { case_id: replayed.case_id, root, met, failed, reason })
+}
+
+/// Recomputes a ballot and says why it is what it is.
+pub(crate) fn explain(args: &ReplayArgs, output: Output) -> Result<()> {
+    output.result(&read(args)?.1.explain())
+}
+
+fn read(args: &ReplayArgs) -> Result<(B256, Replayed)> {
+    let bytes = file::read(&args.sheet, limits::SHEET_BYTES)?;
+    let sheet = TermSheet::parse(&bytes).with_context(|| args.sheet.display().to_string())?;
+    let count = sheet.milestones.len();
+    let milestone = sheet.milestones.get(usize::from(args.milestone));
+    let milestone = milestone
+        .with_context(|| format!("milestone {} of {count}; count from 0", args.milestone))?;
+    let transcript = file::read(&args.transcript, MOST_BYTES)?;
+    let deliverable = args.deliverable.as_deref().map(|path| file::read(path, MOST_BYTES));
+    let deliverable = deliverable.transpose()?;
+    let named = || args.transcript.file_stem()?.to_str()?.parse().ok();
+    let root = args.root.or_else(named).context("the file's name is no root: give --root")?;
+    let beside = args.transcript.parent().unwrap_or(Path::new(".")).join("blobs");
+    let blobs = args.blobs.as_deref().unwrap_or(&beside);
+    let evidence =
+        Evidence { transcript: &transcript, root, milestone, deliverable: deliverable.as_deref() };
+    let blob = |digest: B256| file::read(&blobs.join(hex::encode(digest)), MOST_BYTES).ok();
+    let replayed = surety_replay::replay(&evidence, &blob);
+    Ok((root, replayed.with_context(|| args.transcript.display().to_string())?))
+}

@@ -1,0 +1,99 @@
+//! Why a transcript is not what its ballot rests on.
+
+use alloy::primitives::B256;
+use surety_jury::JuryError;
+
+/// What does not fit, and where. Lines are counted from 1, as a text editor does.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The lines, their root or what follows from them.
+    #[error(transparent)]
+    Transcript(#[from] JuryError),
+    /// The transcript does not begin with its case.
+    #[error("line 1 is no case: this is no juror's transcript")]
+    NoCase,
+    /// The deliverable is another one.
+    #[error(
+        "the deliverable's digest is {got}, not {needed} of line 1: fetch the one that was judged"
+    )]
+    Deliverable {
+        /// keccak256 of what was brought.
+        got: B256,
+        /// What was judged.
+        needed: B256,
+    },
+    /// This build has another prompt template.
+    #[error(
+        "the template is {needed} (version {version}), and this build has {got}: use a release that \
+         has version {version}"
+    )]
+    Template {
+        /// The template's name in the transcript.
+        version: String,
+        /// Ours.
+        got: B256,
+        /// The transcript's.
+        needed: B256,
+    },
+    /// The transcript names a wire format that does not exist.
+    #[error("line {line} names the wire format {got:?}, which this build does not have")]
+    Dialect {
+        /// The line.
+        line: usize,
+        /// Its name.
+        got: String,
+    },
+    /// The bytes of a request or an answer were not brought.
+    #[error("line {line}: the bytes with digest {digest} are missing: get them from the juror")]
+    BlobMissing {
+        /// The line.
+        line: usize,
+        /// Their digest.
+        digest: B256,
+    },
+    /// The bytes of a request or an answer are others.
+    #[error(
+        "line {line}: the bytes that should have digest {needed} have {got}: they were changed"
+    )]
+    BlobChanged {
+        /// The line.
+        line: usize,
+        /// What the bytes hash to.
+        got: B256,
+        /// What they should hash to.
+        needed: B256,
+    },
+    /// A question that does not follow from the case.
+    #[error("line {line}: question {got:?} does not follow from the case")]
+    Question {
+        /// The line.
+        line: usize,
+        /// Its id.
+        got: String,
+    },
+    /// A request that asks something else.
+    #[error("line {line}: the request is not the one that asks this question")]
+    Request {
+        /// The line.
+        line: usize,
+    },
+    /// An answer or a check that says something else.
+    #[error("line {line}: the outcome is {needed}, and the transcript says {got}")]
+    Outcome {
+        /// The line.
+        line: usize,
+        /// What the transcript says.
+        got: String,
+        /// What the bytes say.
+        needed: String,
+    },
+    /// A check of a criterion that has none.
+    #[error("line {line}: criterion {got:?} has no such check")]
+    Check {
+        /// The line.
+        line: usize,
+        /// The criterion.
+        got: String,
+    },
+}

@@ -1,0 +1,229 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod error;
+mod explain;
+
+use std::collections::HashMap;
+
+use alloy::primitives::{B256, keccak256};
+use surety_criteria::check;
+use surety_dialect::{Dialect, Model, WireResponse};
+use surety_jury::query::Query;
+use surety_jury::record::{self, Record};
+use surety_jury::transcript::{Call, Entry, Transcript};
+use surety_jury::{Nonce, Opinion, Prompt, Source, View, Vote, prompt};
+use surety_terms::{Criterion, Kind, MilestoneSheet};
+
+pub use error::ReplayError;
+pub use explain::{Asked, Canary, Checked, Explained, Explanation};
+
+/// What a replay starts from.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The stored transcript.
+    pub transcript: &'a [u8],
+    /// Its root, from the signed ballot.
+    pub root: B256,
+    /// The milestone, from the signed term sheet.
+    pub milestone: &'a MilestoneSheet,
+    /// The bytes that were judged; absent when the juror says that they could not be had.
+    pub deliverable: Option<&'a [u8]>,
+}
+
+/// A transcript that holds, and what its lines say.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// The case.
+    pub case_id: B256,
+    /// The juror's claimed family.
+    pub family: String,
+    /// Where its opinions come from.
+    pub source: Source,
+    /// The ballot's content.
+    pub opinion: Opinion,
+    /// The milestone as it was judged: a revealed criterion stands where it was hidden.
+    milestone: MilestoneSheet,
+    queries: Vec<Query>,
+    /// What each call came to, in order, with the vote where there is a valid one.
+    calls: Vec<(Call, Option<Vote>)>,
+    checks: Vec<Checked>,
+}
+
+/// Recomputes everything. `blob` brings the bytes of a request or an answer by their digest.
+pub fn replay(
+    evidence: &Evidence<'_>,
+    blob: &dyn Fn(B256) -> Option<Vec<u8>>,
+) -> Result<Replayed, ReplayError> {
+    let transcript = Transcript::verify(evidence.transcript, evidence.root)?;
+    let entries = transcript.entries()?;
+    let Some(Entry::Case {
+        case_id,
+        deliverable,
+        family,
+        source,
+        template,
+        template_digest,
+        nonce,
+        ..
+    }) = entries.first()
+    else {
+        return Err(ReplayError::NoCase);
+    };
+    if *template_digest != prompt::template_digest() {
+        let (got, needed) = (prompt::template_digest(), *template_digest);
+        return Err(ReplayError::Template { version: template.clone(), got, needed });
+    }
+    if let Some(got) = evidence.deliverable.map(keccak256)
+        && got != *deliverable
+    {
+        return Err(ReplayError::Deliverable { got, needed: *deliverable });
+    }
+    let opinion = record::replay(&transcript, evidence.milestone, evidence.deliverable)?;
+    let mut record = Record::default();
+    entries.iter().for_each(|entry| record.add(entry));
+    let milestone = record.opened(evidence.milestone);
+    let view = evidence.deliverable.and_then(|bytes| View::of(bytes).ok());
+    let nonce = Nonce::try_from(nonce.clone())?;
+    let queries = record.queries(&milestone, view.as_ref(), &nonce);
+    let mut replayed = Replayed {
+        case_id: *case_id,
+        family: family.clone(),
+        source: *source,
+        opinion,
+        milestone,
+        queries,
+        calls: Vec::new(),
+        checks: Vec::new(),
+    };
+    for (entry, line) in entries.iter().zip(1_usize..) {
+        let read = Line { number: line, blob };
+        match entry {
+            Entry::Call(call) => {
+                let view = view.as_ref().ok_or_else(|| read.question(call))?;
+                let vote = replayed.call(&read, call, view, &nonce)?;
+                replayed.calls.push(((**call).clone(), vote));
+            }
+            Entry::Check { criterion_id, outcome, detail, answer_digest } => {
+                let claimed = (outcome.as_str(), detail.as_str());
+                let bytes = evidence.deliverable.unwrap_or_default();
+                replayed.check(&read, criterion_id, claimed, bytes)?;
+                if let Some(digest) = answer_digest {
+                    read.bytes(*digest)?;
+                }
+                let (criterion, outcome, detail) =
+                    (criterion_id.clone(), outcome.clone(), detail.clone());
+                replayed.checks.push(Checked { criterion, outcome, detail });
+            }
+            Entry::Case { .. }
+            | Entry::Reveal { .. }
+            | Entry::Questions { .. }
+            | Entry::Opinion { .. } => {}
+        }
+    }
+    Ok(replayed)
+}
+
+/// A line of the transcript, and the bytes that lines name.
+struct Line<'a> {
+    number: usize,
+    blob: &'a dyn Fn(B256) -> Option<Vec<u8>>,
+}
+
+impl Line<'_> {
+    fn bytes(&self, needed: B256) -> Result<Vec<u8>, ReplayError> {
+        let line = self.number;
+        let bytes = (self.blob)(needed);
+        let bytes = bytes.ok_or(ReplayError::BlobMissing { line, digest: needed })?;
+        let got = keccak256(&bytes);
+        if got == needed { Ok(bytes) } else { Err(ReplayError::BlobChanged { line, got, needed }) }
+    }
+
+    fn question(&self, call: &Call) -> ReplayError {
+        ReplayError::Question { line: self.number, got: call.question_id.clone() }
+    }
+}
+
+impl Replayed {
+    /// Builds the request again and reads the answer again.
+    fn call(
+        &self,
+        line: &Line<'_>,
+        call: &Call,
+        view: &View,
+        nonce: &Nonce,
+    ) -> Result<Option<Vote>, ReplayError> {
+        let query = self.queries.iter().find(|query| query.asked.id == call.question_id);
+        let query = query.ok_or_else(|| line.question(call))?;
+        let is_it = |dialect: &Dialect| dialect.as_str() == call.dialect;
+        let dialect = Dialect::ALL.into_iter().find(is_it);
+        let dialect = dialect
+            .ok_or_else(|| ReplayError::Dialect { line: line.number, got: call.dialect.clone() })?;
+        let other = ReplayError::Request { line: line.number };
+        let Ok(model) = Model::new(dialect, &call.model_requested, call.max_output_tokens) else {
+            return Err(other);
+        };
+        let prose = format!("{}\n{}", self.milestone.title, self.milestone.description);
+        let prompt = Prompt::new(&query.asked, &prose, view, nonce);
+        if line.bytes(call.request_digest)? != dialect.build(&prompt, &model).body {
+            return Err(other);
+        }
+        let Some(digest) = call.response_digest else {
+            // Nobody but the juror heard the silence; it is never an answer.
+            let (got, needed) = (call.outcome.clone(), "an error".to_owned());
+            let is_fault = call.status.is_none() && got.starts_with("ERR(");
+            let wrong = ReplayError::Outcome { line: line.number, got, needed };
+            return if is_fault { Ok(None) } else { Err(wrong) };
+        };
+        let body = line.bytes(digest)?;
+        let status = call.status.unwrap_or_default();
+        let answer = dialect.parse(&WireResponse { status, retry_after: None, body: &body });
+        let (needed, vote) = match answer {
+            Err(fault) => (fault.outcome(), None),
+            Ok(answer) => match Vote::read(&answer.text, &prompt, view) {
+                Ok(vote) => (vote.outcome().to_owned(), Some(vote)),
+                Err(fault) => (fault.outcome(), None),
+            },
+        };
+        if needed == call.outcome {
+            Ok(vote)
+        } else {
+            let got = call.outcome.clone();
+            Err(ReplayError::Outcome { line: line.number, got, needed })
+        }
+    }
+
+    /// Runs a check again that needs the deliverable only.
+    fn check(
+        &self,
+        line: &Line<'_>,
+        id: &str,
+        (outcome, detail): (&str, &str),
+        deliverable: &[u8],
+    ) -> Result<(), ReplayError> {
+        let is_it = |criterion: &&Criterion| criterion.id == id;
+        let criterion = self.milestone.criteria.iter().find(is_it);
+        let Some(Kind::Check(program)) = criterion.map(|criterion| &criterion.kind) else {
+            return Err(ReplayError::Check { line: line.number, got: id.to_owned() });
+        };
+        if !program.is_offline() {
+            return Ok(());
+        }
+        let result = check::run(program, deliverable);
+        // A test that a slow machine gave up on may end here; what it says then is not the juror's.
+        if (result.outcome(), result.detail()) == (outcome, detail) || outcome == "unusable" {
+            return Ok(());
+        }
+        let got = format!("{outcome}: {detail}");
+        let needed = format!("{}: {}", result.outcome(), result.detail());
+        Err(ReplayError::Outcome { line: line.number, got, needed })
+    }
+}
