@@ -164,10 +164,10 @@ pub fn replay_panel(provider: &Url) -> Result<Vec<Seat>, DemoError> {
     seats.collect()
 }
 
-/// The address of a rehearsed or replayed provider; two dialects keep the version in the base URL.
+/// The address of a rehearsed or replayed provider; some dialects keep the version in the base URL.
 fn local(provider: &Url, who: &str, dialect: Dialect) -> Result<Url, DemoError> {
     let version = match dialect {
-        Dialect::OpenAiChat | Dialect::OpenAiCompatible => "/v1",
+        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OpenAiCompatible => "/v1",
         Dialect::Anthropic | Dialect::Gemini | Dialect::Ollama => "",
     };
     parse("provider", &format!("{}{who}{version}", provider.as_str()))

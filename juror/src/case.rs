@@ -13,7 +13,7 @@ use std::{
 };
 
 use alloy::primitives::{B128, B256, Bytes, FixedBytes};
-use surety_judge::{Judge, Judged, Session};
+use surety_judge::{Judge, Judged, Session, Until};
 use surety_jury::{
     Opinion,
     wire::{BallotBody, CaseRequest, CaseState, CaseStatus},
@@ -38,6 +38,8 @@ pub(crate) const CASE_BYTES: usize = surety_terms::limits::BODY_BYTES;
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// The longest time without a look at the milestone while no block comes.
 const LOOK_WAIT: Duration = Duration::from_secs(10);
+/// A day, over which what the provider costs is counted.
+const DAY_SECS: u64 = 86_400;
 /// The longest wait between two rounds of questions.
 const ROUND_WAIT: Duration = Duration::from_mins(10);
 
@@ -349,11 +351,15 @@ impl Work {
         let mut wait = FIRST_WAIT;
         loop {
             let permit = self.desk.judging.acquire().await.map_err(|_| JurorError::Stopped)?;
-            let deadline = Instant::now() + self.standing.borrow().patience();
+            let until = {
+                let standing = self.standing.borrow();
+                let deadline = Instant::now() + standing.patience();
+                Until { deadline, day: standing.now / DAY_SECS }
+            };
             if self.is_last_tenth() {
-                return Ok(session.last_round(deadline).await?);
+                return Ok(session.last_round(until).await?);
             }
-            let judged = session.round(deadline).await?;
+            let judged = session.round(until).await?;
             drop(permit);
             if let Judged::Opinion(opinion) = judged {
                 return Ok(opinion);

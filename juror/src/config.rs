@@ -14,7 +14,7 @@ use alloy::{eips::BlockNumberOrTag, primitives::Address, signers::local::Private
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use surety_fetch::Bounds;
-pub use surety_judge::ProviderConfig;
+pub use surety_judge::{BudgetConfig, ProviderConfig};
 use url::Url;
 
 use crate::JurorError;
@@ -45,6 +45,9 @@ pub struct Config {
     pub poll_ms: u64,
     /// Who answers the criteria that no check can.
     pub provider: ProviderConfig,
+    /// What that may cost; nothing is counted without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetConfig>,
     /// How a deliverable is fetched from the delivery's URI.
     #[serde(default)]
     pub fetch: FetchConfig,
@@ -125,7 +128,8 @@ impl Config {
 
     /// What the types cannot say.
     fn check(&self) -> Result<(), JurorError> {
-        let provider = &self.provider;
+        let (provider, budget) = (&self.provider, self.budget.as_ref());
+        let answer = provider.max_output_tokens;
         let web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.host().is_some();
         let rpc = Url::parse(&self.chain_rpc).ok().filter(|url| web(url));
         let rules = [
@@ -136,6 +140,18 @@ impl Config {
             (!provider.model.is_empty(), "provider.model", "must not be empty"),
             (provider.timeout_secs > 0, "provider.timeout_secs", "must be at least 1"),
             (provider.max_output_tokens > 0, "provider.max_output_tokens", "must be at least 1"),
+            (provider.breaker_outages > 0, "provider.breaker_outages", "must be at least 1"),
+            (provider.breaker_secs > 0, "provider.breaker_secs", "must be at least 1"),
+            (
+                budget.is_none_or(|budget| budget.case_micro_usd > budget.worst(0, answer)),
+                "budget.case_micro_usd",
+                "must be more than one answer of provider.max_output_tokens can cost",
+            ),
+            (
+                budget.is_none_or(|budget| budget.day_micro_usd >= budget.case_micro_usd),
+                "budget.day_micro_usd",
+                "must be at least budget.case_micro_usd",
+            ),
             (self.fetch.timeout_secs > 0, "fetch.timeout_secs", "must be at least 1"),
             (
                 self.fetch.deliverable_max_bytes > 0,
@@ -312,7 +328,7 @@ mod tests {
             .join("\n");
         assert_eq!(needed.parse::<Config>().unwrap(), config);
         let left_out = example.lines().count() - needed.lines().count();
-        assert_eq!(left_out, 13, "as many keys have a default");
+        assert_eq!(left_out, 15, "as many keys have a default");
         for dialect in Dialect::ALL {
             assert!(example.contains(&format!("\"{dialect}\"")), "{dialect}");
         }
@@ -337,6 +353,19 @@ mod tests {
             let fault = fault(&MINIMAL.replace(from, to));
             assert!(fault.contains(field), "{field}: {fault}");
         }
+    }
+
+    #[test]
+    fn caps_that_allow_nothing_are_named() {
+        let caps = |case: u64, day: u64| {
+            format!(
+                "{MINIMAL}\n[budget]\ninput_micro_usd = 1\noutput_micro_usd = 1000000\n\
+                 case_micro_usd = {case}\nday_micro_usd = {day}\n"
+            )
+        };
+        assert!(caps(2_049, 2_049).parse::<Config>().is_ok());
+        assert!(fault(&caps(2_048, 2_048)).contains("budget.case_micro_usd"));
+        assert!(fault(&caps(2_049, 2_048)).contains("budget.day_micro_usd"));
     }
 
     #[test]

@@ -11,6 +11,6 @@ mod sign;
 mod store;
 mod verify;
 
-pub use config::{BlockTag, Config, FetchConfig, Limits, ProviderConfig};
+pub use config::{BlockTag, BudgetConfig, Config, FetchConfig, Limits, ProviderConfig};
 pub use error::JurorError;
 pub use service::{Handle, run, start, start_on};

@@ -93,6 +93,7 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     let info = info(&config, juror, &registered, source);
     let judge = Judge {
         provider: Provider::new(&config.provider, secrets.api_key)?,
+        budget: config.budget.map(|budget| store.budget(budget)),
         family: registered.family,
         source,
         questions: config.limits.questions,

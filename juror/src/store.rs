@@ -19,7 +19,7 @@ use sqlx::{
     },
 };
 use surety_bindings::jury::Ballot;
-use surety_judge::{Case, Records, write_whole};
+use surety_judge::{Budget, BudgetConfig, Case, Records, write_whole};
 use surety_terms::Reveal;
 
 use crate::JurorError;
@@ -128,6 +128,11 @@ impl Store {
     /// What judging writes down.
     pub(crate) const fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// What judging may spend.
+    pub(crate) fn budget(&self, config: BudgetConfig) -> Budget {
+        Budget::new(config, self.pool.clone())
     }
 
     /// Closes the database and lets go of the folder.

@@ -197,7 +197,9 @@ mod tests {
 
     fn base(url: &str, who: &str, dialect: Dialect) -> String {
         match dialect {
-            Dialect::OpenAiChat | Dialect::OpenAiCompatible => format!("{url}/{who}/v1"),
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OpenAiCompatible => {
+                format!("{url}/{who}/v1")
+            }
             Dialect::Anthropic | Dialect::Gemini | Dialect::Ollama => format!("{url}/{who}"),
         }
     }

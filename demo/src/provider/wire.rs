@@ -1,4 +1,4 @@
-//! The five wire formats, from the provider's side: read a request as strictly as the real API would,
+//! The wire formats, from the provider's side: read a request as strictly as the real API would,
 //! and wrap an answer the way it would.
 //!
 //! When a request is malformed the answer is an error in that API's own shape; a juror must treat it
@@ -18,6 +18,8 @@ pub(super) enum Format {
     Gemini,
     /// Ollama's native chat.
     Ollama,
+    /// `OpenAI` responses.
+    Responses,
 }
 
 /// A request, whatever its format was.
@@ -49,6 +51,8 @@ impl Format {
     pub(super) fn of_path(path: &str) -> Option<Self> {
         if path.ends_with("/chat/completions") {
             Some(Self::Chat)
+        } else if path.ends_with("/responses") {
+            Some(Self::Responses)
         } else if path.ends_with("/v1/messages") {
             Some(Self::Messages)
         } else if path.ends_with(":generateContent") {
@@ -79,6 +83,15 @@ impl Format {
                 strict_schema(&body, "/output_config/format/schema")?;
                 let user = text(&body, "/messages/0/content")?;
                 Ok(Asked { system: text(&body, "/system")?, user })
+            }
+            Self::Responses => {
+                text(&body, "/model")?;
+                strict_schema(&body, "/text/format/schema")?;
+                if body.get("seed").is_some() {
+                    return Err(Refused::bad("seed: unknown parameter"));
+                }
+                let user = text(&body, "/input/0/content")?;
+                Ok(Asked { system: text(&body, "/instructions")?, user })
             }
             Self::Gemini => Ok(Asked {
                 system: joined(&body, "/systemInstruction/parts")?,
@@ -134,6 +147,19 @@ impl Format {
                 "done": true, "done_reason": "stop",
                 "prompt_eval_count": tokens_in, "eval_count": tokens_out
             }),
+            Self::Responses => json!({
+                "id": "resp_rehearsal", "object": "response", "created_at": 0,
+                "status": "completed", "error": null, "incomplete_details": null, "model": model,
+                "output": [{
+                    "type": "message", "id": "msg_rehearsal", "status": "completed",
+                    "role": "assistant",
+                    "content": [{ "type": "output_text", "text": answer, "annotations": [] }]
+                }],
+                "usage": {
+                    "input_tokens": tokens_in, "output_tokens": tokens_out,
+                    "total_tokens": tokens_in.saturating_add(tokens_out)
+                }
+            }),
         }
     }
 
@@ -141,7 +167,7 @@ impl Format {
     pub(super) fn error(self, refused: &Refused) -> Value {
         let message = &refused.message;
         match self {
-            Self::Chat => json!({
+            Self::Chat | Self::Responses => json!({
                 "error": { "message": message, "type": "invalid_request_error", "code": null }
             }),
             Self::Messages => json!({

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod breaker;
+mod budget;
 #[cfg(test)]
 #[path = "tests/double.rs"]
 mod double;
@@ -10,7 +12,8 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub use budget::{Budget, BudgetConfig};
 pub use error::JudgeError;
 pub use provider::{Provider, ProviderConfig};
 pub use records::{Records, write_whole};
-pub use session::{Case, Judge, Judged, Session};
+pub use session::{Case, Judge, Judged, Session, Until};

@@ -18,7 +18,7 @@ use surety_dialect::{
 use surety_jury::Prompt;
 use url::Url;
 
-use crate::JudgeError;
+use crate::{JudgeError, breaker::Breaker};
 
 /// One LLM provider, as an operator configures it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,12 @@ pub struct ProviderConfig {
     /// How long one answer may get.
     #[serde(default = "ProviderConfig::default_max_output_tokens")]
     pub max_output_tokens: u32,
+    /// Outages in a row after which nobody asks for a while.
+    #[serde(default = "ProviderConfig::default_breaker_outages")]
+    pub breaker_outages: u32,
+    /// How long the first while is; then one question is tried.
+    #[serde(default = "ProviderConfig::default_breaker_secs")]
+    pub breaker_secs: u64,
 }
 
 impl ProviderConfig {
@@ -48,6 +54,14 @@ impl ProviderConfig {
 
     const fn default_max_output_tokens() -> u32 {
         2_048
+    }
+
+    const fn default_breaker_outages() -> u32 {
+        5
+    }
+
+    const fn default_breaker_secs() -> u64 {
+        30
     }
 }
 
@@ -60,6 +74,7 @@ pub struct Provider {
     pub(crate) host: String,
     pub(crate) dialect: Dialect,
     pub(crate) model: Model,
+    pub(crate) breaker: Breaker,
     timeout: Duration,
     key: Option<(HeaderName, HeaderValue)>,
 }
@@ -72,6 +87,16 @@ pub(crate) struct Reply {
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) elapsed: Duration,
     pub(crate) answer: Result<WireAnswer, ProviderFault>,
+    /// Whether it may have cost something: it reached the provider, and no error came back.
+    pub(crate) is_billable: bool,
+}
+
+impl Reply {
+    /// The tokens in question and answer, where the provider counted both.
+    pub(crate) fn tokens(&self) -> Option<(u64, u64)> {
+        let answer = self.answer.as_ref().ok()?;
+        Some((answer.input_tokens?.into(), answer.output_tokens?.into()))
+    }
 }
 
 impl Provider {
@@ -94,6 +119,7 @@ impl Provider {
             host: host(&config.base_url),
             dialect: config.dialect,
             model,
+            breaker: Breaker::new(config.breaker_outages, Duration::from_secs(config.breaker_secs)),
             timeout,
             key,
         })
@@ -108,24 +134,31 @@ impl Provider {
     pub(crate) async fn send(&self, request: &WireRequest, left: Duration) -> Reply {
         let begun = Instant::now();
         let patience = self.timeout.min(left);
-        let (status, body, answer) =
-            match tokio::time::timeout(patience, self.exchange(request)).await {
-                Ok(Ok((status, retry_after, body))) => {
-                    let response =
-                        WireResponse { status, retry_after: retry_after.as_deref(), body: &body };
-                    let answer = self.dialect.parse(&response);
-                    (Some(status), Some(body), answer)
-                }
-                Ok(Err(fault)) => (None, None, Err(fault)),
-                Err(_) => (None, None, Err(ProviderFault::Timeout)),
-            };
-        Reply { status, body, elapsed: begun.elapsed(), answer }
+        let exchange = tokio::time::timeout(patience, self.exchange(request)).await;
+        let elapsed = begun.elapsed();
+        let lost = |fault, is_billable| Reply {
+            status: None,
+            body: None,
+            elapsed,
+            answer: Err(fault),
+            is_billable,
+        };
+        match exchange {
+            Ok(Ok((status, retry_after, body))) => {
+                let retry_after = retry_after.as_deref();
+                let answer = self.dialect.parse(&WireResponse { status, retry_after, body: &body });
+                let is_billable = (200..300).contains(&status);
+                Reply { status: Some(status), body: Some(body), elapsed, answer, is_billable }
+            }
+            Ok(Err(err)) => lost(fault(&err), !err.is_connect()),
+            Err(_) => lost(ProviderFault::Timeout, true),
+        }
     }
 
     async fn exchange(
         &self,
         request: &WireRequest,
-    ) -> Result<(u16, Option<String>, Vec<u8>), ProviderFault> {
+    ) -> Result<(u16, Option<String>, Vec<u8>), reqwest::Error> {
         let url = format!("{}{}", self.base_url, request.path);
         let mut post = self.client.post(url).body(request.body.clone());
         for (name, value) in &request.headers {
@@ -134,7 +167,7 @@ impl Provider {
         if let Some((name, value)) = &self.key {
             post = post.header(name, value);
         }
-        let mut response = post.send().await.map_err(|err| fault(&err))?;
+        let mut response = post.send().await?;
         let status = response.status().as_u16();
         let retry_after = response
             .headers()
@@ -144,7 +177,7 @@ impl Provider {
         let mut body = Vec::new();
         // One byte beyond the limit is enough for the dialect to see that there is too much.
         while body.len() <= MAX_RESPONSE_BYTES {
-            match response.chunk().await.map_err(|err| fault(&err))? {
+            match response.chunk().await? {
                 Some(chunk) => body.extend_from_slice(&chunk),
                 None => break,
             }

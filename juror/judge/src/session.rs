@@ -3,6 +3,8 @@
 //! Every line of the transcript is stored as it happens. So a restart resumes: what was answered is
 //! never asked again, and nobody, the juror's own operator included, re-rolls an answer.
 
+mod ask;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -10,29 +12,22 @@ use std::{
 
 use alloy::primitives::{B128, B256};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
-use surety_dialect::ProviderFault;
 use surety_fetch::Bounds;
 use surety_jury::{
-    CheckResult, Entry, Nonce, Opinion, Prompt, Query, Record, Source, View, Vote, VoteFault,
-    check, prompt, record, transcript::Call,
+    CheckResult, Entry, Nonce, Opinion, Query, Record, Source, View, check, prompt, record,
 };
 use surety_terms::{Check, Criterion, Kind, MilestoneSheet, Reveal, check::Probe};
 use tokio::sync::Mutex;
 
-use crate::{
-    JudgeError,
-    provider::{Provider, Reply},
-    records::Records,
-};
-
-/// The first wait between two attempts; it doubles.
-const RETRY_WAIT: Duration = Duration::from_millis(500);
+use crate::{JudgeError, budget::Budget, provider::Provider, records::Records};
 
 /// How this juror questions its provider.
 #[derive(Debug)]
 pub struct Judge {
     /// Who is asked.
     pub provider: Provider,
+    /// What that may cost; nothing is counted without it.
+    pub budget: Option<Budget>,
     /// The juror's claimed family.
     pub family: String,
     /// Where its opinions come from.
@@ -54,6 +49,15 @@ pub struct Case {
     pub deliverable: B256,
     /// Marks the deliverable's lines in prompts; drawn after the seller committed to the bytes.
     pub nonce: B128,
+}
+
+/// How long a round of questions may take, and on whose money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Until {
+    /// When an answer that is not there counts as an outage.
+    pub deadline: Instant,
+    /// The chain's time in days: each has a budget of its own.
+    pub day: u64,
 }
 
 /// What one round of questions led to.
@@ -171,33 +175,33 @@ impl Session<'_> {
     ///
     /// After an outage only one question is asked first, the one that was asked least, so that a
     /// provider that is down all night does not fill the transcript, and a question that it never
-    /// answers does not hold up the others. At `deadline` an answer that is not there is an outage.
-    pub async fn round(&self, deadline: Instant) -> Result<Judged, JudgeError> {
+    /// answers does not hold up the others. At the deadline an answer that is not there is an outage.
+    pub async fn round(&self, until: Until) -> Result<Judged, JudgeError> {
         // A service that is down holds up no question to the provider.
         let mut is_out = self.probe_all(Turn::More).await?;
         let mut open = self.unanswered().await;
         if self.had_outage().await && !open.is_empty() {
             let rest = open.split_off(1);
-            if self.is_out(&open, deadline).await? {
+            if self.is_out(&open, until, Turn::More).await? {
                 return Ok(Judged::Outage);
             }
             open = rest;
         }
-        is_out |= self.is_out(&open, deadline).await?;
+        is_out |= self.is_out(&open, until, Turn::More).await?;
         if is_out { Ok(Judged::Outage) } else { self.opinion().await.map(Judged::Opinion) }
     }
 
     /// Asks every question that has no answer yet for the last time. What stays unanswered is
     /// weighed by [`Opinion::of`], as whoever replays the transcript weighs it.
-    pub async fn last_round(&self, deadline: Instant) -> Result<Opinion, JudgeError> {
+    pub async fn last_round(&self, until: Until) -> Result<Opinion, JudgeError> {
         let open = self.unanswered().await;
-        tokio::try_join!(self.probe_all(Turn::Last), self.is_out(&open, deadline))?;
+        tokio::try_join!(self.probe_all(Turn::Last), self.is_out(&open, until, Turn::Last))?;
         self.opinion().await
     }
 
     /// Asks some questions, and tells whether the provider was out for one whose answer matters.
-    async fn is_out(&self, open: &[&Query], deadline: Instant) -> Result<bool, JudgeError> {
-        let ask = |query: &&'_ Query| self.ask((*query).clone(), deadline).boxed();
+    async fn is_out(&self, open: &[&Query], until: Until, turn: Turn) -> Result<bool, JudgeError> {
+        let ask = |query: &&'_ Query| self.ask((*query).clone(), until, turn).boxed();
         self.is_missing(open.iter().map(ask).collect()).await
     }
 
@@ -270,78 +274,6 @@ impl Session<'_> {
         Ok(true)
     }
 
-    /// Asks one question until there is an answer, and tells whether there is one or none is to be
-    /// had now.
-    async fn ask(&self, query: Query, deadline: Instant) -> Result<bool, JudgeError> {
-        let Some(view) = &self.view else { return Ok(true) };
-        let prose = format!("{}\n{}", self.milestone.title, self.milestone.description);
-        let prompt = Prompt::new(&query.asked, &prose, view, &self.nonce);
-        let request = self.judge.provider.request(&prompt);
-        let request_digest = self.records.keep_blob(&request.body).await?;
-        let (mut tries, mut wait) = (0_u8, RETRY_WAIT);
-        loop {
-            tries = tries.saturating_add(1);
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(false);
-            }
-            let reply = self.judge.provider.send(&request, left).await;
-            let vote = read_vote(&reply, &prompt, view);
-            self.write_call(&query, request_digest, &reply, &vote).await?;
-            if self.record.lock().await.answer(&query).is_some() {
-                return Ok(true);
-            }
-            match &vote {
-                // It has no answer yet, so the record allows another attempt.
-                Ok(_) | Err(Fault::Vote(_)) => {}
-                Err(Fault::Provider(fault)) if tries <= fault.retries() => {
-                    tokio::time::sleep(fault.retry_after().unwrap_or(wait).min(left)).await;
-                    wait = wait.saturating_mul(2);
-                }
-                Err(Fault::Provider(_)) => return Ok(false),
-            }
-        }
-    }
-
-    async fn write_call(
-        &self,
-        query: &Query,
-        request_digest: B256,
-        reply: &Reply,
-        vote: &Result<Vote, Fault>,
-    ) -> Result<(), JudgeError> {
-        let response_digest = match &reply.body {
-            Some(body) => Some(self.records.keep_blob(body).await?),
-            None => None,
-        };
-        let id = &query.asked.id;
-        let last = self.record.lock().await.attempts.get(id).copied().unwrap_or(0);
-        let answer = reply.answer.as_ref().ok();
-        let call = Call {
-            question_id: id.clone(),
-            attempt: last.saturating_add(1),
-            host: self.judge.provider.host.clone(),
-            dialect: self.judge.provider.dialect.as_str().to_owned(),
-            max_output_tokens: self.judge.provider.model.max_output_tokens,
-            model_requested: self.judge.provider.model.name().to_owned(),
-            model_reported: answer.and_then(|answer| answer.model_reported.clone()),
-            request_digest,
-            response_digest,
-            status: reply.status,
-            elapsed_ms: u32::try_from(reply.elapsed.as_millis()).unwrap_or(u32::MAX),
-            input_tokens: answer.and_then(|answer| answer.input_tokens),
-            output_tokens: answer.and_then(|answer| answer.output_tokens),
-            outcome: outcome(vote),
-        };
-        tracing::debug!(
-            case = %self.case.case_id,
-            question = call.question_id,
-            outcome = call.outcome,
-            "asked"
-        );
-        self.write(&[Entry::Call(Box::new(call))]).await
-    }
-
     /// Stores lines, then counts them as written.
     async fn write(&self, entries: &[Entry]) -> Result<(), JudgeError> {
         let mut record = self.record.lock().await;
@@ -409,27 +341,6 @@ impl Session<'_> {
 enum Turn {
     More,
     Last,
-}
-
-/// Why a reply is no vote.
-#[derive(Debug)]
-enum Fault {
-    Provider(ProviderFault),
-    Vote(VoteFault),
-}
-
-fn read_vote(reply: &Reply, prompt: &Prompt, view: &View) -> Result<Vote, Fault> {
-    let answer = reply.answer.as_ref().map_err(|fault| Fault::Provider(fault.clone()))?;
-    Vote::read(&answer.text, prompt, view).map_err(Fault::Vote)
-}
-
-/// The word for the transcript.
-fn outcome(vote: &Result<Vote, Fault>) -> String {
-    match vote {
-        Ok(vote) => vote.outcome().to_owned(),
-        Err(Fault::Provider(fault)) => fault.outcome(),
-        Err(Fault::Vote(fault)) => fault.outcome(),
-    }
 }
 
 /// A term sheet holds 1 to 16 criteria, so this fails for no case that was taken.

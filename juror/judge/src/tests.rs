@@ -15,26 +15,38 @@ use surety_terms::{
 };
 
 mod canaries;
+mod faults;
+mod outages;
 
 use crate::{
-    Case, Judge, Judged, Provider, ProviderConfig, Records,
+    Case, Judge, Judged, Provider, ProviderConfig, Records, Until,
     double::{Act, Double},
 };
 
 const TEXT: &str = "The quarterly report covers three markets.\nRevenue grew by nine percent.\n";
 const SECRET: &str = "sk-planted-secret-0123456789";
 
-fn judge(double: &Double) -> Judge {
-    let config = ProviderConfig {
+fn config(double: &Double) -> ProviderConfig {
+    ProviderConfig {
         dialect: Dialect::OpenAiChat,
         base_url: double.url.parse().unwrap(),
         model: "double-1".to_owned(),
         api_key_env: None,
         timeout_secs: 1,
         max_output_tokens: 500,
-    };
+        breaker_outages: 1_000,
+        breaker_secs: 1,
+    }
+}
+
+fn judge(double: &Double) -> Judge {
+    judge_of(&config(double))
+}
+
+fn judge_of(config: &ProviderConfig) -> Judge {
     Judge {
-        provider: Provider::new(&config, Some(SECRET.to_owned().into())).unwrap(),
+        provider: Provider::new(config, Some(SECRET.to_owned().into())).unwrap(),
+        budget: None,
         family: "rehearsal-double".to_owned(),
         source: Source::Rehearsal,
         questions: 4,
@@ -124,8 +136,12 @@ async fn round(double: &Double, milestone: &MilestoneSheet, deliverable: &[u8]) 
 }
 
 /// A deadline that no test reaches.
-fn soon() -> Instant {
-    Instant::now() + Duration::from_mins(1)
+fn soon() -> Until {
+    within(Duration::from_mins(1))
+}
+
+fn within(patience: Duration) -> Until {
+    Until { deadline: Instant::now() + patience, day: 20_000 }
 }
 
 fn opinion(met: u16, failed: u16, reason: Reason) -> Judged {
@@ -397,8 +413,8 @@ async fn a_deadline_ends_a_round_that_nobody_answers() {
     let judge = judge(&double);
     let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
-    let deadline = Instant::now() + Duration::from_millis(200);
-    assert_eq!(session.round(deadline).await.unwrap(), Judged::Outage);
+    let until = within(Duration::from_millis(200));
+    assert_eq!(session.round(until).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 2, "one attempt at each");
     let root = session.conclude(Opinion::void()).await.unwrap();
     assert!(!root.is_zero(), "the transcript is whole");

@@ -70,7 +70,7 @@ impl Capability {
             seed: false,
         };
         match dialect {
-            Dialect::OpenAiChat
+            Dialect::OpenAiChat | Dialect::OpenAiResponses
                 if begins(&["gpt-3.5", "gpt-4-", "chatgpt-4o"]) || name == "gpt-4" =>
             {
                 Self { schema_mode: SchemaMode::JsonObject, temperature: true, ..base }
@@ -85,6 +85,10 @@ impl Capability {
                 temperature: begins(&["gpt-4o", "gpt-4.1"]),
                 ..base
             },
+            // The instructions have a place of their own there, and no seed is taken.
+            Dialect::OpenAiResponses => {
+                Self { temperature: begins(&["gpt-4o", "gpt-4.1"]), ..base }
+            }
             Dialect::Anthropic => Self {
                 schema_mode: if is_older_claude(&name) {
                     SchemaMode::Tool

@@ -106,5 +106,10 @@ pub(super) fn parse(body: &Body) -> Result<WireAnswer, ProviderFault> {
         answer.push_str(text(part, "text")?.ok_or(ProviderFault::WrongShape { field: "text" })?);
     }
     let usage = ["/usageMetadata/promptTokenCount", "/usageMetadata/candidatesTokenCount"];
-    Ok(body.answer(answer, "modelVersion", usage))
+    let mut answer = body.answer(answer, "modelVersion", usage);
+    // Thoughts are counted apart and paid for alike.
+    let thoughts = body.root().pointer("/usageMetadata/thoughtsTokenCount").and_then(Value::as_u64);
+    let thoughts = thoughts.map_or(0, |got| u32::try_from(got).unwrap_or(u32::MAX));
+    answer.output_tokens = answer.output_tokens.map(|got| got.saturating_add(thoughts));
+    Ok(answer)
 }

@@ -16,6 +16,7 @@ mod fault;
 mod gemini;
 mod ollama;
 mod openai;
+mod responses;
 
 use serde::{Deserialize, Serialize};
 use surety_jury::{JuryError, Prompt};
@@ -48,12 +49,21 @@ pub enum Dialect {
     OpenAiCompatible,
     /// Ollama's own `/api/chat`; the base URL is the host.
     Ollama,
+    /// OpenAI Responses; the base URL ends in `/v1`.
+    #[serde(rename = "openai-responses")]
+    OpenAiResponses,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 5] =
-        [Self::OpenAiChat, Self::Anthropic, Self::Gemini, Self::OpenAiCompatible, Self::Ollama];
+    pub const ALL: [Self; 6] = [
+        Self::OpenAiChat,
+        Self::Anthropic,
+        Self::Gemini,
+        Self::OpenAiCompatible,
+        Self::Ollama,
+        Self::OpenAiResponses,
+    ];
 
     /// The word of configuration files.
     pub const fn as_str(self) -> &'static str {
@@ -63,13 +73,14 @@ impl Dialect {
             Self::Gemini => "gemini",
             Self::OpenAiCompatible => "openai-compatible",
             Self::Ollama => "ollama",
+            Self::OpenAiResponses => "openai-responses",
         }
     }
 
     /// How a key is shown to the provider, if there is one.
     pub const fn auth_header(self) -> AuthHeader {
         match self {
-            Self::OpenAiChat | Self::OpenAiCompatible | Self::Ollama => {
+            Self::OpenAiChat | Self::OpenAiResponses | Self::OpenAiCompatible | Self::Ollama => {
                 AuthHeader { name: "authorization", prefix: "Bearer " }
             }
             Self::Anthropic => AuthHeader { name: "x-api-key", prefix: "" },
@@ -84,6 +95,7 @@ impl Dialect {
             Self::Anthropic => anthropic::build(prompt, model),
             Self::Gemini => gemini::build(prompt, model),
             Self::Ollama => ollama::build(prompt, model),
+            Self::OpenAiResponses => responses::build(prompt, model),
         };
         let mut headers = vec![("content-type", "application/json")];
         if self == Self::Anthropic {
@@ -107,6 +119,7 @@ impl Dialect {
             Self::Anthropic => anthropic::parse(&body),
             Self::Gemini => gemini::parse(&body),
             Self::Ollama => ollama::parse(&body),
+            Self::OpenAiResponses => responses::parse(&body),
         }?;
         if answer.text.trim().is_empty() { Err(ProviderFault::Empty) } else { Ok(answer) }
     }

@@ -29,7 +29,7 @@ fn model(dialect: Dialect, name: &str) -> Model {
 /// The name of a current model of each dialect.
 fn current(dialect: Dialect) -> Model {
     let name = match dialect {
-        Dialect::OpenAiChat => "gpt-5",
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => "gpt-5",
         Dialect::Anthropic => "claude-sonnet-4-5",
         Dialect::Gemini => "gemini-2.5-pro",
         Dialect::OpenAiCompatible => "mistral-large-latest",
@@ -65,6 +65,14 @@ fn good(dialect: Dialect, text: &str) -> Value {
             "done": true, "done_reason": "stop", "total_duration": 5_043_500_667_u64,
             "prompt_eval_count": 11, "eval_count": 7,
         }),
+        Dialect::OpenAiResponses => json!({
+            "id": "resp_1", "object": "response", "status": "completed", "error": null,
+            "incomplete_details": null, "model": "m-2",
+            "output": [{ "type": "message", "id": "msg_1", "status": "completed",
+                "role": "assistant",
+                "content": [{ "type": "output_text", "text": text, "annotations": [] }] }],
+            "usage": { "input_tokens": 11, "output_tokens": 7, "total_tokens": 18 },
+        }),
     }
 }
 
@@ -90,6 +98,9 @@ fn places(dialect: Dialect) -> Places {
             "/candidates/0/content/parts/0/text",
         ),
         Dialect::Ollama => of("/message", "/message", "/done_reason", "/message/content"),
+        Dialect::OpenAiResponses => {
+            of("/output", "/output/0", "/status", "/output/0/content/0/text")
+        }
     }
 }
 
@@ -240,6 +251,7 @@ fn endings(dialect: Dialect) -> Vec<Row> {
         Dialect::Anthropic => (&["max_tokens", "model_context_window_exceeded"], &[]),
         Dialect::Gemini => (&["MAX_TOKENS"], &["SAFETY", "RECITATION", "PROHIBITED_CONTENT"]),
         Dialect::Ollama => (&["length"], &[]),
+        Dialect::OpenAiResponses => return incomplete(),
     };
     let stop = places(dialect).stop;
     let row = |name, word: &str, is| -> Row {
@@ -249,6 +261,20 @@ fn endings(dialect: Dialect) -> Vec<Row> {
     let taken =
         filtered.iter().map(|word| row("filtered", word, |f| *f == ProviderFault::Filtered));
     cut.chain(taken).collect()
+}
+
+/// Answers that the Responses API did not finish: the status is the same, the reason stands apart.
+fn incomplete() -> Vec<Row> {
+    let row = |name, reason: &str, is| -> Row {
+        let mut body = with(Dialect::OpenAiResponses, "/status", json!("incomplete"));
+        body["incomplete_details"] = json!({ "reason": reason });
+        (name, 200, body.to_string().into_bytes(), is)
+    };
+    vec![
+        row("cut off", "max_output_tokens", |f| *f == ProviderFault::Truncated),
+        row("filtered", "content_filter", |f| *f == ProviderFault::Filtered),
+        row("unfinished", "because", |f| *f == ProviderFault::UnexpectedStop),
+    ]
 }
 
 fn faults(dialect: Dialect) -> Vec<Row> {
@@ -284,6 +310,14 @@ fn a_refusal_is_named_and_never_asked_again() {
         (Dialect::OpenAiChat, openai(Dialect::OpenAiChat)),
         (Dialect::OpenAiCompatible, openai(Dialect::OpenAiCompatible)),
         (Dialect::Anthropic, with(Dialect::Anthropic, "/stop_reason", json!("refusal"))),
+        (
+            Dialect::OpenAiResponses,
+            with(
+                Dialect::OpenAiResponses,
+                "/output/0/content/0",
+                json!({ "type": "refusal", "refusal": "I cannot help with that." }),
+            ),
+        ),
     ] {
         let fault = parse_json(dialect, &body).unwrap_err();
         assert_eq!(fault, ProviderFault::Refused, "{dialect}");
@@ -323,6 +357,13 @@ fn thoughts_are_no_answer() {
     ]);
     let body = with(Dialect::Anthropic, "/content", thinking);
     assert_eq!(parse_json(Dialect::Anthropic, &body).unwrap().text, VOTE);
+    let mut body = good(Dialect::OpenAiResponses, VOTE);
+    let message = body["output"][0].clone();
+    body["output"] = json!([{ "type": "reasoning", "id": "rs_1", "summary": [] }, message]);
+    assert_eq!(parse_json(Dialect::OpenAiResponses, &body).unwrap().text, VOTE);
+    let mut counted = good(Dialect::Gemini, VOTE);
+    counted["usageMetadata"]["thoughtsTokenCount"] = json!(30);
+    assert_eq!(parse_json(Dialect::Gemini, &counted).unwrap().output_tokens, Some(37));
     let parts = json!([{ "text": "MET?", "thought": true }, { "text": "{\"nonce\"" }, { "text": ":\"n\"}" }]);
     let body = with(Dialect::Gemini, "/candidates/0/content/parts", parts);
     assert_eq!(parse_json(Dialect::Gemini, &body).unwrap().text, VOTE);

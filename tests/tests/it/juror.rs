@@ -74,7 +74,10 @@ async fn every_dialect_judges_through_the_rehearsal_server() {
         let mut config = court.config();
         config.store = court.folder.path().join(dialect.as_str());
         config.provider.dialect = dialect;
-        let versioned = matches!(dialect, Dialect::OpenAiChat | Dialect::OpenAiCompatible);
+        let versioned = matches!(
+            dialect,
+            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::OpenAiCompatible
+        );
         let base_url = if versioned { format!("{host}/v1") } else { host.clone() };
         config.provider.base_url = base_url.parse().unwrap();
         let juror = court.try_start(config).await.unwrap();

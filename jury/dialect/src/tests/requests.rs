@@ -48,6 +48,24 @@ fn openai_requests_have_the_documented_shape() {
 }
 
 #[test]
+fn responses_requests_have_the_documented_shape() {
+    let dialect = Dialect::OpenAiResponses;
+    let (path, body) = request(dialect, &current(dialect));
+    assert_eq!(path, "/responses");
+    let wanted = json!({
+        "model": "gpt-5",
+        "instructions": SYSTEM,
+        "input": [{ "role": "user", "content": user() }],
+        "text": { "format": { "type": "json_schema", "name": "vote", "strict": true, "schema": "S" } },
+        "max_output_tokens": 1_024,
+        "store": false,
+    });
+    assert_eq!(body, wanted);
+    let (_, body) = request(dialect, &model(dialect, "gpt-4-turbo"));
+    assert_eq!(body["text"], json!({ "format": { "type": "json_object" } }));
+}
+
+#[test]
 fn compatible_requests_take_a_schema_or_only_json() {
     let dialect = Dialect::OpenAiCompatible;
     let (path, body) = request(dialect, &current(dialect));
@@ -148,15 +166,21 @@ fn the_capability_table_knows_the_families() {
         (Dialect::Gemini, "gemini-2.0-flash", OpenApi, MaxTokens),
         (Dialect::OpenAiCompatible, "deepseek/deepseek-chat", JsonObject, MaxTokens),
         (Dialect::OpenAiCompatible, "grok-4", JsonSchema, MaxTokens),
+        (Dialect::OpenAiCompatible, "mistral-large-latest", JsonSchema, MaxTokens),
         (Dialect::Ollama, "llama3", JsonSchema, MaxTokens),
+        (Dialect::OpenAiResponses, "gpt-5", JsonSchema, MaxTokens),
+        (Dialect::OpenAiResponses, "gpt-3.5-turbo", JsonObject, MaxTokens),
     ] {
         let takes = Capability::of(dialect, name);
         assert_eq!((takes.schema_mode, takes.max_tokens_key), (mode, key), "{dialect} {name}");
     }
     for newest in ["gpt-5", "o4-mini", "unknown"] {
-        let takes = Capability::of(Dialect::OpenAiChat, newest);
-        assert!(!takes.temperature && !takes.seed, "{newest} refuses both");
+        for dialect in [Dialect::OpenAiChat, Dialect::OpenAiResponses] {
+            let takes = Capability::of(dialect, newest);
+            assert!(!takes.temperature && !takes.seed, "{newest} refuses both");
+        }
     }
+    assert!(Capability::of(Dialect::OpenAiResponses, "gpt-4.1").temperature);
     assert!(!Capability::of(Dialect::Anthropic, "claude-opus-4-7").temperature);
 }
 
@@ -179,6 +203,7 @@ fn keys_go_into_one_header_and_into_no_request() {
         (Dialect::Gemini, "x-goog-api-key", ""),
         (Dialect::OpenAiCompatible, "authorization", "Bearer "),
         (Dialect::Ollama, "authorization", "Bearer "),
+        (Dialect::OpenAiResponses, "authorization", "Bearer "),
     ] {
         assert_eq!(dialect.auth_header(), AuthHeader { name, prefix });
         let request = dialect.build(&a_prompt(&a_view()), &current(dialect));

@@ -73,7 +73,10 @@ impl Court {
                 api_key_env: None,
                 timeout_secs: 5,
                 max_output_tokens: 500,
+                breaker_outages: 5,
+                breaker_secs: 1,
             },
+            budget: None,
             fetch: FetchConfig {
                 allow_private_hosts: true,
                 deliverable_max_bytes: 1 << 16,

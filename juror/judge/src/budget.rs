@@ -1,0 +1,295 @@
+//! What asking the provider may cost, and that it never costs more.
+//!
+//! Before each request the most that it can cost is reserved, on disk, within the case's cap and the
+//! day's. Afterwards the reservation becomes what the provider says it counted; without that it
+//! stands. So no crash, no retry and no two questions at once spend more than the caps. A question
+//! for which there is no money is not asked: it has no answer, and is never met.
+
+use alloy::primitives::B256;
+use serde::{Deserialize, Serialize};
+use sqlx::{Row, SqlitePool};
+
+use crate::{JudgeError, provider::Reply};
+
+/// Tokens that prices are per.
+const MILLION: u64 = 1_000_000;
+
+/// Prices and caps, in millionths of a US dollar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetConfig {
+    /// What a million tokens of questions cost.
+    pub input_micro_usd: u64,
+    /// What a million tokens of answers cost.
+    pub output_micro_usd: u64,
+    /// The most that one case may cost.
+    pub case_micro_usd: u64,
+    /// The most that all cases of a day may cost.
+    pub day_micro_usd: u64,
+}
+
+/// Money set aside for one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reserved {
+    id: i64,
+    /// What was set aside.
+    pub(crate) micro_usd: u64,
+}
+
+/// The purse of a juror: its caps, and what its store says was spent.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    config: BudgetConfig,
+    pool: SqlitePool,
+}
+
+impl BudgetConfig {
+    /// The most that a request can cost: a token stands for at least one byte of it.
+    pub fn worst(&self, request_bytes: usize, max_output_tokens: u32) -> u64 {
+        let bytes = u64::try_from(request_bytes).unwrap_or(u64::MAX);
+        self.cost(bytes, u64::from(max_output_tokens))
+    }
+
+    /// What so many tokens cost, rounded up.
+    pub fn cost(&self, input_tokens: u64, output_tokens: u64) -> u64 {
+        let part = |tokens: u64, price: u64| {
+            let cost = u128::from(tokens).saturating_mul(u128::from(price));
+            u64::try_from(cost.div_ceil(u128::from(MILLION))).unwrap_or(u64::MAX)
+        };
+        part(input_tokens, self.input_micro_usd)
+            .saturating_add(part(output_tokens, self.output_micro_usd))
+    }
+}
+
+impl Budget {
+    /// Caps over the juror's database.
+    pub const fn new(config: BudgetConfig, pool: SqlitePool) -> Self {
+        Self { config, pool }
+    }
+
+    /// The most that a request can cost.
+    pub(crate) fn worst(&self, request_bytes: usize, max_output_tokens: u32) -> u64 {
+        self.config.worst(request_bytes, max_output_tokens)
+    }
+
+    /// Replaces a reservation by what the provider counted, or by nothing when it gave an error.
+    /// Otherwise nobody knows, and the reservation stands.
+    pub(crate) async fn pay(&self, reserved: Reserved, reply: &Reply) -> Result<(), JudgeError> {
+        match reply.tokens() {
+            Some((input, output)) => self.settle(reserved, self.config.cost(input, output)).await,
+            None if !reply.is_billable => self.settle(reserved, 0).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sets money aside for a request about a case on a day of the chain's time; `None` when a cap
+    /// leaves too little.
+    pub(crate) async fn reserve(
+        &self,
+        case_id: B256,
+        day: u64,
+        micro_usd: u64,
+    ) -> Result<Option<Reserved>, JudgeError> {
+        let BudgetConfig { case_micro_usd, day_micro_usd, .. } = self.config;
+        // More than the database can hold is more than any cap.
+        let (Ok(amount), Ok(day)) = (i64::try_from(micro_usd), i64::try_from(day)) else {
+            return Ok(None);
+        };
+        let left = |cap: u64| {
+            i64::try_from(cap).unwrap_or(i64::MAX).checked_sub(amount).filter(|left| *left >= 0)
+        };
+        let (Some(case_left), Some(day_left)) = (left(case_micro_usd), left(day_micro_usd)) else {
+            return Ok(None);
+        };
+        // One statement, so that two questions at once cannot both take the last of it.
+        let row = sqlx::query(
+            "INSERT INTO spending (case_id, day, micro_usd) SELECT ?1, ?2, ?3
+             WHERE (SELECT coalesce(sum(micro_usd), 0) FROM spending WHERE case_id = ?1) <= ?4
+               AND (SELECT coalesce(sum(micro_usd), 0) FROM spending WHERE day = ?2) <= ?5
+             RETURNING id",
+        )
+        .bind(case_id.as_slice())
+        .bind(day)
+        .bind(amount)
+        .bind(case_left)
+        .bind(day_left)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| Ok(Reserved { id: row.try_get("id")?, micro_usd })).transpose()
+    }
+
+    /// Replaces a reservation by what the request cost.
+    pub(crate) async fn settle(
+        &self,
+        reserved: Reserved,
+        micro_usd: u64,
+    ) -> Result<(), JudgeError> {
+        if micro_usd > reserved.micro_usd {
+            tracing::warn!(reserved.micro_usd, micro_usd, "the provider counts more than it can");
+        }
+        sqlx::query("UPDATE spending SET micro_usd = ? WHERE id = ?")
+            .bind(i64::try_from(micro_usd).unwrap_or(i64::MAX))
+            .bind(reserved.id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use futures::future::join_all;
+    use proptest::prelude::*;
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+
+    const CONFIG: BudgetConfig = BudgetConfig {
+        input_micro_usd: 3_000_000,
+        output_micro_usd: 15_000_000,
+        case_micro_usd: 1_000,
+        day_micro_usd: 2_500,
+    };
+
+    /// A juror's database with the cases 0, 1 and 2.
+    async fn database() -> SqlitePool {
+        let memory = SqlitePoolOptions::new().max_connections(1);
+        let pool = memory.connect("sqlite::memory:").await.unwrap();
+        sqlx::migrate!("../migrations").run(&pool).await.unwrap();
+        for case in 0..3 {
+            sqlx::query(
+                "INSERT INTO cases VALUES (?1, ?1, 0, 1, ?1, 0, zeroblob(16), x'', 1, NULL)",
+            )
+            .bind(case_id(case).as_slice())
+            .execute(&pool)
+            .await
+            .unwrap();
+        }
+        pool
+    }
+
+    fn case_id(case: u8) -> B256 {
+        B256::repeat_byte(case)
+    }
+
+    #[test]
+    fn the_worst_is_every_byte_a_token_and_every_price_rounded_up() {
+        assert_eq!(CONFIG.worst(100, 10), 300 + 150);
+        let cheap = BudgetConfig { input_micro_usd: 1, output_micro_usd: 1, ..CONFIG };
+        assert_eq!(cheap.worst(1, 1), 2);
+        assert_eq!(cheap.worst(0, 0), 0);
+        let dear = BudgetConfig { input_micro_usd: u64::MAX, ..CONFIG };
+        assert_eq!(dear.worst(usize::MAX, u32::MAX), u64::MAX);
+    }
+
+    #[tokio::test]
+    async fn a_cap_lets_the_last_of_it_be_spent_and_no_more() {
+        let budget = Budget::new(CONFIG, database().await);
+        let reserve = |case, day, amount| budget.reserve(case_id(case), day, amount);
+        assert!(reserve(0, 7, 1_001).await.unwrap().is_none());
+        let first = reserve(0, 7, 1_000).await.unwrap().unwrap();
+        assert!(reserve(0, 7, 1).await.unwrap().is_none(), "the case has nothing left");
+        assert!(reserve(1, 7, 1_000).await.unwrap().is_some());
+        assert!(reserve(2, 7, 501).await.unwrap().is_none(), "the day has 500 left");
+        assert!(reserve(2, 8, 501).await.unwrap().is_some(), "the next day has all");
+        budget.settle(first, 400).await.unwrap();
+        assert!(reserve(0, 7, 600).await.unwrap().is_some(), "what was not spent is there again");
+        assert!(reserve(0, 7, u64::MAX).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn questions_at_once_never_take_the_same_money() {
+        let budget = Budget::new(CONFIG, database().await);
+        let reserved = join_all((0..50).map(|_| budget.reserve(case_id(0), 1, 300))).await;
+        assert_eq!(reserved.into_iter().filter(|got| got.as_ref().unwrap().is_some()).count(), 3);
+    }
+
+    /// What happens to one request.
+    #[derive(Debug, Clone, Copy)]
+    enum End {
+        /// It is answered, at this share of what was set aside, in percent.
+        Answered(u64),
+        /// It fails and costs nothing; another attempt follows.
+        Failed,
+        /// Nobody learns what it cost: a timeout, or the process dies.
+        Unknown,
+    }
+
+    #[derive(Debug, Clone)]
+    struct Request {
+        case: u8,
+        day: u64,
+        bytes: usize,
+        most_tokens: u32,
+        attempts: Vec<End>,
+    }
+
+    fn any_request() -> impl Strategy<Value = Request> {
+        let end = prop_oneof![
+            (0_u64..=100).prop_map(End::Answered),
+            Just(End::Failed),
+            Just(End::Unknown)
+        ];
+        (0_u8..3, 0_u64..2, 0_usize..200, 0_u32..30, prop::collection::vec(end, 1..3)).prop_map(
+            |(case, day, bytes, most_tokens, attempts)| Request {
+                case,
+                day,
+                bytes,
+                most_tokens,
+                attempts,
+            },
+        )
+    }
+
+    /// Sends the attempts of one request, and returns what they really cost.
+    async fn send(budget: &Budget, request: &Request) -> u64 {
+        let mut spent = 0;
+        for end in &request.attempts {
+            let worst = budget.worst(request.bytes, request.most_tokens);
+            let reserved = budget.reserve(case_id(request.case), request.day, worst).await.unwrap();
+            let Some(reserved) = reserved else { break };
+            tokio::task::yield_now().await;
+            match end {
+                End::Answered(percent) => {
+                    let cost = worst * percent / 100;
+                    budget.settle(reserved, cost).await.unwrap();
+                    return spent + cost;
+                }
+                End::Failed => budget.settle(reserved, 0).await.unwrap(),
+                // At worst it cost everything.
+                End::Unknown => spent += worst,
+            }
+        }
+        spent
+    }
+
+    #[test]
+    fn no_schedule_of_requests_retries_and_restarts_spends_more_than_its_caps() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let pool = runtime.block_on(database());
+        let config = ProptestConfig { cases: 10_000, ..ProptestConfig::default() };
+        let schedule = prop::collection::vec(prop::collection::vec(any_request(), 1..6), 1..4);
+        proptest!(config, |(runs in schedule, case_cap in 1_u64..1_500, day_cap in 1_u64..3_000)| {
+            runtime.block_on(async {
+                sqlx::query("DELETE FROM spending").execute(&pool).await.unwrap();
+                let caps =
+                    BudgetConfig { case_micro_usd: case_cap, day_micro_usd: day_cap, ..CONFIG };
+                let (mut of_case, mut of_day) = (HashMap::new(), HashMap::new());
+                for run in &runs {
+                    // Each run is another process over the same database.
+                    let budget = Budget::new(caps, pool.clone());
+                    let spent = join_all(run.iter().map(|request| send(&budget, request))).await;
+                    for (request, spent) in run.iter().zip(spent) {
+                        *of_case.entry(request.case).or_insert(0_u64) += spent;
+                        *of_day.entry(request.day).or_insert(0_u64) += spent;
+                    }
+                }
+                prop_assert!(of_case.values().all(|spent| *spent <= case_cap), "{of_case:?}");
+                prop_assert!(of_day.values().all(|spent| *spent <= day_cap), "{of_day:?}");
+                Ok(())
+            })?;
+        });
+    }
+}
