@@ -8,7 +8,9 @@ mod config;
 mod double;
 mod error;
 mod http;
+mod interchange;
 mod judge;
+mod prices;
 mod provider;
 mod reveal;
 mod service;
@@ -16,6 +18,7 @@ mod sign;
 mod store;
 mod verify;
 
-pub use config::{BlockTag, Config, FetchConfig, Limits, ProviderConfig};
+pub use config::{BlockTag, Config, FetchConfig, Limits, PricesConfig, ProviderConfig};
 pub use error::JurorError;
+pub use interchange::{Merged, export, import};
 pub use service::{Handle, run, start, start_on};

@@ -9,6 +9,7 @@ mod differential;
 mod juror;
 mod model;
 mod node;
+mod operator;
 mod relayer;
 mod terms;
 mod vectors;
