@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use alloy::primitives::{Address, B256};
 use surety_bindings::revert;
 use surety_chain::ChainError;
+use surety_keys::KeyError;
 use surety_terms::{Problem, TermsError};
 
 /// Why an operation of the agent did not happen.
@@ -35,6 +36,9 @@ pub enum Error {
     /// The chain cannot be read, or is not the one that was configured.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// A key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The chain does not show an event that must be there.
     #[error("the chain's endpoint does not show {0}; check from_block, or use another endpoint")]
     EventMissing(&'static str),

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod deploy;
-pub mod key;
 pub mod ops;
 pub mod relayer;
 pub mod setup;

@@ -27,6 +27,7 @@ impl From<&Error> for Problem {
             }
             Error::Worker(_) => Self::new("worker-failed", 500, "The work failed", detail),
             Error::Config { .. }
+            | Error::Key(_)
             | Error::TokenDomain(_)
             | Error::Store(_)
             | Error::Listen { .. } => {

@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use alloy::{primitives::Address, providers::DynProvider};
-use surety_chain::{Rpc, key};
+use surety_chain::Rpc;
+use surety_keys::file;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -121,7 +122,7 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<(), Er
 
 /// Joins the configured key, chain and relayer.
 async fn session(config: &Config, rpc: Rpc) -> Result<Session, Error> {
-    let signer = key::read(&config.key_file)?;
+    let signer = file::read(&config.key_file)?;
     let chain = Chain::connect(rpc, config.chain_id, config.escrow).await?;
     let relayer = Client::new(&config.relayer_url)?;
     let poll = Duration::from_millis(config.poll_ms);

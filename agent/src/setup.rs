@@ -7,11 +7,12 @@ use alloy::{
     primitives::{Address, B256, Bytes, aliases::U40},
     providers::{Provider as _, ProviderBuilder},
     rpc::types::TransactionRequest,
-    signers::{SignerSync as _, local::PrivateKeySigner},
+    signers::local::PrivateKeySigner,
     sol_types::SolCall,
 };
 use surety_bindings::jury::{Jury, Registration};
 use surety_chain::{BlockTag, CallOutcome, Rpc};
+use surety_keys::Key;
 use surety_terms::{Authorization, Usdc, digest};
 
 use crate::{
@@ -60,7 +61,7 @@ impl Setup {
     }
 
     /// Registers a juror with its own signature and stake; returns the transaction.
-    pub async fn register(&self, juror: &PrivateKeySigner, claim: &Claim) -> Result<B256, Error> {
+    pub async fn register(&self, juror: &Key, claim: &Claim) -> Result<B256, Error> {
         let key = juror.address();
         let earlier = read(&self.rpc, self.jury, &Jury::jurorCall { key }).await?;
         let now = self.rpc.head(BlockTag::Latest).await?.timestamp;
@@ -90,10 +91,7 @@ impl Setup {
             let domain = token_domain(&self.rpc, self.chain_id, token).await?;
             digest::authorization_digest(&authorization, &domain)
         };
-        let signature = juror
-            .sign_hash_sync(&signed)
-            .map_err(|_| Error::refused("key", "the juror's key cannot sign"))?;
-        let signature = Bytes::from(signature.as_bytes());
+        let signature = Bytes::from(juror.sign(&signed).await?.as_bytes());
         self.send(&Jury::registerCall::from((registration, signature))).await
     }
 
@@ -108,8 +106,8 @@ impl Setup {
         Ok((jury, self.send(&call).await?))
     }
 
-    /// Simulates a call, sends it, and waits until it is mined.
-    async fn send<C: SolCall>(&self, call: &C) -> Result<B256, Error> {
+    /// Simulates a call of the jury contract, sends it, and waits until it is mined.
+    pub async fn send<C: SolCall>(&self, call: &C) -> Result<B256, Error> {
         let (from, calldata) = (self.sender.address(), Bytes::from(call.abi_encode()));
         if let CallOutcome::Reverted(data) =
             self.rpc.call(Some(from), self.jury, &calldata, BlockTag::Latest).await?

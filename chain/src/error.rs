@@ -60,14 +60,6 @@ pub enum ChainError {
     /// The URL of the node cannot be used.
     #[error("must be an http or https URL")]
     Url,
-    /// A key file cannot be used.
-    #[error("key file {}: {what}", path.display())]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// Which rule it breaks.
-        what: &'static str,
-    },
     /// Signing failed.
     #[error("the signer failed")]
     Signer,
@@ -115,7 +107,6 @@ impl ChainError {
             Self::ChainId { .. }
             | Self::NoCode { .. }
             | Self::Url
-            | Self::Key { .. }
             | Self::Signer
             | Self::StoreInUse { .. }
             | Self::Folder { .. }

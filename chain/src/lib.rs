@@ -13,7 +13,6 @@
 
 mod error;
 pub mod follow;
-pub mod key;
 pub mod refusal;
 pub mod rpc;
 pub mod send;

@@ -47,7 +47,7 @@ pub(crate) struct Deployed {
 /// Runs the command.
 pub(crate) async fn run(args: DeployArgs) -> Result<Deployed> {
     let key = match (&args.key_file, args.broadcast) {
-        (Some(path), true) => Some(surety_agent::key::read(path)?),
+        (Some(path), true) => Some(surety_keys::file::read(path)?),
         (None, true) => bail!("--broadcast needs --key-file, the deployer's key with ETH for gas"),
         (_, false) => None,
     };

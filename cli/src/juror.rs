@@ -1,14 +1,18 @@
 //! `surety juror ...`.
 
+mod ballots;
+mod seat;
+
 use std::path::PathBuf;
 
 use alloy::primitives::{Address, B256};
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use surety_agent::{key, setup::Claim};
+use surety_agent::setup::Claim;
 use surety_juror::Config;
 use surety_terms::Usdc;
+use url::Url;
 
 use crate::{
     agent::{Checked, ConfigArgs},
@@ -25,6 +29,18 @@ pub(crate) enum JurorCommand {
     CheckConfig(ConfigArgs),
     /// Register a juror's key, with its own signature and stake
     Register(RegisterArgs),
+    /// Show how a juror is registered, its juries and the fees in their pots
+    Status(seat::StatusArgs),
+    /// Start to leave: after 30 days the stake may be claimed
+    Unbond(seat::UnbondArgs),
+    /// Pay out the pots, and the stake of a juror that left
+    Claim(seat::ClaimArgs),
+    /// Write all ballots of a juror that does not run into one document
+    Export(ballots::ExportArgs),
+    /// Add the ballots of such a document to the store of a juror that does not run
+    Import(ballots::ImportArgs),
+    /// Register a new key that follows a juror's, under the same family and operator
+    Rotate(seat::RotateArgs),
 }
 
 #[derive(Args, Debug)]
@@ -70,18 +86,28 @@ pub(crate) async fn run(command: JurorCommand, output: Output) -> Result<()> {
             output.result(&Checked { good: true, chain_id: config.chain_id, address: None })
         }
         JurorCommand::Register(args) => register(args, output).await,
+        JurorCommand::Status(args) => seat::status(args, output).await,
+        JurorCommand::Unbond(args) => seat::unbond(args, output).await,
+        JurorCommand::Claim(args) => seat::claim(args, output).await,
+        JurorCommand::Export(args) => ballots::export(args, output).await,
+        JurorCommand::Import(args) => ballots::import(args, output).await,
+        JurorCommand::Rotate(args) => seat::rotate(args, output).await,
     }
 }
 
 async fn register(args: RegisterArgs, output: Output) -> Result<()> {
     let config = Config::load(&args.config)?;
-    let juror = key::read(&config.key_file)?;
-    let rpc = config.chain_rpc.parse().ok().context("chain_rpc: needs an http or https URL")?;
-    let setup = args.sender.connect(rpc, config.chain_id, config.jury).await?;
+    let juror = config.key.open().await?;
+    let setup = args.sender.connect(endpoint(&config)?, config.chain_id, config.jury).await?;
     let RegisterArgs { family, operator, url, stake, .. } = args;
     let claim = Claim { family, operator, url: network::without_slash(&url), stake };
     output::say("registering; this waits until the transaction is mined");
     let tx_hash = setup.register(&juror, &claim).await?;
     let source = surety_jury::Source::of_family(&claim.family);
     output.result(&Registered { juror: juror.address(), family: claim.family, source, tx_hash })
+}
+
+/// The chain's endpoint of a configuration.
+fn endpoint(config: &Config) -> Result<Url> {
+    config.chain_rpc.parse().ok().context("chain_rpc: needs an http or https URL")
 }

@@ -97,7 +97,7 @@ async fn run(command: Command, output: Output) -> Result<ExitCode> {
         Command::Deal(command) => return deal::run(command, output).await,
         Command::Terms(command) => return terms::run(command, output).await,
         Command::Check(args) => return check::run(args, output).await,
-        Command::Key(command) => key::run(command, output)?,
+        Command::Key(command) => key::run(command, output).await?,
         Command::Deploy(args) => output.result(&deploy::run(args).await?)?,
         Command::Demo(command) => return Ok(ExitCode::from(command.run().await?)),
     }

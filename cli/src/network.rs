@@ -5,9 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use alloy::primitives::Address;
 use anyhow::{Context as _, Result};
 use clap::Args;
-use surety_agent::{Chain, key, setup::Setup};
+use surety_agent::{Chain, setup::Setup};
 use surety_bindings::deployment;
 use surety_chain::{Rpc, RpcUrl};
+use surety_keys::file;
 use url::Url;
 
 /// How long one answer of the chain's endpoint may take.
@@ -48,7 +49,7 @@ pub(crate) struct SenderArgs {
 impl SenderArgs {
     /// Connects to a jury contract.
     pub(crate) async fn connect(&self, rpc: Url, chain_id: u64, jury: Address) -> Result<Setup> {
-        let sender = key::read(&self.sender)?;
+        let sender = file::read(&self.sender)?;
         Ok(Setup::connect(connect(rpc)?, chain_id, jury, sender).await?)
     }
 }

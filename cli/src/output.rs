@@ -54,6 +54,25 @@ pub(crate) fn say(line: &str) {
     eprintln!("{line}");
 }
 
+/// Shows rows in columns to the person who watches; without rows, nothing.
+pub(crate) fn table(heads: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+    let heads = heads.iter().map(|head| (*head).to_owned()).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
+    if rows.len() < 2 {
+        return;
+    }
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in &rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        say(cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+}
+
 /// Writes a value as `key: value` lines, nested ones indented.
 fn lines(text: &mut String, value: &Value, depth: usize) {
     let indent = "  ".repeat(depth);

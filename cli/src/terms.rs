@@ -1,5 +1,7 @@
 //! `surety terms ...`.
 
+mod prices;
+
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -16,6 +18,7 @@ use surety_terms::{HiddenCriterion, TermSheet, limits};
 use url::Url;
 
 use crate::{file, network, output::Output};
+use prices::{Priced, Source};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TermsCommand {
@@ -47,6 +50,13 @@ pub(crate) struct LintArgs {
     /// JSON-RPC endpoint to read the jury's families from
     #[arg(long, env = "SURETY_RPC", hide_env_values = true)]
     rpc: Option<Url>,
+    /// Also say whether the sheet's jury fee pays every juror's price; without a file, the jurors
+    /// are asked at their registered URLs
+    #[arg(long, value_name = "FILE", num_args = 0.., requires = "rpc")]
+    prices: Option<Vec<PathBuf>>,
+    /// Ask jurors on private networks too: only on a local chain
+    #[arg(long, requires = "prices")]
+    allow_private_hosts: bool,
 }
 
 /// What a linter says of a sheet.
@@ -56,6 +66,9 @@ struct Linted {
     /// Whether it may be signed.
     signable: bool,
     findings: Vec<Lint>,
+    /// What the jury asks, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prices: Option<Priced>,
 }
 
 /// A prompt template.
@@ -125,22 +138,40 @@ pub(crate) async fn run(command: TermsCommand, output: Output) -> Result<ExitCod
 
 async fn lint(args: LintArgs, output: Output) -> Result<ExitCode> {
     let sheet = read(&args.file)?;
-    let families = match args.rpc {
-        Some(rpc) => families(rpc, sheet.escrow, sheet.jury).await?,
+    let chain = match args.rpc {
+        Some(rpc) => Some(connect(rpc, sheet.escrow).await?),
+        None => None,
+    };
+    let families = match &chain {
+        Some(chain) => families(chain, sheet.jury).await?,
         None => args.family,
     };
+    let prices = match (&chain, args.prices) {
+        (Some(chain), Some(files)) => {
+            let allow_private_hosts = args.allow_private_hosts;
+            let at_urls = files.is_empty();
+            let source =
+                if at_urls { Source::Urls { allow_private_hosts } } else { Source::Files(files) };
+            Some(prices::compare(chain, &sheet, &source).await?)
+        }
+        _ => None,
+    };
     let findings = [lint::sheet(&sheet), lint::panel(&sheet, &families)].concat();
-    let signable = lint::refusal(&findings).is_none() && prompt::speaks(sheet.template);
-    output.result(&Linted { signable, findings })?;
+    let paid = prices.as_ref().is_none_or(|prices| prices.covered);
+    let signable = lint::refusal(&findings).is_none() && prompt::speaks(sheet.template) && paid;
+    output.result(&Linted { signable, findings, prices })?;
     Ok(if signable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The families of a jury's panel, as registered.
-async fn families(rpc: Url, escrow: Address, jury: B256) -> Result<Vec<String>> {
+async fn connect(rpc: Url, escrow: Address) -> Result<Chain> {
     let rpc = network::connect(rpc)?;
     let chain_id = rpc.chain_id().await?;
-    let panel = Chain::connect(rpc, chain_id, escrow).await?.panel(jury).await?;
-    Ok(panel.into_iter().map(|seat| seat.family).collect())
+    Ok(Chain::connect(rpc, chain_id, escrow).await?)
+}
+
+/// The families of a jury's panel, as registered.
+async fn families(chain: &Chain, jury: B256) -> Result<Vec<String>> {
+    Ok(chain.panel(jury).await?.into_iter().map(|seat| seat.family).collect())
 }
 
 fn read(path: &Path) -> Result<TermSheet> {

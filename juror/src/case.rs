@@ -26,6 +26,7 @@ use crate::{
     JurorError,
     chain::{Chain, Moment},
     config::{FetchConfig, Limits},
+    prices::Prices,
     reveal::Hidden,
     sign::BallotSigner,
     store::{BallotRow, CaseRow, Store, Taken},
@@ -58,6 +59,7 @@ pub(crate) struct Desk {
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) open: OpenCases,
+    pub(crate) prices: Prices,
 }
 
 /// The cases with a task, by their id.
@@ -99,6 +101,8 @@ impl Desk {
     ) -> Result<CaseStatus, Fault> {
         self.has_room()?;
         let verified = asked.verify(&self.chain, self.signer.juror(), Seen::Now).await?;
+        let fee = request.term_sheet.jury_fee;
+        self.prices.expect_paid(&asked.milestone, fee, verified.seats)?;
         let (request, asked) = to_keep(request, asked, verified.signed)?;
         let row = CaseRow {
             case_id: asked.case_id,

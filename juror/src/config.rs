@@ -1,7 +1,7 @@
 //! What an operator configures, and the secrets that the configuration only points to.
 //!
-//! A configuration is public: it can be printed and compared. Keys stand in files and environment
-//! variables; this is the only file of the crate that reads either.
+//! A configuration is public: it can be printed and compared. Secrets stand elsewhere; this is the
+//! only file of the crate that reads them.
 
 use std::{
     fmt,
@@ -10,11 +10,13 @@ use std::{
     time::Duration,
 };
 
-use alloy::{eips::BlockNumberOrTag, primitives::Address, signers::local::PrivateKeySigner};
+use alloy::{eips::BlockNumberOrTag, primitives::Address};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use surety_fetch::Bounds;
 pub use surety_judge::{BudgetConfig, ProviderConfig};
+use surety_keys::{Key, KeySource};
+use surety_terms::Usdc;
 use url::Url;
 
 use crate::JurorError;
@@ -38,8 +40,9 @@ pub struct Config {
     pub listen: String,
     /// The folder for the database, the deliverables and the transcripts.
     pub store: PathBuf,
-    /// A file with the juror's private key: 32 bytes as 0x-hex, one line, readable by nobody else.
-    pub key_file: PathBuf,
+    /// Where the juror's key is. `key_file` names a key file.
+    #[serde(alias = "key_file")]
+    pub key: KeySource,
     /// How often the chain's head is read.
     #[serde(default = "Config::default_poll_ms")]
     pub poll_ms: u64,
@@ -54,6 +57,9 @@ pub struct Config {
     /// How much this juror takes on at once.
     #[serde(default)]
     pub limits: Limits,
+    /// What this juror asks; by default nothing.
+    #[serde(default)]
+    pub prices: PricesConfig,
 }
 
 /// The block whose state counts.
@@ -83,6 +89,18 @@ pub struct FetchConfig {
     pub grace_secs: u64,
 }
 
+/// What a juror asks for a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PricesConfig {
+    /// For a case.
+    pub per_case: Usdc,
+    /// More for each criterion that the provider answers.
+    pub per_criterion: Usdc,
+    /// How long a signed price list holds.
+    pub valid_secs: u64,
+}
+
 /// How much a juror takes on at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -102,7 +120,7 @@ pub struct Limits {
 /// What must never be printed, compared or stored.
 pub(crate) struct Secrets {
     /// The juror's key.
-    pub(crate) signer: PrivateKeySigner,
+    pub(crate) key: Key,
     /// The provider's key, if it needs one.
     pub(crate) api_key: Option<SecretString>,
 }
@@ -116,10 +134,10 @@ impl Config {
     }
 
     /// Reads the secrets that the configuration points to.
-    pub(crate) fn secrets(&self) -> Result<Secrets, JurorError> {
-        let signer = read_key(&self.key_file)?;
+    pub(crate) async fn secrets(&self) -> Result<Secrets, JurorError> {
+        let key = self.key.open().await?;
         let api_key = self.provider.api_key_env.as_deref().map(read_env).transpose()?;
-        Ok(Secrets { signer, api_key })
+        Ok(Secrets { key, api_key })
     }
 
     const fn default_poll_ms() -> u64 {
@@ -162,6 +180,7 @@ impl Config {
             (self.limits.judging > 0, "limits.judging", "must be at least 1"),
             (self.limits.questions > 0, "limits.questions", "must be at least 1"),
             (self.limits.requests > 0, "limits.requests", "must be at least 1"),
+            (self.prices.valid_secs > 0, "prices.valid_secs", "must be at least 1"),
             (self.limits.check_secs > 0, "limits.check_secs", "must be at least 1"),
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {
@@ -218,6 +237,12 @@ impl Default for FetchConfig {
     }
 }
 
+impl Default for PricesConfig {
+    fn default() -> Self {
+        Self { per_case: Usdc::ZERO, per_criterion: Usdc::ZERO, valid_secs: 86_400 }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { open_cases: 256, judging: 8, questions: 4, requests: 256, check_secs: 60 }
@@ -226,36 +251,8 @@ impl Default for Limits {
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secrets").field("juror", &self.signer.address()).finish_non_exhaustive()
+        f.debug_struct("Secrets").field("juror", &self.key.address()).finish_non_exhaustive()
     }
-}
-
-/// Reads a private key, and refuses a file that others may read.
-fn read_key(path: &Path) -> Result<PrivateKeySigner, JurorError> {
-    let place = path.display();
-    let wrong = |rule: &str| invalid(format_args!("key_file {place}"), rule);
-    let meta = std::fs::metadata(path)
-        .map_err(|err| wrong(&format!("cannot be read ({})", err.kind())))?;
-    if !meta.is_file() {
-        return Err(wrong("is not a file"));
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = meta.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(wrong(&format!("is open to others (mode {mode:03o}): chmod 600")));
-        }
-    }
-    let text = zeroize::Zeroizing::new(
-        std::fs::read_to_string(path)
-            .map_err(|err| wrong(&format!("cannot be read ({})", err.kind())))?,
-    );
-    // The parser's own error would quote the key.
-    let hex = text.trim_end_matches(['\r', '\n']).strip_prefix("0x");
-    hex.filter(|hex| hex.len() == 64)
-        .and_then(|hex| PrivateKeySigner::from_str(hex).ok())
-        .ok_or_else(|| wrong("must hold a private key: 0x and 64 hex digits in one line"))
 }
 
 /// Reads a secret from the environment.
@@ -276,8 +273,6 @@ fn invalid(field: impl fmt::Display, rule: impl fmt::Display) -> JurorError {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use surety_dialect::Dialect;
 
     use super::*;
@@ -328,7 +323,7 @@ mod tests {
             .join("\n");
         assert_eq!(needed.parse::<Config>().unwrap(), config);
         let left_out = example.lines().count() - needed.lines().count();
-        assert_eq!(left_out, 15, "as many keys have a default");
+        assert_eq!(left_out, 18, "as many keys have a default");
         for dialect in Dialect::ALL {
             assert!(example.contains(&format!("\"{dialect}\"")), "{dialect}");
         }
@@ -366,40 +361,6 @@ mod tests {
         assert!(caps(2_049, 2_049).parse::<Config>().is_ok());
         assert!(fault(&caps(2_048, 2_048)).contains("budget.case_micro_usd"));
         assert!(fault(&caps(2_049, 2_048)).contains("budget.day_micro_usd"));
-    }
-
-    #[test]
-    fn a_key_is_read_from_a_private_file_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        std::fs::write(&path, format!("0x{}\n", "11".repeat(32))).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let fault = read_key(&path).unwrap_err().to_string();
-        assert!(fault.contains("chmod 600"), "{fault}");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(read_key(&path).is_ok());
-        assert!(
-            read_key(&folder.path().join("none")).unwrap_err().to_string().contains("key_file")
-        );
-    }
-
-    #[test]
-    fn a_malformed_key_is_refused_without_being_repeated() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        for text in [
-            String::new(),
-            "11".repeat(32),
-            format!("0x{}", "zz".repeat(32)),
-            format!("0x{}", "11".repeat(31)),
-            format!("0x{}\n0x{}", "11".repeat(32), "22".repeat(32)),
-            format!("0x{}", "00".repeat(32)),
-        ] {
-            std::fs::write(&path, &text).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-            let fault = read_key(&path).unwrap_err().to_string();
-            assert!(!fault.contains("1111"), "{fault}");
-        }
     }
 
     #[test]

@@ -40,10 +40,36 @@ pub enum JurorError {
         /// Where.
         column: &'static str,
     },
-    /// The store was made with another chain, `Jury` or key.
-    #[error("the store belongs to another chain, Jury or key: case {case_id}")]
+    /// The store was made with another chain, `Jury`, consumer or key.
+    #[error("the store belongs to another chain, Jury, consumer or key: case {case_id}")]
     StoreForeign {
         /// A case that shows it.
+        case_id: B256,
+    },
+    /// A document of ballots cannot be used.
+    #[error(transparent)]
+    Interchange(Box<surety_interchange::InterchangeError>),
+    /// The store and a document hold two answers to one case.
+    #[error(
+        "case {case_id}: the store holds the ballot {ours}, the document {theirs}; whoever has \
+             both takes the stake: nothing was imported, find out which machine signed twice"
+    )]
+    TwoAnswers {
+        /// The case.
+        case_id: B256,
+        /// The digest of the store's ballot.
+        ours: B256,
+        /// The digest of the document's.
+        theirs: B256,
+    },
+    /// The store does not know a ballot that the chain shows.
+    #[error(
+        "the chain shows a ballot of this juror for case {case_id}, which neither store nor \
+             document holds: nothing was imported, export again from the store that ran last; if \
+             it is lost, leave this key and rotate to a new one"
+    )]
+    StoreBehind {
+        /// The case.
         case_id: B256,
     },
     /// The database failed.
@@ -109,9 +135,9 @@ pub enum JurorError {
     /// The client for the chain's endpoint could not be built.
     #[error("the HTTP client for the chain's endpoint cannot be built")]
     Client,
-    /// The key did not sign.
-    #[error("the key did not sign")]
-    Signer,
+    /// The key cannot be used, or did not sign.
+    #[error(transparent)]
+    Key(#[from] surety_keys::KeyError),
     /// The juror is stopping.
     #[error("the juror is stopping")]
     Stopped,
@@ -121,6 +147,12 @@ pub enum JurorError {
     /// A case cannot be judged.
     #[error(transparent)]
     Judge(#[from] JudgeError),
+}
+
+impl From<surety_interchange::InterchangeError> for JurorError {
+    fn from(err: surety_interchange::InterchangeError) -> Self {
+        Self::Interchange(Box::new(err))
+    }
 }
 
 impl JurorError {

@@ -20,6 +20,7 @@ use axum::{
 };
 use serde::Deserialize;
 use surety_jury::wire::{CaseRequest, CaseStatus, JurorInfo};
+use surety_prices::SignedPrices;
 use surety_terms::{Problem, Reveal, json, limits, problem::CONTENT_TYPE};
 use tokio::sync::Semaphore;
 
@@ -64,6 +65,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/deliverables/{digest}", put(take_deliverable))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), bounded))
         .route("/v1/juror", get(show_juror))
+        .route("/v1/prices", get(show_prices))
         .route("/livez", get(|| async { StatusCode::NO_CONTENT }))
         .route("/readyz", get(ready))
         .fallback(|| async {
@@ -181,6 +183,11 @@ async fn take_deliverable(
 
 async fn show_juror(State(door): State<Arc<Door>>) -> Json<JurorInfo> {
     Json(door.info.clone())
+}
+
+async fn show_prices(State(door): State<Arc<Door>>) -> Result<Json<SignedPrices>, Refused> {
+    let now = door.desk.moments.borrow().head.timestamp;
+    Ok(Json(door.desk.prices.signed(&door.desk.signer, now).await?))
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> Result<StatusCode, Refused> {

@@ -24,6 +24,7 @@ use crate::{
     chain::{self, Chain, Moment},
     config::Config,
     http::{self, Door},
+    prices::Prices,
     sign::BallotSigner,
     store::Store,
 };
@@ -84,8 +85,8 @@ pub async fn start(config: Config) -> Result<Handle, JurorError> {
 
 /// Starts a juror on a given view of the chain; `chain_rpc` is not used.
 pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, JurorError> {
-    let secrets = config.secrets()?;
-    let juror = secrets.signer.address();
+    let secrets = config.secrets().await?;
+    let juror = secrets.key.address();
     let store = Store::open(&config.store).await?;
     let chain = Chain::new(provider, &config);
     let registered = chain.preflight(juror).await?;
@@ -100,7 +101,7 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
         bounds: config.fetch.bounds(),
         check_within: Duration::from_secs(config.limits.check_secs),
     };
-    let signer = BallotSigner::new(secrets.signer, config.chain_id, config.jury);
+    let signer = BallotSigner::new(secrets.key, config.chain_id, config.jury);
     let (desk, moments) = desk(&config, chain, store, (judge, signer)).await?;
     let (listener, url) = listen(&config.listen).await?;
     desk.resume().await?;
@@ -119,6 +120,7 @@ async fn desk(
     (judge, signer): (Judge, BallotSigner),
 ) -> Result<(Arc<Desk>, watch::Sender<Moment>), JurorError> {
     let moments = watch::Sender::new(chain.moment().await?);
+    let juror = signer.juror();
     let desk = Desk {
         chain,
         store,
@@ -131,6 +133,7 @@ async fn desk(
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
         open: OpenCases::default(),
+        prices: Prices::new(config.prices.clone(), (config.chain_id, config.jury), juror),
     };
     Ok((Arc::new(desk), moments))
 }

@@ -1,10 +1,9 @@
-//! The juror's key: the only place that signs, and only what the store has committed.
+//! The juror's key: the only place that signs. Of ballots, only what the store has committed.
 
-use alloy::{
-    primitives::{Address, B256},
-    signers::{SignerSync, local::PrivateKeySigner},
-};
+use alloy::primitives::{Address, B256, Bytes};
 use surety_bindings::jury::Ballot;
+use surety_keys::Key;
+use surety_prices::PriceList;
 use surety_terms::digest;
 
 use crate::{
@@ -15,18 +14,18 @@ use crate::{
 /// Signs ballots for one `Jury` on one chain.
 #[derive(Debug)]
 pub(crate) struct BallotSigner {
-    key: PrivateKeySigner,
+    key: Key,
     chain_id: u64,
     jury: Address,
 }
 
 impl BallotSigner {
-    pub(crate) const fn new(key: PrivateKeySigner, chain_id: u64, jury: Address) -> Self {
+    pub(crate) const fn new(key: Key, chain_id: u64, jury: Address) -> Self {
         Self { key, chain_id, jury }
     }
 
     /// The juror's address.
-    pub(crate) const fn juror(&self) -> Address {
+    pub(crate) fn juror(&self) -> Address {
         self.key.address()
     }
 
@@ -64,22 +63,28 @@ impl BallotSigner {
             // The store was made for another chain or another Jury: nothing of it may be signed.
             return Err(JurorError::StoreForeign { case_id: row.ballot.caseId });
         }
-        let signature = sign(&self.key, row.digest)?;
+        let signature = sign(&self.key, row.digest).await?;
         store.keep_signature(row.ballot.caseId, &signature).await?;
         row.signature = Some(signature);
         Ok(row)
     }
 }
 
+impl BallotSigner {
+    /// Signs what this juror asks.
+    pub(crate) async fn sign_prices(&self, prices: &PriceList) -> Result<Bytes, JurorError> {
+        Ok(self.key.sign(&prices.digest()).await?.as_bytes().into())
+    }
+}
+
 /// 64 bytes as ERC-2098 packs them: r, then s with the parity in its top bit.
-fn sign(key: &PrivateKeySigner, digest: B256) -> Result<[u8; 64], JurorError> {
-    let signature = key.sign_hash_sync(&digest).map_err(|_| JurorError::Signer)?;
-    Ok(signature.normalized_s().as_erc2098())
+async fn sign(key: &Key, digest: B256) -> Result<[u8; 64], JurorError> {
+    Ok(key.sign(&digest).await?.as_erc2098())
 }
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::B128;
+    use alloy::{primitives::B128, signers::local::PrivateKeySigner};
     use surety_jury::ballot;
 
     use super::*;
@@ -90,7 +95,7 @@ mod tests {
 
     fn signer() -> BallotSigner {
         let key = PrivateKeySigner::from_bytes(&B256::repeat_byte(5)).unwrap();
-        BallotSigner::new(key, CHAIN, JURY)
+        BallotSigner::new(key.into(), CHAIN, JURY)
     }
 
     fn ballot(met: u16) -> Ballot {

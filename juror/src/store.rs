@@ -5,6 +5,8 @@
 //! and triggers refuse an update of the answer. One process owns a store: a second one is refused
 //! at start by a lock on a file in the folder.
 
+mod interchange;
+
 use std::{
     fs::{File, TryLockError},
     io,
@@ -23,6 +25,8 @@ use surety_judge::{Budget, BudgetConfig, Case, Records, write_whole};
 use surety_terms::Reveal;
 
 use crate::JurorError;
+
+pub use interchange::Merged;
 
 /// The folder of one juror.
 #[derive(Debug)]

@@ -83,6 +83,8 @@ pub(crate) enum Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Verified {
     pub(crate) seat: u8,
+    /// How many seats the panel has.
+    pub(crate) seats: usize,
     /// Whether the request's signature is the seller's.
     pub(crate) signed: bool,
     pub(crate) standing: Standing,
@@ -222,7 +224,7 @@ impl Asked {
         if !signed && !pinned {
             return Err(self.unsigned());
         }
-        Ok(Verified { seat, signed, standing })
+        Ok(Verified { seat, seats: panel.len(), signed, standing })
     }
 
     /// Whether a juror of `family` may judge it: the seller does not declare that family as its own

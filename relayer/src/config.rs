@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use alloy::primitives::Address;
-use alloy::signers::local::PrivateKeySigner;
 use serde::Deserialize;
 use surety_chain::send::{FeeCaps, SendConfig};
 use surety_chain::{BlockTag, RpcUrl};
+use surety_keys::KeySource;
 
 use crate::RelayerError;
 
@@ -34,8 +34,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder for the database and the deliverables.
     pub store: PathBuf,
-    /// A file with the key that pays gas: 32 bytes as 0x-hex, one line.
-    pub key_file: PathBuf,
+    /// Where the key is that pays gas. `key_file` names a key file.
+    #[serde(alias = "key_file")]
+    pub key: KeySource,
     /// How often the chain is read, in milliseconds.
     #[serde(default = "Config::default_poll_ms")]
     pub poll_ms: u64,
@@ -153,14 +154,9 @@ impl Config {
             Self::read(&text).map_err(|what| RelayerError::Config(format!("{shown}: {what}")))?;
         if let Some(folder) = path.parent() {
             config.store = folder.join(&config.store);
-            config.key_file = folder.join(&config.key_file);
+            config.key = config.key.within(folder);
         }
         Ok(config)
-    }
-
-    /// Reads the key that pays gas.
-    pub(crate) fn key(&self) -> Result<PrivateKeySigner, RelayerError> {
-        Ok(surety_chain::key::read(&self.key_file)?)
     }
 
     pub(crate) fn sending(&self) -> SendConfig {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use surety_chain::ChainError;
+use surety_keys::KeyError;
 
 /// Everything that can go wrong in a relayer. What a client sees of it is a problem document, see
 /// `http::problem`; nothing here holds an endpoint or a key.
@@ -16,6 +17,9 @@ pub enum RelayerError {
     /// The chain, the sender or their tables.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The socket cannot be listened on.
     #[error("cannot listen on {listen}: {source}")]
     Listen {
@@ -55,7 +59,11 @@ impl RelayerError {
         match self {
             Self::Chain(error) => error.retryable(),
             Self::File { .. } | Self::Contradiction { .. } => true,
-            Self::Config(_) | Self::Listen { .. } | Self::Client | Self::Row { .. } => false,
+            Self::Config(_)
+            | Self::Key(_)
+            | Self::Listen { .. }
+            | Self::Client
+            | Self::Row { .. } => false,
         }
     }
 }

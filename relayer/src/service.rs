@@ -100,13 +100,13 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<(), Re
 
 /// Checks the world, then starts everything. Nothing is left behind when a check fails.
 async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
-    let key = config.key()?;
+    let key = config.key.open().await?;
     let escrow =
         Escrow::connect(rpc.clone(), config.chain_id, config.escrow, config.block_tag).await?;
     let head = rpc.head(BlockTag::Latest).await?;
     let store = open_store(&config.store).await?;
     let (sender, sender_task) =
-        Sender::new(store.clone(), rpc, Arc::new(key), config.sending()).await?;
+        Sender::new(store.clone(), rpc, key.into_tx_signer(), config.sending()).await?;
     let shelf = Shelf::open(config.store.join("deliverables"), store.clone(), config.limits)?;
     let jurors = Jurors::new(config.jurors)?;
     let (listener, local) = listen(config.listen).await?;

@@ -12,8 +12,6 @@
 mod error;
 mod explain;
 
-use std::collections::HashMap;
-
 use alloy::primitives::{B256, keccak256};
 use surety_criteria::check;
 use surety_dialect::{Dialect, Model, WireResponse};

@@ -27,7 +27,7 @@ pub(crate) fn surety() -> Command {
     command
 }
 
-async fn run(arguments: &[&str]) -> Output {
+pub(crate) async fn run(arguments: &[&str]) -> Output {
     surety()
         .args(arguments)
         .output()
@@ -36,7 +36,7 @@ async fn run(arguments: &[&str]) -> Output {
 }
 
 /// The one JSON document of a command that did its work.
-async fn result(arguments: &[&str]) -> Value {
+pub(crate) async fn result(arguments: &[&str]) -> Value {
     let output = run(&[&["--json"], arguments].concat()).await;
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {complaint}");
@@ -44,7 +44,7 @@ async fn result(arguments: &[&str]) -> Value {
 }
 
 /// The one line of a command that failed.
-async fn failure(arguments: &[&str]) -> String {
+pub(crate) async fn failure(arguments: &[&str]) -> String {
     let output = run(arguments).await;
     assert_eq!(output.status.code(), Some(1), "{arguments:?}");
     assert!(output.stdout.is_empty(), "{arguments:?}");
@@ -53,7 +53,7 @@ async fn failure(arguments: &[&str]) -> String {
     line
 }
 
-fn write(folder: &TempDir, name: &str, text: &str) -> String {
+pub(crate) fn write(folder: &TempDir, name: &str, text: &str) -> String {
     let path: PathBuf = folder.path().join(name);
     std::fs::write(&path, text).unwrap();
     path.display().to_string()

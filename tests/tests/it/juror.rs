@@ -9,6 +9,10 @@
 mod court;
 #[path = "juror/hidden.rs"]
 mod hidden;
+#[path = "juror/moved.rs"]
+mod moved;
+#[path = "juror/priced.rs"]
+mod priced;
 #[path = "../../../juror/judge/src/tests/double.rs"]
 #[expect(dead_code, reason = "the juror's own tests use the rest")]
 mod provider;
@@ -627,7 +631,11 @@ async fn what_is_wrong_with_the_world_stops_a_start_with_one_line() {
     assert!(matches!(wrong, JurorError::NotConsumer { .. }), "{wrong}");
 
     let mut config = court.config();
-    std::fs::write(&config.key_file, actors::actor("stranger").to_bytes().to_string()).unwrap();
+    std::fs::write(
+        court.folder.path().join("key"),
+        actors::actor("stranger").to_bytes().to_string(),
+    )
+    .unwrap();
     let wrong = court.try_start(config.clone()).await.unwrap_err();
     assert!(matches!(wrong, JurorError::NotRegistered { .. }), "{wrong}");
 

@@ -9,6 +9,7 @@ mod differential;
 mod juror;
 mod model;
 mod node;
+mod operator;
 mod red_team;
 mod relayer;
 mod terms;

@@ -13,8 +13,11 @@ use alloy::sol_types::SolCall;
 use reqwest::{Client, Response, StatusCode};
 use surety_bindings::escrow::{DealEscrow, Delivery};
 use surety_dialect::Dialect;
-use surety_juror::{BlockTag, Config, FetchConfig, Handle, JurorError, Limits, ProviderConfig};
+use surety_juror::{
+    BlockTag, Config, FetchConfig, Handle, JurorError, Limits, PricesConfig, ProviderConfig,
+};
 use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus};
+use surety_keys::KeySource;
 use surety_terms::{
     Bps, Check, Criterion, Expect, Kind, MilestoneSheet, Problem, TermSheet, Usdc, Version,
 };
@@ -64,7 +67,7 @@ impl Court {
             block_tag: BlockTag::Latest,
             listen: "127.0.0.1:0".to_owned(),
             store: self.store(),
-            key_file: key_file(self.folder.path(), &self.world.juror(0)),
+            key: KeySource::File(key_file(self.folder.path(), &self.world.juror(0))),
             poll_ms: 10,
             provider: ProviderConfig {
                 dialect: Dialect::OpenAiChat,
@@ -84,6 +87,7 @@ impl Court {
                 ..FetchConfig::default()
             },
             limits: Limits::default(),
+            prices: PricesConfig::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a broken expectation is its failure")]
 
 use std::future::Future;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
@@ -78,6 +79,8 @@ impl Court {
         let key = world.relayer();
         let text = format!("{:#x}\n", key.to_bytes());
         std::fs::write(dir.path().join("key"), text).unwrap();
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(dir.path().join("key"), private).unwrap();
         let node = world.node();
         node.set_balance(key.address(), U256::from(10).pow(U256::from(18)));
         let work = Bytes::from_static(b"the work");

@@ -1,0 +1,84 @@
+//! A juror's operator: keys, the seat's life and the ballots' interchange, through the binary.
+#![expect(clippy::unwrap_used, reason = "a failure here is a test's failure")]
+
+#[path = "operator/ballots.rs"]
+mod ballots;
+#[path = "operator/keys.rs"]
+mod keys;
+#[path = "../../../chain/keys/src/tests/double.rs"]
+mod kms;
+#[path = "operator/prices.rs"]
+mod prices;
+#[path = "operator/seat.rs"]
+mod seat;
+
+use alloy::network::TransactionBuilder as _;
+use alloy::primitives::{Address, B256};
+use alloy::providers::Provider as _;
+use alloy::rpc::types::TransactionRequest;
+use alloy::signers::local::PrivateKeySigner;
+use alloy::sol_types::SolCall;
+use surety_bindings::jury::Jury;
+use surety_tests::node::Served;
+use surety_tests::{World, actors};
+
+use crate::agent::{Market, key_file};
+use crate::cli::write;
+
+/// A chain over HTTP, and files for a juror's configurations.
+pub(crate) struct Office {
+    pub(crate) market: Market,
+    pub(crate) served: Served,
+    /// The file with the key that pays the gas.
+    pub(crate) sender: String,
+}
+
+impl Office {
+    pub(crate) async fn of(world: World) -> Self {
+        let market = Market::of(world).await;
+        let served = market.node.serve().await;
+        let sender = key_file(&market.folder, "deployer", &actors::deployer());
+        let sender = sender.display().to_string();
+        Self { market, served, sender }
+    }
+
+    /// Sends a transaction of `sender`, which has to succeed.
+    pub(crate) async fn send<C: SolCall>(&self, sender: PrivateKeySigner, to: Address, call: &C) {
+        let request = TransactionRequest::default().with_to(to).with_input(call.abi_encode());
+        let sent = self.market.node.provider_for(sender).send_transaction(request).await.unwrap();
+        assert!(sent.get_receipt().await.unwrap().status());
+    }
+
+    /// A jury of the first three jurors. What the world did before its node began has no events.
+    pub(crate) async fn jury(&self) -> B256 {
+        let world = &self.market.world;
+        let panel: Vec<Address> =
+            world.jurors().iter().take(3).map(PrivateKeySigner::address).collect();
+        let jury = world.contracts().jury;
+        let call = Jury::createJuryCall { panel_: panel, appealPanel: vec![] };
+        self.send(actors::deployer(), jury, &call).await;
+        world.view(jury, &call).unwrap()
+    }
+
+    /// A juror's configuration with its key in a file.
+    pub(crate) fn config(&self, name: &str, key: &PrivateKeySigner) -> String {
+        let file = key_file(&self.market.folder, name, key);
+        self.config_of(name, &format!("key_file = '{}'", file.display()))
+    }
+
+    /// A juror's configuration; `key` is its line or table.
+    pub(crate) fn config_of(&self, name: &str, key: &str) -> String {
+        let contracts = self.market.world.contracts();
+        let text = format!(
+            "chain_rpc = '{}'\nchain_id = {}\njury = '{}'\nconsumers = ['{}']\nblock_tag = 'latest'\n\
+             listen = '127.0.0.1:0'\nstore = '{}'\n{key}\n[provider]\n\
+             dialect = 'ollama'\nbase_url = 'http://127.0.0.1:1'\nmodel = 'm'\n",
+            self.served.url(),
+            contracts.chain_id,
+            contracts.jury,
+            contracts.escrow,
+            self.market.folder.path().join(format!("{name}-store")).display(),
+        );
+        write(&self.market.folder, &format!("{name}.toml"), &text)
+    }
+}
