@@ -10,15 +10,15 @@ mod error;
 mod http;
 mod interchange;
 mod judge;
-mod prices;
 mod provider;
+mod ready;
 mod reveal;
 mod service;
 mod sign;
 mod store;
 mod verify;
 
-pub use config::{BlockTag, Config, FetchConfig, Limits, PricesConfig, ProviderConfig};
+pub use config::{BlockTag, Config, FetchConfig, Limits, ProviderConfig};
 pub use error::JurorError;
 pub use interchange::{Merged, export, import};
 pub use service::{Handle, run, start, start_on};
