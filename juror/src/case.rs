@@ -18,6 +18,8 @@ use surety_jury::{
     Opinion,
     wire::{BallotBody, CaseRequest, CaseState, CaseStatus},
 };
+use surety_metrics::Metrics;
+use surety_prices::Prices;
 use surety_terms::{Problem, json};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -26,7 +28,7 @@ use crate::{
     JurorError,
     chain::{Chain, Moment},
     config::{FetchConfig, Limits},
-    prices::Prices,
+    ready::Readiness,
     reveal::Hidden,
     sign::BallotSigner,
     store::{BallotRow, CaseRow, Store, Taken},
@@ -60,6 +62,10 @@ pub(crate) struct Desk {
     pub(crate) tasks: TaskTracker,
     pub(crate) open: OpenCases,
     pub(crate) prices: Prices,
+    pub(crate) metrics: Metrics,
+    pub(crate) readiness: Readiness,
+    /// No more cases are taken.
+    pub(crate) closing: CancellationToken,
 }
 
 /// The cases with a task, by their id.
@@ -102,7 +108,9 @@ impl Desk {
         self.has_room()?;
         let verified = asked.verify(&self.chain, self.signer.juror(), Seen::Now).await?;
         let fee = request.term_sheet.jury_fee;
-        self.prices.expect_paid(&asked.milestone, fee, verified.seats)?;
+        if let Some(problem) = self.prices.refusal(&asked.milestone, fee, verified.seats) {
+            return Err(problem.into());
+        }
         let (request, asked) = to_keep(request, asked, verified.signed)?;
         let row = CaseRow {
             case_id: asked.case_id,
@@ -150,8 +158,28 @@ impl Desk {
     }
 
     fn has_room(&self) -> Result<(), Fault> {
+        if self.closing.is_cancelled() {
+            return Err(stopping().into());
+        }
         let most = self.limits.open_cases;
         if self.open_cases().len() < most { Ok(()) } else { Err(busy(most).into()) }
+    }
+
+    /// Takes no more cases, and gives those that are being judged this long to end.
+    pub(crate) async fn drain(&self, within: Duration) {
+        self.closing.cancel();
+        let judged = async {
+            loop {
+                let mut open = self.open_cases().values().cloned().collect::<Vec<_>>();
+                open.retain(|open| open.status.borrow().state == CaseState::Judging);
+                let Some(open) = open.first() else { return };
+                let mut status = open.status.subscribe();
+                drop(status.wait_for(|status| status.state != CaseState::Judging).await);
+            }
+        };
+        if tokio::time::timeout(within, judged).await.is_err() {
+            tracing::warn!("what is half judged is left to the next start");
+        }
     }
 
     /// Takes up what an earlier run left open: all of it, or nothing when the store is not ours.
@@ -250,6 +278,7 @@ impl Desk {
             asked,
         };
         self.tasks.spawn(work.run());
+        self.metrics.taken.inc();
         first
     }
 
@@ -291,6 +320,7 @@ impl Work {
     async fn until_done(&self) {
         while let Err(err) = self.end().await {
             tracing::error!(case = %self.row.case_id, %err, "the case waits");
+            self.desk.metrics.waits.inc();
             tokio::time::sleep(FIRST_WAIT).await;
         }
     }
@@ -307,6 +337,9 @@ impl Work {
             }
             Err(Fault::Unable(err)) => return Err(err),
         };
+        let metrics = &self.desk.metrics;
+        let ended = if status.ballot.is_some() { &metrics.balloted } else { &metrics.silent };
+        ended.inc();
         let reason = status.ballot.as_ref().map(|ballot| ballot.reason);
         let why = status.problem.as_ref().map(Problem::slug);
         tracing::info!(%case, reason, why, "case ended");
@@ -450,6 +483,10 @@ fn busy(most: usize) -> Problem {
         "The juror is busy",
         format!("{most} cases are open, the most it takes"),
     )
+}
+
+fn stopping() -> Problem {
+    Problem::new("busy", 503, "The juror is busy", "it is stopping: ask again once it is back")
 }
 
 fn other_deliverable(got: B256, first: B256) -> Problem {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use surety_fetch::Bounds;
 pub use surety_judge::{BudgetConfig, ProviderConfig};
 use surety_keys::{Key, KeySource};
-use surety_terms::Usdc;
+use surety_prices::PricesConfig;
 use url::Url;
 
 use crate::JurorError;
@@ -89,18 +89,6 @@ pub struct FetchConfig {
     pub grace_secs: u64,
 }
 
-/// What a juror asks for a case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PricesConfig {
-    /// For a case.
-    pub per_case: Usdc,
-    /// More for each criterion that the provider answers.
-    pub per_criterion: Usdc,
-    /// How long a signed price list holds.
-    pub valid_secs: u64,
-}
-
 /// How much a juror takes on at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -115,6 +103,10 @@ pub struct Limits {
     pub requests: usize,
     /// How long one WebAssembly test may run before it counts as unusable, which is an abstention.
     pub check_secs: u64,
+    /// How long cases that are being judged have to end when the juror is told to end.
+    pub stop_secs: u64,
+    /// How long the chain's head may stand still before the juror calls itself not ready.
+    pub stale_secs: u64,
 }
 
 /// What must never be printed, compared or stored.
@@ -237,15 +229,17 @@ impl Default for FetchConfig {
     }
 }
 
-impl Default for PricesConfig {
-    fn default() -> Self {
-        Self { per_case: Usdc::ZERO, per_criterion: Usdc::ZERO, valid_secs: 86_400 }
-    }
-}
-
 impl Default for Limits {
     fn default() -> Self {
-        Self { open_cases: 256, judging: 8, questions: 4, requests: 256, check_secs: 60 }
+        Self {
+            open_cases: 256,
+            judging: 8,
+            questions: 4,
+            requests: 256,
+            check_secs: 60,
+            stop_secs: 10,
+            stale_secs: 120,
+        }
     }
 }
 

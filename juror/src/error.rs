@@ -49,29 +49,6 @@ pub enum JurorError {
     /// A document of ballots cannot be used.
     #[error(transparent)]
     Interchange(Box<surety_interchange::InterchangeError>),
-    /// The store and a document hold two answers to one case.
-    #[error(
-        "case {case_id}: the store holds the ballot {ours}, the document {theirs}; whoever has \
-             both takes the stake: nothing was imported, find out which machine signed twice"
-    )]
-    TwoAnswers {
-        /// The case.
-        case_id: B256,
-        /// The digest of the store's ballot.
-        ours: B256,
-        /// The digest of the document's.
-        theirs: B256,
-    },
-    /// The store does not know a ballot that the chain shows.
-    #[error(
-        "the chain shows a ballot of this juror for case {case_id}, which neither store nor \
-             document holds: nothing was imported, export again from the store that ran last; if \
-             it is lost, leave this key and rotate to a new one"
-    )]
-    StoreBehind {
-        /// The case.
-        case_id: B256,
-    },
     /// The database failed.
     #[error("the store failed: {0}")]
     Store(#[from] sqlx::Error),

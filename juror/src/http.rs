@@ -20,6 +20,7 @@ use axum::{
 };
 use serde::Deserialize;
 use surety_jury::wire::{CaseRequest, CaseStatus, JurorInfo};
+use surety_metrics::Now;
 use surety_prices::SignedPrices;
 use surety_terms::{Problem, Reveal, json, limits, problem::CONTENT_TYPE};
 use tokio::sync::Semaphore;
@@ -68,6 +69,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/prices", get(show_prices))
         .route("/livez", get(|| async { StatusCode::NO_CONTENT }))
         .route("/readyz", get(ready))
+        .route("/metrics", get(show_metrics))
         .fallback(|| async {
             refused("not-found", StatusCode::NOT_FOUND, "There is no such resource", "no such path")
         })
@@ -187,13 +189,23 @@ async fn show_juror(State(door): State<Arc<Door>>) -> Json<JurorInfo> {
 
 async fn show_prices(State(door): State<Arc<Door>>) -> Result<Json<SignedPrices>, Refused> {
     let now = door.desk.moments.borrow().head.timestamp;
-    Ok(Json(door.desk.prices.signed(&door.desk.signer, now).await?))
+    Ok(Json(door.desk.prices.signed(door.desk.signer.key(), now).await.map_err(JurorError::from)?))
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> Result<StatusCode, Refused> {
-    door.desk.chain.moment().await?;
-    door.desk.store.is_up().await?;
+    door.desk.readiness.check(&door.desk).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn show_metrics(State(door): State<Arc<Door>>) -> Response {
+    let desk = &door.desk;
+    let now = Now {
+        open: desk.open_cases().len(),
+        head: desk.moments.borrow().head.number,
+        head_age_secs: desk.readiness.head_age().as_secs(),
+    };
+    let text = desk.metrics.text(now).unwrap_or_default();
+    ([(header::CONTENT_TYPE, surety_metrics::CONTENT_TYPE)], text).into_response()
 }
 
 /// A body of at most `most` bytes, in bounded time.

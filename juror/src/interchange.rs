@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use alloy::primitives::B256;
-use surety_interchange::{Document, Owner};
+use surety_interchange::{Document, Owner, sqlite};
 use surety_keys::Key;
 
 use crate::{Config, JurorError, sign::BallotSigner, store::Store};
 
-pub use crate::store::Merged;
+pub use surety_interchange::sqlite::Merged;
 
 /// Everything that the juror answered. An answer that a crash left unsigned is signed first.
 pub async fn export(config: &Config, key: &Key) -> Result<Document, JurorError> {
@@ -19,7 +19,7 @@ pub async fn export(config: &Config, key: &Key) -> Result<Document, JurorError> 
         signer.finish(&store, row).await?;
     }
     let owner = owner(config, key);
-    let entries = store.entries(owner, &config.consumers).await?;
+    let entries = sqlite::entries(store.pool(), owner, &config.consumers).await?;
     let document = Document::new(owner, entries)?;
     store.close().await;
     Ok(document)
@@ -35,7 +35,7 @@ pub async fn import(
 ) -> Result<Merged, JurorError> {
     document.expect_owner(owner(config, key))?;
     let store = Store::open(&config.store).await?;
-    let merged = store.merge(document, on_chain).await?;
+    let merged = sqlite::merge(store.pool(), document, on_chain).await?;
     store.close().await;
     Ok(merged)
 }

@@ -6,16 +6,14 @@ mod config;
 mod error;
 mod http;
 mod interchange;
-mod prices;
+mod ready;
 mod reveal;
 mod service;
 mod sign;
 mod store;
 mod verify;
 
-pub use config::{
-    BlockTag, BudgetConfig, Config, FetchConfig, Limits, PricesConfig, ProviderConfig,
-};
+pub use config::{BlockTag, BudgetConfig, Config, FetchConfig, Limits, ProviderConfig};
 pub use error::JurorError;
 pub use interchange::{Merged, export, import};
 pub use service::{Handle, run, start, start_on};

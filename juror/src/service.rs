@@ -11,6 +11,8 @@ use alloy::{
 };
 use surety_judge::{Judge, Provider};
 use surety_jury::{Source, wire::JurorInfo};
+use surety_metrics::Metrics;
+use surety_prices::Prices;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -24,7 +26,7 @@ use crate::{
     chain::{self, Chain, Moment},
     config::Config,
     http::{self, Door},
-    prices::Prices,
+    ready::Readiness,
     sign::BallotSigner,
     store::Store,
 };
@@ -54,9 +56,10 @@ impl Handle {
         self.juror
     }
 
-    /// Stops it and waits until everything is down. A case that is being judged is left as the
-    /// store has it, for the next start.
+    /// Stops it and waits until everything is down. Cases that are being judged have `stop_secs` to
+    /// end; then they are left as the store has them, for the next start.
     pub async fn shutdown(self) {
+        self.desk.drain(Duration::from_secs(self.desk.limits.stop_secs)).await;
         self.desk.stop.cancel();
         if tokio::time::timeout(STOP_TIME, self.server).await.is_err() {
             tracing::warn!("open requests were cut off");
@@ -108,6 +111,10 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     let every = Duration::from_millis(config.poll_ms);
     let follow = chain::follow(desk.chain.clone(), every, moments, desk.stop.clone());
     desk.tasks.spawn(follow);
+    let head = Arc::clone(&desk);
+    desk.tasks.spawn(async move {
+        head.readiness.follow(head.moments.clone(), head.stop.clone()).await;
+    });
     announce(&info, &registered.url, &url);
     let server = serve(listener, &desk, info);
     Ok(Handle { url, juror, desk, server })
@@ -133,7 +140,10 @@ async fn desk(
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
         open: OpenCases::default(),
-        prices: Prices::new(config.prices.clone(), (config.chain_id, config.jury), juror),
+        prices: Prices::new((config.chain_id, config.jury, juror), &config.prices),
+        metrics: Metrics::default(),
+        readiness: Readiness::new(Duration::from_secs(config.limits.stale_secs)),
+        closing: CancellationToken::new(),
     };
     Ok((Arc::new(desk), moments))
 }

@@ -1,9 +1,8 @@
 //! The juror's key: the only place that signs. Of ballots, only what the store has committed.
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, B256};
 use surety_bindings::jury::Ballot;
 use surety_keys::Key;
-use surety_prices::PriceList;
 use surety_terms::digest;
 
 use crate::{
@@ -27,6 +26,11 @@ impl BallotSigner {
     /// The juror's address.
     pub(crate) fn juror(&self) -> Address {
         self.key.address()
+    }
+
+    /// The key, for what is no ballot.
+    pub(crate) const fn key(&self) -> &Key {
+        &self.key
     }
 
     /// Commits a ballot, signs what the store then holds, and keeps the signature.
@@ -67,13 +71,6 @@ impl BallotSigner {
         store.keep_signature(row.ballot.caseId, &signature).await?;
         row.signature = Some(signature);
         Ok(row)
-    }
-}
-
-impl BallotSigner {
-    /// Signs what this juror asks.
-    pub(crate) async fn sign_prices(&self, prices: &PriceList) -> Result<Bytes, JurorError> {
-        Ok(self.key.sign(&prices.digest()).await?.as_bytes().into())
     }
 }
 

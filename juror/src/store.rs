@@ -5,8 +5,6 @@
 //! and triggers refuse an update of the answer. One process owns a store: a second one is refused
 //! at start by a lock on a file in the folder.
 
-mod interchange;
-
 use std::{
     fs::{File, TryLockError},
     io,
@@ -25,8 +23,6 @@ use surety_judge::{Budget, BudgetConfig, Case, Records, write_whole};
 use surety_terms::Reveal;
 
 use crate::JurorError;
-
-pub use interchange::Merged;
 
 /// The folder of one juror.
 #[derive(Debug)]
@@ -123,9 +119,10 @@ impl Store {
         Ok(Self { pool, deliverables, records, lock })
     }
 
-    /// Fails when the database does.
-    pub(crate) async fn is_up(&self) -> Result<(), JurorError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
+    /// Fails when nothing can be written, such as to a full disk.
+    pub(crate) async fn expect_writable(&self) -> Result<(), JurorError> {
+        // A number that nobody reads, in the file's head.
+        sqlx::query("PRAGMA user_version = 1").execute(&self.pool).await?;
         Ok(())
     }
 
@@ -137,6 +134,19 @@ impl Store {
     /// What judging may spend.
     pub(crate) fn budget(&self, config: BudgetConfig) -> Budget {
         Budget::new(config, self.pool.clone())
+    }
+
+    /// The database, for the interchange of ballots.
+    pub(crate) const fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    /// The ballots without a signature: a crash came between the two.
+    pub(crate) async fn unsigned(&self) -> Result<Vec<BallotRow>, JurorError> {
+        let rows = sqlx::query("SELECT * FROM ballots WHERE signature IS NULL ORDER BY case_id")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(ballot_row).collect()
     }
 
     /// Closes the database and lets go of the folder.

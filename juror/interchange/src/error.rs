@@ -46,4 +46,45 @@ pub enum InterchangeError {
         /// Which rule it breaks.
         rule: &'static str,
     },
+    /// The store and a document hold two answers to one case.
+    #[error(
+        "case {case_id}: the store holds the ballot {ours}, the document {theirs}; whoever has \
+             both takes the stake: nothing was imported, find out which machine signed twice"
+    )]
+    TwoAnswers {
+        /// The case.
+        case_id: B256,
+        /// The digest of the store's ballot.
+        ours: B256,
+        /// The digest of the document's.
+        theirs: B256,
+    },
+    /// The store does not know a ballot that the chain shows.
+    #[error(
+        "the chain shows a ballot of this juror for case {case_id}, which neither store nor \
+             document holds: nothing was imported, export again from the store that ran last; if \
+             it is lost, leave this key and rotate to a new one"
+    )]
+    StoreBehind {
+        /// The case.
+        case_id: B256,
+    },
+    /// The store holds what no juror of ours writes.
+    #[error("the store is damaged: column {column} holds what it must not")]
+    StoreDamaged {
+        /// Where.
+        column: &'static str,
+    },
+    /// The store holds a case that is none of this juror's.
+    #[error(
+        "case {case_id} is of no consumer in the configuration: add the one it is of, or take \
+             the store's own key, jury and chain"
+    )]
+    StoreForeign {
+        /// The case.
+        case_id: B256,
+    },
+    /// The database failed.
+    #[error("the store failed: {0}")]
+    Store(#[from] sqlx::Error),
 }

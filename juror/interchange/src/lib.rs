@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+pub mod sqlite;
 
 use alloy::primitives::{Address, B256, FixedBytes, U256, keccak256};
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod desk;
+
 use alloy::{
     primitives::{Address, B256, Bytes, Signature, aliases::U40},
     sol_types::SolStruct as _,
 };
 use serde::{Deserialize, Serialize};
 use surety_terms::{Kind, MilestoneSheet, TermSheet, Usdc, digest, json};
+
+pub use desk::{Prices, PricesConfig};
 
 mod signed {
     //! What the key signs. No contract reads it, so it is defined here.

@@ -7,6 +7,8 @@
 
 #[path = "juror/court.rs"]
 mod court;
+#[path = "juror/day.rs"]
+mod day;
 #[path = "juror/hidden.rs"]
 mod hidden;
 #[path = "juror/moved.rs"]

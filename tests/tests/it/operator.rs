@@ -12,6 +12,8 @@ mod prices;
 #[path = "operator/seat.rs"]
 mod seat;
 
+use std::process::Stdio;
+
 use alloy::network::TransactionBuilder as _;
 use alloy::primitives::{Address, B256};
 use alloy::providers::Provider as _;
@@ -21,6 +23,10 @@ use alloy::sol_types::SolCall;
 use surety_bindings::jury::Jury;
 use surety_tests::node::Served;
 use surety_tests::{World, actors};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::agent::{Market, key_file};
 use crate::cli::write;
@@ -81,4 +87,56 @@ impl Office {
         );
         write(&self.market.folder, &format!("{name}.toml"), &text)
     }
+}
+
+/// A juror that the binary runs, and all that it writes.
+pub(crate) struct Running {
+    child: Child,
+    log: JoinHandle<String>,
+    pub(crate) url: String,
+}
+
+impl Running {
+    /// Waits until the juror is ready. Its log is read all the time: a full pipe would stop it.
+    pub(crate) async fn start(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let (written, mut seen) = watch::channel(String::new());
+        let log = tokio::spawn(async move {
+            let mut chunk = vec![0; 1 << 16];
+            while let Ok(read @ 1..) = stderr.read(&mut chunk).await {
+                written.send_modify(|log| log.push_str(&String::from_utf8_lossy(&chunk[..read])));
+            }
+            written.borrow().clone()
+        });
+        let line = seen.wait_for(|log| ready(log).is_some()).await.unwrap();
+        let url = ready(&line).unwrap().split(" url=").nth(1).unwrap();
+        let url = url.split_whitespace().next().unwrap().trim_matches('"').to_owned();
+        drop(line);
+        Self { child, log, url }
+    }
+
+    /// Tells it to end, without waiting.
+    pub(crate) async fn tell(&self) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    }
+
+    /// Tells it to end, and returns what it wrote.
+    pub(crate) async fn end(self) -> String {
+        self.tell().await;
+        self.ended().await
+    }
+
+    /// Waits until it has ended well.
+    pub(crate) async fn ended(mut self) -> String {
+        assert_eq!(self.child.wait().await.unwrap().code(), Some(0));
+        self.log.await.unwrap()
+    }
+}
+
+/// The line with which a juror says that it is ready, once it is whole.
+fn ready(log: &str) -> Option<&str> {
+    let (line, _) = log.split("juror ready").nth(1)?.split_once('\n')?;
+    Some(line)
 }

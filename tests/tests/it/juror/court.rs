@@ -13,11 +13,10 @@ use alloy::sol_types::SolCall;
 use reqwest::{Client, Response, StatusCode};
 use surety_bindings::escrow::{DealEscrow, Delivery};
 use surety_dialect::Dialect;
-use surety_juror::{
-    BlockTag, Config, FetchConfig, Handle, JurorError, Limits, PricesConfig, ProviderConfig,
-};
+use surety_juror::{BlockTag, Config, FetchConfig, Handle, JurorError, Limits, ProviderConfig};
 use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus};
 use surety_keys::KeySource;
+use surety_prices::PricesConfig;
 use surety_terms::{
     Bps, Check, Criterion, Expect, Kind, MilestoneSheet, Problem, TermSheet, Usdc, Version,
 };
@@ -86,7 +85,8 @@ impl Court {
                 grace_secs: 0,
                 ..FetchConfig::default()
             },
-            limits: Limits::default(),
+            // Stops at once: what is half judged is left to the next start.
+            limits: Limits { stop_secs: 0, ..Limits::default() },
             prices: PricesConfig::default(),
         }
     }

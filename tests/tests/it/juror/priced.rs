@@ -1,7 +1,6 @@
 //! A juror that asks a price.
 
-use surety_juror::PricesConfig;
-use surety_prices::SignedPrices;
+use surety_prices::{PricesConfig, SignedPrices};
 use surety_terms::Usdc;
 
 use super::*;

@@ -1,17 +1,15 @@
 //! `surety key` with keystores and AWS KMS, and what a juror's log holds of its secrets.
 
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 use alloy::hex;
 use serde_json::{Value, json};
 use surety_prices::SignedPrices;
 use surety_tests::World;
-use tokio::io::AsyncReadExt as _;
-use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::process::Command;
 
-use super::Office;
 use super::kms::{Kms, Mood};
+use super::{Office, Running};
 use crate::agent::key_file;
 use crate::cli::surety;
 
@@ -111,38 +109,20 @@ async fn a_key_in_kms_is_shown_and_its_failures_hold_no_credentials() {
     }
 }
 
-/// The line with which a juror says that it is ready, once it is whole.
-fn ready(log: &str) -> Option<&str> {
-    let (line, _) = log.split("juror ready").nth(1)?.split_once('\n')?;
-    Some(line)
-}
-
-/// Starts a juror, has it sign its prices, ends it, and returns all it wrote.
+/// Starts a juror, has it sign its prices and show its numbers, ends it, and returns all it wrote.
 async fn log_of(config: &str) -> String {
-    let mut child: Child =
-        loud().args(["juror", "run", "--config", config]).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stderr = child.stderr.take().unwrap();
-    // Read all the time: a full pipe would stop the juror.
-    let (written, mut log) = watch::channel(String::new());
-    let reader = tokio::spawn(async move {
-        let mut chunk = vec![0; 1 << 16];
-        while let Ok(read @ 1..) = stderr.read(&mut chunk).await {
-            written.send_modify(|log| log.push_str(&String::from_utf8_lossy(&chunk[..read])));
-        }
-        written.borrow().clone()
-    });
-    let line = log.wait_for(|log| ready(log).is_some()).await.unwrap();
-    let url = ready(&line).unwrap().split(" url=").nth(1).unwrap();
-    let url = format!("{}/v1/prices", url.split_whitespace().next().unwrap().trim_matches('"'));
-    drop(line);
-    let prices = reqwest::get(url).await.unwrap().bytes().await.unwrap();
-    let prices = SignedPrices::parse(&prices).unwrap();
+    let mut command = loud();
+    command.args(["juror", "run", "--config", config]);
+    let juror = Running::start(command).await;
+    let get = async |path: &str| {
+        reqwest::get(format!("{}{path}", juror.url)).await.unwrap().text().await.unwrap()
+    };
+    let prices = SignedPrices::parse(get("/v1/prices").await.as_bytes()).unwrap();
     let list = prices.prices;
     prices.verify(list.juror, (list.chain_id, list.jury), list.valid_from).unwrap();
-    let pid = child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
-    assert_eq!(child.wait().await.unwrap().code(), Some(0));
-    reader.await.unwrap()
+    let numbers = get("/metrics").await;
+    assert!(numbers.contains("surety_juror_cases_open 0"), "{numbers}");
+    numbers + &juror.end().await
 }
 
 #[tokio::test]
