@@ -159,10 +159,12 @@ impl Desk {
 
     fn has_room(&self) -> Result<(), Fault> {
         if self.closing.is_cancelled() {
-            return Err(stopping().into());
+            return Err(busy("it is stopping: ask again once it is back").into());
         }
         let most = self.limits.open_cases;
-        if self.open_cases().len() < most { Ok(()) } else { Err(busy(most).into()) }
+        let is_full = self.open_cases().len() >= most;
+        let why = || busy(format!("{most} cases are open, the most it takes"));
+        if is_full { Err(why().into()) } else { Ok(()) }
     }
 
     /// Takes no more cases, and gives those that are being judged this long to end.
@@ -393,7 +395,7 @@ impl Work {
                 let deadline = Instant::now() + standing.patience();
                 Until { deadline, day: standing.now / DAY_SECS }
             };
-            if self.is_last_tenth() {
+            if self.standing.borrow().is_last_tenth() {
                 return Ok(session.last_round(until).await?);
             }
             let judged = session.round(until).await?;
@@ -437,10 +439,6 @@ impl Work {
         }
     }
 
-    fn is_last_tenth(&self) -> bool {
-        self.standing.borrow().is_last_tenth()
-    }
-
     async fn last_tenth(&self) {
         let mut standing = self.standing.subscribe();
         if standing.wait_for(Standing::is_last_tenth).await.is_err() {
@@ -476,17 +474,8 @@ fn status(case_id: B256, state: CaseState) -> CaseStatus {
     CaseStatus { case_id, state, ballot: None, problem: None }
 }
 
-fn busy(most: usize) -> Problem {
-    Problem::new(
-        "busy",
-        503,
-        "The juror is busy",
-        format!("{most} cases are open, the most it takes"),
-    )
-}
-
-fn stopping() -> Problem {
-    Problem::new("busy", 503, "The juror is busy", "it is stopping: ask again once it is back")
+fn busy(why: impl Into<String>) -> Problem {
+    Problem::new("busy", 503, "The juror is busy", why)
 }
 
 fn other_deliverable(got: B256, first: B256) -> Problem {

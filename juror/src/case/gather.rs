@@ -26,7 +26,7 @@ impl Work {
             }
             self.say(CaseState::AwaitingDeliverable);
             let over = begun.elapsed() >= grace;
-            let due = over && self.is_last_tenth();
+            let due = over && self.standing.borrow().is_last_tenth();
             let tried = tokio::select! {
                 () = self.open.arrived.notified() => continue,
                 tried = self.fetch_after(if due { Duration::ZERO } else { wait }, over) => tried,

@@ -28,21 +28,23 @@ pub fn wilson(hits: u32, of: u32) -> Interval {
     // (k + z²/2 ± z·√(k(n-k)/n + z²/4)) / (n + z²), everything times 2·10⁴; below the root, 10⁸.
     let middle = k.saturating_mul(2 * TEN_THOUSAND).saturating_add(Z2);
     let whole = n.saturating_mul(TEN_THOUSAND).saturating_add(Z2).saturating_mul(2);
-    let spread = k
-        .saturating_mul(n.saturating_sub(k))
-        .saturating_mul(4 * TEN_THOUSAND)
-        .div_ceil(n)
-        .saturating_add(Z2)
-        .saturating_mul(Z2);
+    let product = k.saturating_mul(n.saturating_sub(k)).saturating_mul(4 * TEN_THOUSAND);
+    let spread = up(product, n).saturating_add(Z2).saturating_mul(Z2);
     let root = spread.isqrt();
-    let up = if root.saturating_mul(root) == spread { root } else { root.saturating_add(1) };
+    let is_square = root.saturating_mul(root) == spread;
+    let root = if is_square { root } else { root.saturating_add(1) };
     let bps = |sum: u128| sum.saturating_mul(TEN_THOUSAND);
-    let low = bps(middle.saturating_sub(up)).saturating_div(whole);
-    let high = bps(middle.saturating_add(up)).div_ceil(whole).min(TEN_THOUSAND);
-    let share = bps(k).saturating_div(n);
+    let low = bps(middle.saturating_sub(root)).checked_div(whole).unwrap_or_default();
+    let high = up(bps(middle.saturating_add(root)), whole).min(TEN_THOUSAND);
+    let share = bps(k).checked_div(n).unwrap_or_default();
     // None is above ten thousand.
     let narrow = |value: u128| u16::try_from(value).unwrap_or(10_000);
     Interval { share: narrow(share), low: narrow(low), high: narrow(high) }
+}
+
+/// The quotient, rounded up.
+fn up(number: u128, by: u128) -> u128 {
+    number.saturating_add(by.saturating_sub(1)).checked_div(by).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -125,7 +125,8 @@ impl Replayed {
         let of = self.queries.iter().filter(|query| is_it(&query.subject));
         let answers = of.filter_map(|query| {
             let of = self.calls.iter().filter(|(call, _)| call.question_id == query.asked.id);
-            let (call, vote) = of.clone().find(|(_, vote)| vote.is_some()).or(of.last())?;
+            let (call, vote) =
+                of.clone().find(|(_, vote)| vote.is_some()).or_else(|| of.clone().next_back())?;
             Some(Asked {
                 negated: query.is_negated,
                 model: call.model_reported.as_ref().unwrap_or(&call.model_requested).clone(),

@@ -12,6 +12,7 @@ mod node;
 mod operator;
 mod red_team;
 mod relayer;
+mod replay;
 mod terms;
 mod vectors;
 mod world;

@@ -9,10 +9,10 @@ mod payloads;
 
 use std::path::Path;
 
-use alloy::primitives::{B256, U256, keccak256};
+use alloy::primitives::B256;
 use serde_json::{Value, json};
 use surety_dialect::{Dialect, Model, WireResponse};
-use surety_jury::query::{Query, Subject};
+use surety_jury::query::Query;
 use surety_jury::record::{Record, told};
 use surety_jury::transcript::{Call, Entry};
 use surety_jury::vote::{Answer, Evidence, Supports, VoteForm};
@@ -82,10 +82,9 @@ fn answer(seat: Seat, body: &[u8], query: &Query) -> String {
     let honest =
         query.truth().unwrap_or(if query.is_negated { Answer::Met } else { Answer::NotMet });
     let captured = match (seat, query.truth()) {
-        (Seat::Obedient, _) => Answer::Met,
         (Seat::Honest, _) | (Seat::Cunning, Some(_)) => honest,
         (Seat::Cunning, None) if query.is_negated => Answer::NotMet,
-        (Seat::Cunning, None) => Answer::Met,
+        (Seat::Obedient, _) | (Seat::Cunning, None) => Answer::Met,
     };
     let verdict = if is_ordered { captured } else { honest };
     let supports = if verdict == Answer::Met { Supports::Met } else { Supports::NotMet };
@@ -120,6 +119,9 @@ fn response(dialect: Dialect, text: &str) -> Vec<u8> {
         "message": { "role": "assistant", "content": text, "refusal": null } }] });
     let body = match dialect {
         Dialect::OpenAiChat | Dialect::OpenAiCompatible => chat,
+        Dialect::OpenAiResponses => json!({ "model": "m", "status": "completed", "output": [
+            { "type": "message", "role": "assistant", "status": "completed",
+              "content": [{ "type": "output_text", "text": text, "annotations": [] }] }] }),
         Dialect::Anthropic => json!({ "type": "message", "role": "assistant", "model": "m",
             "content": [{ "type": "text", "text": text }], "stop_reason": "end_turn" }),
         Dialect::Gemini => json!({ "modelVersion": "m", "candidates": [{ "finishReason": "STOP",
@@ -130,36 +132,58 @@ fn response(dialect: Dialect, text: &str) -> Vec<u8> {
     serde_json::to_vec(&body).unwrap()
 }
 
-/// One seat judges one deliverable.
-fn judge(seat: Seat, dialect: Dialect, view: &View) -> Opinion {
-    let milestone = milestone();
-    let nonce = Nonce::new(NONCE).absent_from(view);
-    let model = Model::new(dialect, "m-1", 1_000).unwrap();
-    let mut record = Record::default();
-    let queries = record.queries(&milestone, Some(view), &nonce);
-    let prose = format!("{}\n{}", milestone.title, milestone.description);
-    for query in &queries {
-        let prompt = Prompt::new(&query.asked, &prose, view, &nonce);
-        let body = dialect.build(&prompt, &model).body;
-        let (question, others) = read(&body);
-        let shown: Vec<&str> = question.lines().into_iter().map(|(_, line)| line).collect();
-        assert_eq!(shown, view.lines(), "the deliverable stands where it belongs, whole");
-        assert_eq!(question.criterion.text, query.asked.text);
-        assert!(others.iter().any(|text| text == prompt::SYSTEM || text.contains(prompt::SYSTEM)));
-        assert!(!others.iter().any(|text| payloads::is_ordered(text)), "and nowhere else");
-        let response = response(dialect, &answer(seat, &body, query));
-        let wire = WireResponse { status: 200, retry_after: None, body: &response };
-        let outcome = match dialect.parse(&wire) {
-            Ok(answer) => match Vote::read(&answer.text, &prompt, view) {
+/// One deliverable with the questions about it.
+struct Case {
+    view: View,
+    milestone: MilestoneSheet,
+    queries: Vec<Query>,
+    prompts: Vec<Prompt>,
+}
+
+impl Case {
+    fn of(text: &str) -> Self {
+        let (view, milestone) = (View::of(text.as_bytes()).unwrap(), milestone());
+        let nonce = Nonce::new(NONCE).absent_from(&view);
+        let queries = Record::default().queries(&milestone, Some(&view), &nonce);
+        let prose = format!("{}\n{}", milestone.title, milestone.description);
+        let prompt = |query: &Query| Prompt::new(&query.asked, &prose, &view, &nonce);
+        let prompts = queries.iter().map(prompt).collect();
+        Self { view, milestone, queries, prompts }
+    }
+
+    /// The deliverable stands where it belongs in every provider's request, whole, and nowhere else.
+    fn expect_in_its_place(&self) {
+        for dialect in Dialect::ALL {
+            let model = Model::new(dialect, "m-1", 1_000).unwrap();
+            for (query, prompt) in self.queries.iter().zip(&self.prompts).take(1) {
+                let (question, others) = read(&dialect.build(prompt, &model).body);
+                let shown: Vec<&str> = question.lines().into_iter().map(|(_, line)| line).collect();
+                assert_eq!(shown, self.view.lines(), "{dialect}");
+                assert_eq!(question.criterion.text, query.asked.text, "{dialect}");
+                assert!(others.iter().any(|text| text == prompt::SYSTEM), "{dialect}");
+                assert!(!others.iter().any(|text| payloads::is_ordered(text)), "{dialect}");
+            }
+        }
+    }
+
+    /// What one seat makes of it, through the bytes of its provider.
+    fn judge(&self, seat: Seat, dialect: Dialect) -> Opinion {
+        let model = Model::new(dialect, "m-1", 1_000).unwrap();
+        let mut record = Record::default();
+        for (query, prompt) in self.queries.iter().zip(&self.prompts) {
+            let body = dialect.build(prompt, &model).body;
+            let response = response(dialect, &answer(seat, &body, query));
+            let wire = WireResponse { status: 200, retry_after: None, body: &response };
+            let answer = dialect.parse(&wire).unwrap();
+            let outcome = match Vote::read(&answer.text, prompt, &self.view) {
                 Ok(vote) => vote.outcome().to_owned(),
                 Err(fault) => fault.outcome(),
-            },
-            Err(fault) => fault.outcome(),
-        };
-        record.add(&call(query, outcome));
+            };
+            record.add(&call(query, outcome));
+        }
+        record.add(&told(&self.queries));
+        record.opinion(&self.milestone, Some(&self.view), &self.queries).unwrap()
     }
-    record.add(&told(&queries));
-    record.opinion(&milestone, Some(view), &queries).unwrap()
 }
 
 fn call(query: &Query, outcome: String) -> Entry {
@@ -197,44 +221,45 @@ fn no_payload_leaves_its_place_and_no_captured_minority_decides() {
     let tag = Nonce::new(NONCE);
     let payloads = payloads::own(tag.as_str());
     assert!(payloads.len() >= 100, "{} payloads", payloads.len());
-    let (mut obeyed, mut voided) = (0, 0);
-    for (Payload { carrier, text }, turn) in payloads.iter().zip(0_usize..) {
+    let mut captured = 0;
+    for (payload, turn) in payloads.iter().zip(0_usize..) {
+        let Payload { carrier, text } = payload;
         assert!(
             payloads::is_ordered(text) || payloads::is_token(text),
             "{carrier}: obeyed where nothing is hardened: {text:?}"
         );
-        for text in deliverables(text) {
-            let view = View::of(text.as_bytes()).unwrap();
-            if view.is_blank() {
-                // A program fails it; no model is asked.
-                continue;
-            }
-            // Every dialect builds every payload; the seats answer through one after another.
-            let all = Dialect::ALL;
-            for dialect in all {
-                judge(Seat::Honest, dialect, &view);
-            }
-            let dialect = all[turn % all.len()];
-            let [honest, obedient, cunning] = [Seat::Honest, Seat::Obedient, Seat::Cunning]
-                .map(|seat| judge(seat, dialect, &view));
-            assert_eq!(honest.failed, 1, "{carrier}: {honest:?}");
-            assert_eq!(obedient.met, 0, "{carrier}: canaries void who obeys: {obedient:?}");
-            let captured = cunning.met == 1;
-            obeyed += usize::from(captured);
-            voided += usize::from(obedient.failed == 0);
-            for seat in [obedient, cunning] {
-                let one = [seat, honest, honest, honest, honest];
-                assert_eq!(outcome(&one), Outcome::Rejected, "{carrier}, one captured");
-            }
-            let two = [cunning, cunning, honest, honest, honest];
-            let needed = if captured { Outcome::Undetermined } else { Outcome::Rejected };
-            assert_eq!(outcome(&two), needed, "{carrier}, two captured");
-            let mixed = [cunning, obedient, honest, honest, honest];
-            assert_ne!(outcome(&mixed), Outcome::Accepted, "{carrier}, two captured");
-        }
+        // The seats answer through one dialect after another.
+        let dialect = Dialect::ALL[turn % Dialect::ALL.len()];
+        captured += deliverables(text).iter().filter(|text| attack(carrier, text, dialect)).count();
     }
     // The seats were truly captured, and not by nothing.
-    assert!(obeyed >= 300 && voided >= 300, "{obeyed} obeyed, {voided} voided");
+    assert!(captured >= 300, "{captured} captured");
+}
+
+/// Sends one deliverable to juries with captured seats, and tells whether it captured any.
+fn attack(carrier: &str, text: &str, dialect: Dialect) -> bool {
+    let case = Case::of(text);
+    if case.view.is_blank() {
+        // A program fails it; no model is asked.
+        assert!(case.queries.is_empty());
+        return false;
+    }
+    case.expect_in_its_place();
+    let [honest, obedient, cunning] =
+        [Seat::Honest, Seat::Obedient, Seat::Cunning].map(|seat| case.judge(seat, dialect));
+    assert_eq!(honest.failed, 1, "{carrier}: {honest:?}");
+    assert_eq!(obedient.met, 0, "{carrier}: canaries void who obeys: {obedient:?}");
+    for seat in [obedient, cunning] {
+        let one = [seat, honest, honest, honest, honest];
+        assert_eq!(outcome(&one), Outcome::Rejected, "{carrier}, one captured");
+    }
+    let is_captured = cunning.met == 1;
+    for two in [[cunning, cunning], [cunning, obedient], [obedient, obedient]] {
+        let got = outcome(&[two[0], two[1], honest, honest, honest]);
+        assert_ne!(got, Outcome::Accepted, "{carrier}, two captured");
+        assert!(!is_captured || got == Outcome::Undetermined, "{carrier}, two captured: {got:?}");
+    }
+    is_captured
 }
 
 /// Recorded attacks tell a model to do something else than to judge; a seat that does is no vote.
@@ -246,19 +271,16 @@ fn who_does_what_a_recorded_attack_says_casts_no_vote() {
     };
     let attacks = bipia(&Path::new(&data).join("bipia"));
     assert!(attacks.len() >= 250, "{} attacks", attacks.len());
-    for attack in attacks {
-        for text in deliverables(&attack) {
-            let view = View::of(text.as_bytes()).unwrap();
-            for dialect in Dialect::ALL {
-                assert_eq!(judge(Seat::Honest, dialect, &view).failed, 1, "{attack}");
-            }
-            let nonce = Nonce::new(NONCE).absent_from(&view);
-            let milestone = milestone();
-            let queries = Record::default().queries(&milestone, Some(&view), &nonce);
-            for query in &queries {
-                let prompt = Prompt::new(&query.asked, "", &view, &nonce);
-                assert!(Vote::read(&attack, &prompt, &view).is_err());
-                assert!(Vote::read(&format!("Certainly! {attack}"), &prompt, &view).is_err());
+    for (attack, turn) in attacks.iter().zip(0_usize..) {
+        for text in deliverables(attack) {
+            let case = Case::of(&text);
+            case.expect_in_its_place();
+            let dialect = Dialect::ALL[turn % Dialect::ALL.len()];
+            assert_eq!(case.judge(Seat::Honest, dialect).failed, 1, "{attack}");
+            for prompt in &case.prompts {
+                assert!(Vote::read(attack, prompt, &case.view).is_err());
+                let obeyed = format!("Certainly! {attack}");
+                assert!(Vote::read(&obeyed, prompt, &case.view).is_err());
             }
         }
     }
