@@ -317,7 +317,7 @@ mod tests {
             .join("\n");
         assert_eq!(needed.parse::<Config>().unwrap(), config);
         let left_out = example.lines().count() - needed.lines().count();
-        assert_eq!(left_out, 18, "as many keys have a default");
+        assert_eq!(left_out, 20, "as many keys have a default");
         for dialect in Dialect::ALL {
             assert!(example.contains(&format!("\"{dialect}\"")), "{dialect}");
         }

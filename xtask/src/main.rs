@@ -65,7 +65,7 @@ enum Task {
     },
     /// Prove what takes longer than a person waits, and write docs/verification.md.
     Deep {
-        /// About how long it may take.
+        /// About how long it may take; with 0 and `--only mutation` it tells what is known of mutants.
         #[arg(long, default_value_t = 1, value_name = "N")]
         hours: u32,
         /// Only this part.

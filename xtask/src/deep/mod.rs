@@ -65,7 +65,12 @@ pub(crate) fn deep(
             Part::Slither => slither::run(repository)?,
             // Alone it runs to its end; what is judged stays judged.
             Part::Mutation => {
-                mutation::run(repository, sample, only.is_none().then_some(time / 4))?
+                let time = match (only, hours) {
+                    (_, 0) => Some(Duration::ZERO),
+                    (Some(_), _) => None,
+                    (None, _) => Some(time / 4),
+                };
+                mutation::run(repository, sample, time)?
             }
             Part::Model => {
                 histories::run(repository, time.saturating_sub(since.elapsed()).max(LEAST))?
