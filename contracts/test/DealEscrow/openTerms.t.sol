@@ -220,6 +220,10 @@ contract OpenTermsTest is Fixture {
         late = bound(late, 1, 1000 days);
         t.milestones[1].deliverBy = uint40(START + LIFE - t.judgeWithin + late);
         openReverts(t, endsTooLate(1, START + LIFE + late));
+        t.milestones[1].deliverBy = uint40(START + LIFE - t.judgeWithin + 1);
+        openReverts(t, endsTooLate(1, START + LIFE + 1));
+        t.milestones[1].deliverBy -= 1;
+        open(t);
     }
 
     function test_reverts_whenThePanelCouldOutlastTwoYears() public {
