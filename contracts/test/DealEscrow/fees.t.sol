@@ -119,6 +119,23 @@ contract FeesTest is Stages {
         assertGot(before, Got(usd(105) - 4_750_000, 0, 4_750_000, usd(1), 0, usd(4), 0));
     }
 
+    function test_aSeatThatVotedAloneEarns_whereNoSubmitterDoes() public {
+        IDealEscrow.Terms memory t = feeTerms();
+        t.relayFee = 0;
+        bytes32 caseId = caseOf(open(t), 0, WORK);
+        bytes memory packed = abi.encodePacked(ALL_SEATS);
+        for (uint256 seat; seat < 5; ++seat) {
+            packed = bytes.concat(packed, ballot(seat, caseId, seat == 0 ? 1 : 0, 0));
+        }
+        vm.recordLogs();
+        settle(t, 0, noState(), WORK, packed);
+        IDealEscrow.SlowState[] memory state = logged();
+        vm.warp(state[0].until);
+        escrow.expire(t, 0, state, unasked());
+        assertEq(jury.fees(ten, 1, 0), usd(1), "the seat that voted");
+        assertEq(jury.fees(ten, 1, 1), 0, "a seat that did not");
+    }
+
     // ---- no round was counted
 
     function test_nobodyIsOwedAnything_whenNoRoundWasCounted() public {

@@ -71,6 +71,17 @@ contract ReclaimTest is Fixture {
         escrow.reclaim(t, 1, unasked());
     }
 
+    /// @dev In the deal's word the lowest bit of the money lies where a seventeenth milestone's would.
+    function test_reverts_beyondTheSixteenthMilestone() public {
+        IDealEscrow.Terms memory t = makeTerms(1);
+        t.milestones[0].amount += 1;
+        t.total += 1;
+        open(t);
+        vm.warp(JUDGE_END);
+        vm.expectRevert(abi.encodeWithSelector(IDealEscrow.MilestoneUnknown.selector, 16, 1));
+        escrow.reclaim(t, 16, unasked());
+    }
+
     function test_reverts_whenTheMilestoneHasEnded() public {
         IDealEscrow.Terms memory t = makeTerms(1);
         bytes32 id = open(t);
