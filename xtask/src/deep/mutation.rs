@@ -209,7 +209,8 @@ fn row(name: &str, mutants: u64, of: &[&Mutant], problems: &mut Vec<String>) -> 
     if score < LEAST * 100 {
         problems.push(format!("mutation: {name} has a score of {}, not {LEAST} %", percent(score)));
     }
-    let (drawn, score) = (of.len(), percent(score));
+    let score = if killed + survived == 0 { "-".to_owned() } else { percent(score) };
+    let drawn = of.len();
     format!(
         "| {name} | {mutants} | {drawn} | {open} | {refused} | {same} | {killed} | {survived} | {score} |\n"
     )
