@@ -14,6 +14,7 @@ use alloy::{eips::BlockNumberOrTag, primitives::Address};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use surety_fetch::Bounds;
+use surety_judge::Provider;
 pub use surety_judge::{BudgetConfig, ProviderConfig};
 use surety_keys::{Key, KeySource};
 use surety_prices::PricesConfig;
@@ -125,10 +126,19 @@ impl Config {
         text.parse()
     }
 
+    /// The configured provider, with its key from the environment.
+    pub fn provider(&self) -> Result<Provider, JurorError> {
+        Ok(Provider::new(&self.provider, self.api_key()?)?)
+    }
+
+    fn api_key(&self) -> Result<Option<SecretString>, JurorError> {
+        self.provider.api_key_env.as_deref().map(read_env).transpose()
+    }
+
     /// Reads the secrets that the configuration points to.
     pub(crate) async fn secrets(&self) -> Result<Secrets, JurorError> {
         let key = self.key.open().await?;
-        let api_key = self.provider.api_key_env.as_deref().map(read_env).transpose()?;
+        let api_key = self.api_key()?;
         Ok(Secrets { key, api_key })
     }
 

@@ -3,7 +3,7 @@
 //! Bodies are bounded in size and time, requests in number. A ballot is no secret: whoever asks for
 //! a case gets it, the parties too.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alloy::primitives::{B256, keccak256};
 use axum::{
@@ -22,12 +22,14 @@ use serde::Deserialize;
 use surety_jury::wire::{CaseRequest, CaseStatus, JurorInfo};
 use surety_metrics::Now;
 use surety_prices::SignedPrices;
+use surety_qualify::Certificate;
 use surety_terms::{Problem, Reveal, json, limits, problem::CONTENT_TYPE};
 use tokio::sync::Semaphore;
 
 use crate::{
     JurorError,
     case::{CASE_BYTES, Desk},
+    qualified,
     verify::Fault,
 };
 
@@ -41,6 +43,8 @@ const MOST_WAIT_SECS: u64 = 60;
 pub(crate) struct Door {
     pub(crate) desk: Arc<Desk>,
     pub(crate) info: JurorInfo,
+    /// Where the certificate is.
+    pub(crate) certificate: PathBuf,
     /// Requests that may be served at once.
     pub(crate) requests: Semaphore,
     /// Those of them that may wait; the others are answered at once.
@@ -64,6 +68,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/cases/{case_id}", get(show_case))
         .route("/v1/cases/{case_id}/reveals", get(show_reveals).post(take_reveal))
         .route("/v1/deliverables/{digest}", put(take_deliverable))
+        .route("/v1/qualification", get(show_qualification))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), bounded))
         .route("/v1/juror", get(show_juror))
         .route("/v1/prices", get(show_prices))
@@ -190,6 +195,12 @@ async fn show_juror(State(door): State<Arc<Door>>) -> Json<JurorInfo> {
 async fn show_prices(State(door): State<Arc<Door>>) -> Result<Json<SignedPrices>, Refused> {
     let now = door.desk.moments.borrow().head.timestamp;
     Ok(Json(door.desk.prices.signed(door.desk.signer.key(), now).await.map_err(JurorError::from)?))
+}
+
+async fn show_qualification(
+    State(door): State<Arc<Door>>,
+) -> Result<Json<Certificate>, Refused> {
+    Ok(Json(qualified::certificate(&door.certificate, &door.info).await?))
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> Result<StatusCode, Refused> {

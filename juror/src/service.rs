@@ -3,7 +3,7 @@
 //! A start checks the world first: key, store, chain, contracts, registration. What is wrong stops
 //! it with one line.
 
-use std::{future::IntoFuture, pin::pin, sync::Arc, time::Duration};
+use std::{future::IntoFuture, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use alloy::{
     primitives::Address,
@@ -116,7 +116,7 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
         head.readiness.follow(head.moments.clone(), head.stop.clone()).await;
     });
     announce(&info, &registered.url, &url);
-    let server = serve(listener, &desk, info);
+    let server = serve(listener, &desk, info, config.certificate());
     Ok(Handle { url, juror, desk, server })
 }
 
@@ -181,11 +181,17 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<(), Ju
     Ok(())
 }
 
-fn serve(listener: TcpListener, desk: &Arc<Desk>, info: JurorInfo) -> JoinHandle<()> {
+fn serve(
+    listener: TcpListener,
+    desk: &Arc<Desk>,
+    info: JurorInfo,
+    certificate: PathBuf,
+) -> JoinHandle<()> {
     let requests = desk.limits.requests;
     let door = Arc::new(Door {
         desk: Arc::clone(desk),
         info,
+        certificate,
         requests: Semaphore::new(requests),
         polls: Semaphore::new(requests.div_ceil(2)),
     });
