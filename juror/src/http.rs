@@ -197,9 +197,7 @@ async fn show_prices(State(door): State<Arc<Door>>) -> Result<Json<SignedPrices>
     Ok(Json(door.desk.prices.signed(door.desk.signer.key(), now).await.map_err(JurorError::from)?))
 }
 
-async fn show_qualification(
-    State(door): State<Arc<Door>>,
-) -> Result<Json<Certificate>, Refused> {
+async fn show_qualification(State(door): State<Arc<Door>>) -> Result<Json<Certificate>, Refused> {
     Ok(Json(qualified::certificate(&door.certificate, &door.info).await?))
 }
 

@@ -8,8 +8,8 @@ use sqlx::{
 
 use crate::{Config, JurorError};
 
-/// What one case cost on one day: the case, the day since 1970 by the chain's time, and millionths of
-/// a US dollar. A store that does not exist yet has none.
+/// What one case cost on one day: the case, the day since 1970 by the chain's time, and millionths
+/// of a US dollar. A store that does not exist yet has none.
 pub async fn spending(config: &Config) -> Result<Vec<(B256, u64, u64)>, JurorError> {
     let database = config.store.join("juror.sqlite");
     if !database.exists() {

@@ -147,7 +147,8 @@ impl MeasureArgs {
 fn means(config: &Config, most_micro_usd: Option<u64>) -> Result<Means> {
     let mut budget = config.budget;
     if let Some(most) = most_micro_usd {
-        let budget = budget.as_mut().context("--most-micro-usd: [budget] has no prices to count by")?;
+        let budget =
+            budget.as_mut().context("--most-micro-usd: [budget] has no prices to count by")?;
         budget.day_micro_usd = most;
     }
     Ok(Means {
@@ -192,7 +193,8 @@ fn table(certificate: &Certificate) {
         counts.score.cases()
     ));
     let percent = |bps: i64| format!("{}.{:02} %", bps / 100, bps.unsigned_abs() % 100);
-    let within = |it: Interval| format!("{} to {}", percent(it.low.into()), percent(it.high.into()));
+    let within =
+        |it: Interval| format!("{} to {}", percent(it.low.into()), percent(it.high.into()));
     let rows = certificate.marks().into_iter().map(|mark| {
         let shown = |value: i64| match mark.figure {
             "labels" => value.to_string(),

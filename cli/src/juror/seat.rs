@@ -10,7 +10,10 @@ use surety_keys::Key;
 use surety_seat::{Seat, Status, Successor};
 use surety_terms::Usdc;
 
-use super::{endpoint, qualify::{self, Shown}};
+use super::{
+    endpoint,
+    qualify::{self, Shown},
+};
 use crate::{
     network::{self, SenderArgs},
     output::{self, Output},

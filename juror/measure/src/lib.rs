@@ -3,7 +3,6 @@
 mod error;
 mod store;
 
-
 use std::{
     path::Path,
     time::{Duration, Instant},
@@ -172,11 +171,7 @@ impl Measurement {
     }
 
     /// Counts the cases, all of which have ended, once and for all.
-    pub async fn finish(
-        &self,
-        cases: &[LabelledCase],
-        now: u64,
-    ) -> Result<Measured, MeasureError> {
+    pub async fn finish(&self, cases: &[LabelledCase], now: u64) -> Result<Measured, MeasureError> {
         if let Some(measured) = self.store.measured().await? {
             return Ok(measured);
         }

@@ -158,7 +158,11 @@ fn case_id(case: &LabelledCase) -> B256 {
 
 fn held(folder: &Path, err: sqlx::Error) -> MeasureError {
     let code = err.as_database_error().and_then(|it| it.code()?.parse::<u32>().ok());
-    if code.is_some_and(|code| code & 0xff == BUSY) { MeasureError::Held { folder: folder.to_owned() } } else { err.into() }
+    if code.is_some_and(|code| code & 0xff == BUSY) {
+        MeasureError::Held { folder: folder.to_owned() }
+    } else {
+        err.into()
+    }
 }
 
 async fn read(path: &Path) -> Result<Option<Vec<u8>>, MeasureError> {

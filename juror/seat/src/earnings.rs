@@ -276,8 +276,7 @@ impl Book {
         for sums in self.sums.values() {
             add(&mut all.fees, sums.fees)?;
             add(&mut all.claimed, sums.claimed)?;
-            all.provider_micro_usd =
-                all.provider_micro_usd.saturating_add(sums.provider_micro_usd);
+            all.provider_micro_usd = all.provider_micro_usd.saturating_add(sums.provider_micro_usd);
             all.gas_wei = all.gas_wei.saturating_add(sums.gas_wei);
         }
         Ok(all)

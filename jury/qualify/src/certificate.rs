@@ -207,7 +207,8 @@ impl Certificate {
     pub fn parse(bytes: &[u8]) -> Result<Self, CertificateError> {
         let read: Self = json::parse_exact(bytes, MOST_BYTES)?;
         let measured = &read.measured;
-        let is_possible = measured.counts.is_possible() && measured.plan.begun_at <= measured.ended_at;
+        let is_possible =
+            measured.counts.is_possible() && measured.plan.begun_at <= measured.ended_at;
         if !is_possible || read.derived != measured.derived() {
             return Err(CertificateError::Figures);
         }

@@ -110,3 +110,80 @@ fn at(sorted: &[u32], percent: usize) -> u32 {
     let rank = sorted.len().saturating_mul(percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::B256;
+
+    use super::*;
+
+    fn call(question_id: &str, outcome: &str, elapsed_ms: u32, model: &str) -> Entry {
+        Entry::Call(Box::new(Call {
+            question_id: question_id.to_owned(),
+            attempt: 1,
+            host: "127.0.0.1".to_owned(),
+            dialect: "ollama".to_owned(),
+            max_output_tokens: 500,
+            model_requested: "a".to_owned(),
+            model_reported: Some(model.to_owned()),
+            request_digest: B256::ZERO,
+            response_digest: None,
+            status: Some(200),
+            elapsed_ms,
+            input_tokens: Some(7),
+            output_tokens: None,
+            outcome: outcome.to_owned(),
+        }))
+    }
+
+    fn case() -> LabelledCase {
+        let criteria = r#"[{"text":"A.","met":true},{"text":"B.","met":false}]"#;
+        let text =
+            format!(r#"{{"id":"a","description":"","criteria":{criteria},"deliverable":"x"}}"#);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn the_first_valid_vote_counts_and_each_attempt_costs() {
+        let told =
+            |id: &str, subject| Told { question_id: id.to_owned(), subject, is_negated: false };
+        let canary = |is_met| surety_jury::Subject::Canary { text: String::new(), is_met };
+        let questions = vec![
+            told("0", surety_jury::Subject::Criterion("c1".to_owned())),
+            told("1", canary(true)),
+            told("2", canary(false)),
+            told("3", canary(false)),
+        ];
+        let mut transcript = Transcript::new();
+        for entry in [
+            call("0", "ERR(timeout)", 60_000, "m-9"),
+            call("0", "MET", 400, "m-8"),
+            call("1", "MET", 100, "m-8"),
+            call("2", "CANNOT_VERIFY", 300, "m-8"),
+            call("3", "MET", 200, "m-8"),
+            Entry::Questions { questions },
+        ] {
+            transcript.push(&entry);
+        }
+        let mut count = Count::default();
+        assert!(count.clone().add(&case(), &transcript).is_err(), "it has no end yet");
+        transcript.push(&Opinion { met: 1, failed: 0, reason: Reason::Judged }.into());
+        count.add(&case(), &transcript).unwrap();
+        let counts = count.counts();
+        let wanted = Score { accepted_true: 1, undetermined_false: 1, ..Score::default() };
+        assert_eq!(counts.score, wanted);
+        assert_eq!((counts.cases, counts.questions, counts.votes, counts.calls), (1, 4, 4, 5));
+        assert_eq!((counts.canaries, counts.canaries_right, counts.canaries_wrong), (3, 1, 1));
+        assert_eq!((counts.input_tokens, counts.output_tokens), (35, 0));
+        assert_eq!((counts.latency_ms_p50, counts.latency_ms_p95), (200, 400));
+        assert_eq!(counts.models_reported, ["m-8", "m-9"]);
+        assert_eq!(counts.transcripts, alloy::primitives::keccak256(transcript.root()));
+    }
+
+    #[test]
+    fn a_rank_is_the_least_number_that_enough_do_not_exceed() {
+        let numbers: Vec<u32> = (1..=20).collect();
+        assert_eq!((at(&numbers, 50), at(&numbers, 95)), (10, 19));
+        assert_eq!((at(&[7], 50), at(&[7], 95), at(&[], 50)), (7, 7, 0));
+    }
+}

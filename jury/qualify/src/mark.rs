@@ -36,7 +36,8 @@ pub struct Mark {
 
 impl Mark {
     fn new(figure: &'static str, got: Option<i64>, least: Option<i64>, most: Option<i64>) -> Self {
-        let is_within = |got: i64| least.is_none_or(|it| got >= it) && most.is_none_or(|it| got <= it);
+        let is_within =
+            |got: i64| least.is_none_or(|it| got >= it) && most.is_none_or(|it| got <= it);
         Self { figure, got, least, most, is_reached: got.is_some_and(is_within) }
     }
 }
@@ -46,7 +47,8 @@ impl Certificate {
     pub fn marks(&self) -> [Mark; 6] {
         let (derived, score) = (&self.derived, &self.measured.counts.score);
         let at_least = |figure, got, least| Mark::new(figure, got, Some(least), None);
-        let at_most = |figure, got: u16, most| Mark::new(figure, Some(got.into()), None, Some(most));
+        let at_most =
+            |figure, got: u16, most| Mark::new(figure, Some(got.into()), None, Some(most));
         let share = |got: u16| Some(i64::from(got));
         [
             at_least("labels", Some(score.cases().into()), LABELS_LEAST),

@@ -17,7 +17,7 @@ mod moved;
 mod priced;
 #[path = "../../../juror/judge/src/tests/double.rs"]
 #[expect(dead_code, reason = "the juror's own tests use the rest")]
-mod provider;
+pub(crate) mod provider;
 
 use std::io;
 use std::sync::{Arc, Mutex};

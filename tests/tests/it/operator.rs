@@ -3,12 +3,18 @@
 
 #[path = "operator/ballots.rs"]
 mod ballots;
+#[path = "operator/earnings.rs"]
+mod earnings;
 #[path = "operator/keys.rs"]
 mod keys;
 #[path = "../../../chain/keys/src/tests/double.rs"]
 mod kms;
 #[path = "operator/prices.rs"]
 mod prices;
+#[path = "operator/process.rs"]
+mod process;
+#[path = "operator/qualify.rs"]
+mod qualify;
 #[path = "operator/seat.rs"]
 mod seat;
 

@@ -191,21 +191,18 @@ impl<'a> Reader<'a> {
         let mut fees: Vec<Fee> = Vec::new();
         for (key, milestone) in &self.ended {
             let Some((jury, fee)) = self.deals.get(key) else { continue };
-            if *jury != funded.jury {
-                continue;
-            }
-            let counted = self.counted.get(&(*key, *milestone)).into_iter().flatten();
-            for counted in counted.filter(|counted| counted.round == funded.round) {
-                let share = fee.base_units().checked_div(seats).and_then(Usdc::new);
-                fees.push(Fee {
-                    amount: share.unwrap_or_default(),
-                    tx_hash: place.tx_hash,
-                    case_id: Some(counted.case_id),
-                    deal_id: Some(key.1),
-                    milestone: Some(*milestone),
-                    round: Some(counted.round),
-                });
-            }
+            let Some(counted) = self.counted.get_mut(&(*key, *milestone)) else { continue };
+            // Each round is paid once: a later payment of the same transaction is another deal's.
+            let paid = |it: &mut Counted| *jury == funded.jury && it.round == funded.round;
+            let share = fee.base_units().checked_div(seats).and_then(Usdc::new);
+            fees.extend(counted.extract_if(.., paid).map(|counted| Fee {
+                amount: share.unwrap_or_default(),
+                tx_hash: place.tx_hash,
+                case_id: Some(counted.case_id),
+                deal_id: Some(key.1),
+                milestone: Some(*milestone),
+                round: Some(counted.round),
+            }));
         }
         if let [only] = fees.as_mut_slice() {
             only.amount = got;
