@@ -22,21 +22,12 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(crate) struct QualifyArgs {
-    #[command(flatten)]
-    measure: Option<MeasureArgs>,
-    /// Check a certificate instead, and print what it says; `-` reads stdin
-    #[arg(long, value_name = "FILE", conflicts_with = "MeasureArgs")]
-    #[arg(required_unless_present_all = ["config", "data"])]
-    verify: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-struct MeasureArgs {
-    #[command(flatten)]
-    seat: SeatArgs,
+    /// The juror's TOML configuration: its key, chain, jury contract and provider
+    #[arg(long, value_name = "FILE", required_unless_present = "verify")]
+    config: Option<PathBuf>,
     /// The folder with the labelled cases: LLMBar's items.jsonl, or a cases.jsonl
-    #[arg(long, value_name = "FOLDER")]
-    data: PathBuf,
+    #[arg(long, value_name = "FOLDER", required_unless_present = "verify")]
+    data: Option<PathBuf>,
     /// Measure with the first so many cases only
     #[arg(long, value_name = "COUNT")]
     most_cases: Option<usize>,
@@ -52,6 +43,11 @@ struct MeasureArgs {
     /// Count what was asked before and is still open as a jury does at the end of its window
     #[arg(long)]
     last: bool,
+    /// Check a certificate instead, and print what it says; `-` reads stdin
+    #[arg(long, value_name = "FILE")]
+    #[arg(conflicts_with_all = ["config", "data", "most_cases", "most_micro_usd", "family"])]
+    #[arg(conflicts_with_all = ["folder", "last"])]
+    verify: Option<PathBuf>,
 }
 
 /// A certificate that holds, and what it reaches.
@@ -79,16 +75,14 @@ impl From<Certificate> for Shown {
 }
 
 pub(crate) async fn qualify(args: QualifyArgs, output: Output) -> Result<()> {
-    let certificate = match (args.measure, &args.verify) {
-        (Some(measure), None) => {
-            let end = ending::told_to_end()?;
-            tokio::select! {
-                certificate = Box::pin(measure.run()) => certificate?,
-                () = end => bail!("told to end; what was answered is kept: run again to go on"),
-            }
+    let certificate = if let Some(path) = &args.verify {
+        read(path)?
+    } else {
+        let end = ending::told_to_end()?;
+        tokio::select! {
+            certificate = Box::pin(args.measure()) => certificate?,
+            () = end => bail!("told to end; what was answered is kept: run again to go on"),
         }
-        (_, Some(path)) => read(path)?,
-        (None, None) => bail!("give --config and --data, or --verify"),
     };
     table(&certificate);
     output.result(&Shown::from(certificate))
@@ -108,12 +102,15 @@ fn read(path: &Path) -> Result<Certificate> {
     Certificate::parse(&bytes).with_context(|| path.display().to_string())
 }
 
-impl MeasureArgs {
+impl QualifyArgs {
     /// Measures the seat, and puts the signed certificate where the running juror finds it.
-    async fn run(self) -> Result<Certificate> {
-        let mut cases = case::load(&self.data)?;
+    async fn measure(self) -> Result<Certificate> {
+        let (Some(config), Some(data)) = (self.config, self.data) else {
+            bail!("give --config and --data, or --verify");
+        };
+        let mut cases = case::load(&data)?;
         cases.truncate(self.most_cases.unwrap_or(usize::MAX));
-        let (config, key, seat) = self.seat.open().await?;
+        let (config, key, seat) = SeatArgs { config }.open().await?;
         let family = match (seat.family().await?, self.family) {
             (Some(family), None) => family,
             (Some(family), Some(given)) if family == given => family,

@@ -24,7 +24,7 @@ use crate::{
 pub(crate) struct SeatArgs {
     /// The juror's TOML configuration: its key, chain and jury contract
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    pub(super) config: PathBuf,
 }
 
 #[derive(Args, Debug)]

@@ -89,6 +89,15 @@ pub struct Measurement {
     rest: Duration,
 }
 
+/// What one run made of a case.
+struct Judgement<'a> {
+    case: &'a LabelledCase,
+    /// Nothing where it stays open.
+    opinion: Option<Opinion>,
+    /// What all cases had cost by then.
+    spent: u64,
+}
+
 /// What would be asked of whom.
 pub fn plan(
     seat: Seat,
@@ -146,19 +155,25 @@ impl Measurement {
         }
         let (of, mut done) = (cases.len(), cases.len().saturating_sub(waiting.len()));
         let (mut waiting, mut out_in_a_row) = (waiting.into_iter(), 0_usize);
+        let mut spent = 0_u64;
+        // Nothing is awaited beside these: a case that nobody polls may hold the store's connection.
         let mut judging = FuturesUnordered::new();
         loop {
-            while judging.len() < self.judging && self.affords(judging.len()).await? {
+            if judging.is_empty() {
+                spent = self.store.spent().await?;
+            }
+            while judging.len() < self.judging && self.affords(spent, judging.len()) {
                 let Some(case) = waiting.next() else { break };
                 judging.push(self.judge(case, unanswered));
             }
             let Some(ended) = judging.next().await else { break };
-            let (case, opinion) = ended?;
+            let Judgement { case, opinion, spent: told } = ended?;
+            // Two cases may tell in the wrong order, and each tells what others have set aside.
+            spent = spent.max(told);
             done = done.saturating_add(usize::from(opinion.is_some()));
             out_in_a_row = if opinion.is_some() { 0 } else { out_in_a_row.saturating_add(1) };
             let score = opinion.map(|opinion| score(case, &opinion));
-            let spent_micro_usd = self.store.spent().await?;
-            tell(Progress { case, score, done, of, spent_micro_usd });
+            tell(Progress { case, score, done, of, spent_micro_usd: told });
             if out_in_a_row >= OUT_AFTER {
                 return Err(MeasureError::Out { cases: out_in_a_row });
             }
@@ -193,7 +208,7 @@ impl Measurement {
         &self,
         labelled: &'a LabelledCase,
         unanswered: Unanswered,
-    ) -> Result<(&'a LabelledCase, Option<Opinion>), MeasureError> {
+    ) -> Result<Judgement<'a>, MeasureError> {
         let is_asked = self.is_asked(labelled).await?;
         let case = self.store.take(labelled, self.plan.begun_at).await?;
         let milestone = labelled.milestone();
@@ -206,7 +221,7 @@ impl Measurement {
         if let Some(opinion) = opinion {
             session.conclude(opinion).await?;
         }
-        Ok((labelled, opinion))
+        Ok(Judgement { case: labelled, opinion, spent: self.store.spent().await? })
     }
 
     /// Asks until there is nothing more to ask, a few rounds long.
@@ -224,11 +239,10 @@ impl Measurement {
 
     /// Whether the money pays for another case beside so many, at their dearest. So the cap of all
     /// cases never leaves a question unasked.
-    async fn affords(&self, judging: usize) -> Result<bool, MeasureError> {
-        let Some(caps) = self.budget else { return Ok(true) };
+    fn affords(&self, spent: u64, judging: usize) -> bool {
+        let Some(caps) = self.budget else { return true };
         let cases = u64::try_from(judging).unwrap_or(u64::MAX).saturating_add(1);
-        let needed = caps.case_micro_usd.saturating_mul(cases);
-        Ok(self.store.spent().await?.saturating_add(needed) <= caps.day_micro_usd)
+        spent.saturating_add(caps.case_micro_usd.saturating_mul(cases)) <= caps.day_micro_usd
     }
 
     async fn too_dear(&self) -> Result<MeasureError, MeasureError> {
