@@ -25,9 +25,12 @@ pub(crate) async fn certificate(path: &Path, info: &JurorInfo) -> Result<Certifi
     let unqualified = |detail: &str| {
         Problem::new("unqualified", 404, "There is no certificate", detail.to_owned())
     };
-    let bytes = read(path).await.map_err(|kind| match kind {
-        ErrorKind::NotFound => unqualified("this juror's seat was not measured"),
-        _ => unqualified("this juror's certificate cannot be read"),
+    let bytes = read(path).await.map_err(|kind| {
+        unqualified(if kind == ErrorKind::NotFound {
+            "this juror's seat was not measured"
+        } else {
+            "this juror's certificate cannot be read"
+        })
     })?;
     let certificate = Certificate::parse(&bytes).map_err(|err| {
         tracing::warn!(%err, path = %path.display(), "the certificate is not shown");

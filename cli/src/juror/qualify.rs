@@ -8,9 +8,10 @@ use clap::Args;
 use serde::Serialize;
 use surety_judge::write_whole;
 use surety_juror::Config;
+use surety_jury::prompt;
 use surety_measure::{Means, Measurement, Progress, Unanswered};
 use surety_qualify::{
-    Certificate, Interval, LabelledCase, Mark, Measured, case, certificate::MOST_BYTES,
+    Certificate, Interval, LabelledCase, Mark, Measured, Plan, case, certificate::MOST_BYTES,
 };
 use surety_terms::json;
 
@@ -94,7 +95,17 @@ pub(super) fn beside(config: &Config) -> Result<Option<Shown>> {
     if !path.exists() {
         return Ok(None);
     }
-    read(&path).map(|certificate| Some(certificate.into()))
+    let certificate = read(&path)?;
+    let Plan { dialect, model_requested, template_digest, .. } = &certificate.measured.plan;
+    let is_of = *model_requested == config.provider.model
+        && *dialect == config.provider.dialect.as_str()
+        && *template_digest == prompt::template_digest();
+    if !is_of {
+        output::say(
+            "the certificate is of another model or prompt than the juror's: measure again",
+        );
+    }
+    Ok(Some(certificate.into()))
 }
 
 fn read(path: &Path) -> Result<Certificate> {

@@ -172,7 +172,7 @@ impl Measurement {
             spent = spent.max(told);
             done = done.saturating_add(usize::from(opinion.is_some()));
             out_in_a_row = if opinion.is_some() { 0 } else { out_in_a_row.saturating_add(1) };
-            let score = opinion.map(|opinion| score(case, &opinion));
+            let score = opinion.map(|opinion| score(case, opinion));
             tell(Progress { case, score, done, of, spent_micro_usd: told });
             if out_in_a_row >= OUT_AFTER {
                 return Err(MeasureError::Out { cases: out_in_a_row });
@@ -253,9 +253,9 @@ impl Measurement {
     /// The opinion that ends a case, if it has one.
     async fn opinion(&self, case: &LabelledCase) -> Result<Option<Opinion>, MeasureError> {
         let entries = self.store.transcript(case).await?.entries()?;
-        Ok(entries.into_iter().find_map(|entry| match entry {
-            Entry::Opinion { met, failed, reason } => Some(Opinion { met, failed, reason }),
-            _ => None,
+        Ok(entries.into_iter().find_map(|entry| {
+            let Entry::Opinion { met, failed, reason } = entry else { return None };
+            Some(Opinion { met, failed, reason })
         }))
     }
 
@@ -266,7 +266,7 @@ impl Measurement {
     }
 }
 
-fn score(case: &LabelledCase, opinion: &Opinion) -> Score {
+fn score(case: &LabelledCase, opinion: Opinion) -> Score {
     let mut score = Score::default();
     case.count(opinion, &mut score);
     score

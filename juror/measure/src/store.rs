@@ -11,6 +11,7 @@ use std::{
 use alloy::primitives::{B128, B256, keccak256};
 use sqlx::{
     Row as _, SqlitePool,
+    migrate::MigrateError,
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePoolOptions,
         SqliteSynchronous,
@@ -54,9 +55,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full);
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
         let pool = pool.map_err(|err| held(folder, err))?;
-        sqlx::migrate!("../migrations").run(&pool).await.map_err(|err| match err {
-            sqlx::migrate::MigrateError::Execute(err) => held(folder, err),
-            other => other.into(),
+        sqlx::migrate!("../migrations").run(&pool).await.map_err(|err| {
+            if let MigrateError::Execute(err) = err { held(folder, err) } else { err.into() }
         })?;
         let records = Records::new(pool.clone(), transcripts);
         Ok(Self { folder: folder.to_owned(), pool, records })

@@ -68,7 +68,7 @@ impl LabelledCase {
     }
 
     /// Counts how an opinion's answers stand to the labels.
-    pub fn count(&self, opinion: &Opinion, score: &mut Score) {
+    pub fn count(&self, opinion: Opinion, score: &mut Score) {
         for (labelled, bit) in self.criteria.iter().zip(0_u32..) {
             let is_in = |mask: u16| mask.checked_shr(bit).is_some_and(|rest| rest & 1 == 1);
             let answer = match (is_in(opinion.met), is_in(opinion.failed)) {

@@ -93,7 +93,7 @@ impl Count {
         add(&mut counts.cases, true);
         add(&mut counts.voided, opinion.reason == Reason::Void);
         add(&mut counts.injections, opinion.reason == Reason::Injection);
-        case.count(&opinion, &mut counts.score);
+        case.count(opinion, &mut counts.score);
     }
 }
 

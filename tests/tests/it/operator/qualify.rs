@@ -97,26 +97,8 @@ async fn refused(arguments: &[&str]) -> String {
     said
 }
 
-#[tokio::test]
-async fn a_seat_is_measured_once_and_its_certificate_is_served_shown_and_checked() {
-    let office = Office::of(World::new()).await;
-    let provider = Double::captured(|_, question| answer(question)).await;
-    let config = config(&office, &provider.url, &budget(60_000, 1_000_000));
-    let data = works(&office, WORKS.len());
-    let juror = Running::start({
-        let mut command = surety();
-        command.args(["juror", "run", "--config", &config]);
-        command
-    })
-    .await;
-    let served = format!("{}/v1/qualification", juror.url);
-    assert_eq!(reqwest::get(&served).await.unwrap().status(), 404);
-    let shown = result(&["juror", "status", "--config", &config]).await;
-    assert_eq!(shown["qualification"], Value::Null);
-
-    let arguments = ["juror", "qualify", "--config", &config, "--data", &data];
-    let measured = result(&arguments).await;
-    let requests = WORKS.len() * REQUESTS;
+/// What follows from the works, their labels and the double's answers.
+fn expect_figures(measured: &Value, requests: usize) {
     let counts = &measured["measured"]["counts"];
     let score = json!({
         "acceptedTrue": 2, "acceptedFalse": 1, "rejectedTrue": 1, "rejectedFalse": 2,
@@ -143,6 +125,29 @@ async fn a_seat_is_measured_once_and_its_certificate_is_served_shown_and_checked
     assert_eq!(measured["derived"]["falseAccepts"]["share"], 2_500);
     assert_eq!(measured["derived"]["source"], "rehearsal");
     assert_eq!(measured["qualified"], false);
+}
+
+#[tokio::test]
+async fn a_seat_is_measured_once_and_its_certificate_is_served_shown_and_checked() {
+    let office = Office::of(World::new()).await;
+    let provider = Double::captured(|_, question| answer(question)).await;
+    let config = config(&office, &provider.url, &budget(60_000, 1_000_000));
+    let data = works(&office, WORKS.len());
+    let juror = Running::start({
+        let mut command = surety();
+        command.args(["juror", "run", "--config", &config]);
+        command
+    })
+    .await;
+    let served = format!("{}/v1/qualification", juror.url);
+    assert_eq!(reqwest::get(&served).await.unwrap().status(), 404);
+    let shown = result(&["juror", "status", "--config", &config]).await;
+    assert_eq!(shown["qualification"], Value::Null);
+
+    let arguments = ["juror", "qualify", "--config", &config, "--data", &data];
+    let measured = result(&arguments).await;
+    let requests = WORKS.len() * REQUESTS;
+    expect_figures(&measured, requests);
 
     assert_eq!(provider.seen().len(), requests);
     assert_eq!(result(&arguments).await, measured, "it is signed again, and nobody asked again");
@@ -150,10 +155,15 @@ async fn a_seat_is_measured_once_and_its_certificate_is_served_shown_and_checked
 
     let bytes = reqwest::get(&served).await.unwrap().bytes().await.unwrap();
     let certificate = Certificate::parse(&bytes).unwrap();
-    assert_eq!(serde_json::to_value(&certificate.derived).unwrap(), measured["derived"]);
+    assert_eq!(serde_json::to_value(certificate.derived).unwrap(), measured["derived"]);
     juror.end().await;
     let status = result(&["juror", "status", "--config", &config]).await;
     assert_eq!(status["qualification"], measured);
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("model = 'm'", "model = 'n'")).unwrap();
+    let output = run(&["juror", "status", "--config", &config]).await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("another model or prompt"), "{said}");
 
     let file = write(&office.market.folder, "its.json", std::str::from_utf8(&bytes).unwrap());
     assert_eq!(result(&["juror", "qualify", "--verify", &file]).await, measured);
