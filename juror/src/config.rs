@@ -15,7 +15,9 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use surety_fetch::Bounds;
 pub use surety_judge::{BudgetConfig, ProviderConfig};
+use surety_jury::preview::VALID_SECS_MOST;
 use surety_keys::{Key, KeySource};
+use surety_preview::PreviewsConfig;
 use surety_prices::PricesConfig;
 use url::Url;
 
@@ -60,6 +62,9 @@ pub struct Config {
     /// What this juror asks; by default nothing.
     #[serde(default)]
     pub prices: PricesConfig,
+    /// What this juror says to sellers before they deliver.
+    #[serde(default)]
+    pub previews: PreviewsConfig,
 }
 
 /// The block whose state counts.
@@ -174,6 +179,19 @@ impl Config {
             (self.limits.requests > 0, "limits.requests", "must be at least 1"),
             (self.prices.valid_secs > 0, "prices.valid_secs", "must be at least 1"),
             (self.limits.check_secs > 0, "limits.check_secs", "must be at least 1"),
+            (
+                self.previews.answer_secs < VALID_SECS_MOST,
+                "previews.answer_secs",
+                "must be less than the day for which a request may be signed",
+            ),
+            (
+                budget.is_none_or(|budget| {
+                    let one = budget.worst(0, answer);
+                    self.previews.per_day == 0 || self.previews.each_micro_usd > one
+                }),
+                "previews.each_micro_usd",
+                "must be more than one answer of provider.max_output_tokens can cost",
+            ),
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {
             Some((_, field, rule)) => Err(invalid(field, rule)),
@@ -317,7 +335,7 @@ mod tests {
             .join("\n");
         assert_eq!(needed.parse::<Config>().unwrap(), config);
         let left_out = example.lines().count() - needed.lines().count();
-        assert_eq!(left_out, 20, "as many keys have a default");
+        assert_eq!(left_out, 28, "as many keys have a default");
         for dialect in Dialect::ALL {
             assert!(example.contains(&format!("\"{dialect}\"")), "{dialect}");
         }

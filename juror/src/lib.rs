@@ -6,6 +6,7 @@ mod config;
 mod error;
 mod http;
 mod interchange;
+mod preview;
 mod ready;
 mod reveal;
 mod service;

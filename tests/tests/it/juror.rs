@@ -13,6 +13,8 @@ mod day;
 mod hidden;
 #[path = "juror/moved.rs"]
 mod moved;
+#[path = "juror/preview.rs"]
+mod preview;
 #[path = "juror/priced.rs"]
 mod priced;
 #[path = "../../../juror/judge/src/tests/double.rs"]
