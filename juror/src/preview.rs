@@ -14,6 +14,7 @@ use surety_terms::Problem;
 use crate::{
     JurorError,
     case::Desk,
+    chain::Moment,
     store::Store,
     verify::{Asked, Fault},
 };
@@ -27,7 +28,8 @@ impl Desk {
     ) -> Result<PreviewStatus, Fault> {
         let asked = Asked::of(&as_case(request), &self.chain)?;
         Asked::judged_by(&request.term_sheet, &self.judge.family)?;
-        let moment = *self.moments.borrow();
+        // Asked for anew: the moment that was last announced may be of another day.
+        let moment = self.chain.moment().await?;
         let (now, at) = (moment.head.timestamp, moment.settled);
         if !asked.is_sellers(&self.chain, at, request.id(), &request.signature).await? {
             let seller = request.term_sheet.seller;
@@ -38,17 +40,17 @@ impl Desk {
         if let Some(status) = self.previews.status(request, now, wait).await? {
             return Ok(status);
         }
-        let now = self.expect_undelivered(&asked, request).await?;
+        self.expect_undelivered(&asked, request, moment).await?;
         Ok(self.previews.take(request, now).await?)
     }
 
-    /// Fails unless this juror would judge a delivery of the milestone, and none has come; the time.
+    /// Fails unless this juror would judge a delivery of the milestone, and none has come.
     async fn expect_undelivered(
         &self,
         asked: &Asked,
         request: &PreviewRequest,
-    ) -> Result<u64, Fault> {
-        let moment = self.chain.moment().await?;
+        moment: Moment,
+    ) -> Result<(), Fault> {
         let (now, at) = (moment.head.timestamp, moment.settled);
         let (_, seats) = asked.seat(&self.chain, at, self.signer.juror()).await?;
         let fee = request.term_sheet.jury_fee;
@@ -69,7 +71,7 @@ impl Desk {
             let rule = "must still be deliverable";
             return Err(refused(("late-delivery", 409), detail, ("milestone", rule)));
         }
-        Ok(now)
+        Ok(())
     }
 }
 

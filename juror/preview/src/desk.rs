@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::primitives::B128;
+use alloy::primitives::{B128, B256};
 use surety_judge::{
     Budget, BudgetConfig, Case, Judge, JudgeError, Judged, Records, Session, Until,
 };
@@ -111,7 +111,7 @@ impl Previews {
         if self.config.per_day == 0 {
             return Err(PreviewError::off());
         }
-        self.check_time(request, now)?;
+        check_time(request, now)?;
         let Some(status) = self.look(request, now).await? else { return Ok(None) };
         if status.state != PreviewState::Pending {
             return Ok(Some(status));
@@ -154,19 +154,6 @@ impl Previews {
         };
         let (preview_id, answers_at, source) = (row.id, row.answers_at, self.judge.source);
         PreviewStatus { preview_id, state, answers_at, criteria, source }
-    }
-
-    /// A request that counts now, and until its answer is shown.
-    fn check_time(&self, request: &PreviewRequest, now: u64) -> Result<(), PreviewError> {
-        let until = request.valid_until;
-        if until <= now {
-            return Err(PreviewError::time(until, format!("must be later than now, {now}")));
-        }
-        let most = now.saturating_add(VALID_SECS_MOST);
-        if until > most {
-            return Err(PreviewError::time(until, format!("must be at most {most}")));
-        }
-        Ok(())
     }
 
     /// Takes a preview that the seller signed and the chain does not speak against. On disk, and
@@ -221,62 +208,66 @@ impl Previews {
     }
 
     async fn until_done(&self, row: Taken) {
-        let id = row.id;
         while let Err(err) = self.answer(&row).await {
-            tracing::error!(preview = %id, %err, "the preview waits");
+            waits(row.id, &err);
             tokio::time::sleep(FIRST_WAIT).await;
-        }
-        let now = *self.now.borrow();
-        if let Err(err) = self.rows.forget(now, self.config.keep_days).await {
-            tracing::warn!(%err, "old previews stay on the disk");
         }
         // Whoever waits for it looks again.
         self.now.send_modify(|_| {});
+        let now = *self.now.borrow();
+        if let Err(err) = self.rows.forget(now, self.config.keep_days).await {
+            waits(row.id, &err);
+        }
     }
 
     /// Asks what is open until the answer is due, and writes down what may be told.
     async fn answer(&self, row: &Taken) -> Result<(), JudgeError> {
-        let Some(work) = Work::of(row) else {
-            tracing::error!(preview = %row.id, "the request cannot be read: nothing is decided");
-            return self.rows.end(row, Coarse::default()).await;
+        let answer = if let Some(work) = Work::of(row) {
+            let opinion = self.opinion(&work, &self.rows.records(row.id)?).await?;
+            Coarse::of(&opinion, &work.milestone)
+        } else {
+            unread(row.id);
+            Coarse::default()
         };
-        let records = self.rows.records(row.id)?;
-        let opinion = self.opinion(&work, &records).await?;
-        let answer = Coarse::of(&opinion, &work.milestone);
-        self.rows.end(row, answer).await?;
-        tracing::info!(preview = %row.id, "preview answered");
-        Ok(())
+        self.rows.end(row, answer).await
     }
 
     async fn opinion(&self, work: &Work, records: &Records) -> Result<Opinion, JudgeError> {
+        let due = work.row.answers_at;
         let mut session = self.judge.session(records, work.case, &work.milestone).await?;
         if let Some(opinion) = session.concluded().await {
             return Ok(opinion);
         }
-        let due = work.row.answers_at;
-        let _place = tokio::select! {
-            place = self.turn() => place,
-            // Its turn never came.
-            () = self.time(due) => return Ok(Opinion::void()),
-        };
-        tokio::select! {
-            read = session.read(work.deliverable.clone(), &[]) => read?,
-            () = self.time(due) => return Ok(Opinion::void()),
+        // Its turn may never come.
+        let Some(_place) = self.before(due, self.turn()).await else { return Ok(Opinion::void()) };
+        let read = session.read(work.deliverable.clone(), &[]);
+        if self.before(due, read).await.transpose()?.is_none() {
+            return Ok(Opinion::void());
         }
-        let opinion = tokio::select! {
-            opinion = self.ask(&session, due) => Some(opinion?),
-            () = self.time(due) => None,
+        let Some(opinion) = self.before(due, self.ask(&session, due)).await.transpose()? else {
+            return self.so_far(work, records).await;
         };
-        if let Some(opinion) = opinion {
-            session.conclude(opinion).await?;
-            return Ok(opinion);
-        }
-        // What was broken off may have been written and not counted: begin from the disk.
-        let mut session = self.judge.session(records, work.case, &work.milestone).await?;
-        session.read(work.deliverable.clone(), &[]).await?;
-        let opinion = session.last_round(self.until(due, Instant::now())).await?;
         session.conclude(opinion).await?;
         Ok(opinion)
+    }
+
+    /// What has been answered when the answer is due. What was broken off may have been written and
+    /// not counted, so this begins from the disk.
+    async fn so_far(&self, work: &Work, records: &Records) -> Result<Opinion, JudgeError> {
+        let mut session = self.judge.session(records, work.case, &work.milestone).await?;
+        session.read(work.deliverable.clone(), &[]).await?;
+        let no_time = self.until(work.row.answers_at, Instant::now());
+        let opinion = session.last_round(no_time).await?;
+        session.conclude(opinion).await?;
+        Ok(opinion)
+    }
+
+    /// What is done before the answer is due; nothing when it is not done by then.
+    async fn before<T>(&self, due: u64, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.time(due) => None,
+        }
     }
 
     /// A place once no case is judged.
@@ -315,6 +306,29 @@ impl Previews {
     fn until(&self, due: u64, deadline: Instant) -> Until {
         Until { deadline, day: due.saturating_sub(self.config.answer_secs) / DAY_SECS }
     }
+}
+
+/// A request that counts now, and not for longer than a day.
+fn check_time(request: &PreviewRequest, now: u64) -> Result<(), PreviewError> {
+    let until = request.valid_until;
+    if until <= now {
+        return Err(PreviewError::time(until, format!("must be later than now, {now}")));
+    }
+    let most = now.saturating_add(VALID_SECS_MOST);
+    if until > most {
+        return Err(PreviewError::time(until, format!("must be at most {most}")));
+    }
+    Ok(())
+}
+
+/// Tells the operator that a preview has to wait.
+fn waits(preview: B256, err: &JudgeError) {
+    tracing::error!(%preview, %err, "the preview waits");
+}
+
+/// Tells the operator that a row cannot be read.
+fn unread(preview: B256) {
+    tracing::error!(%preview, "the request cannot be read: nothing is decided");
 }
 
 impl Work {

@@ -11,6 +11,8 @@ mod court;
 mod day;
 #[path = "juror/hidden.rs"]
 mod hidden;
+#[path = "juror/hostile.rs"]
+mod hostile;
 #[path = "juror/moved.rs"]
 mod moved;
 #[path = "juror/preview.rs"]
