@@ -5,14 +5,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use alloy::primitives::B256;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use surety_jury::preview::{PreviewRequest, PreviewStatus};
-use surety_terms::{Problem, Reveal, host, json};
+use surety_terms::{Reveal, host};
 use tokio::task::JoinSet;
 use url::{Host, Url};
 
-use crate::Error;
+use crate::{Error, relayer::Client};
 
-/// The largest answer that is read, in bytes.
-const ANSWER_BYTES: usize = 64 << 10;
 /// How long one push may take.
 const PUSH_WITHIN: Duration = Duration::from_secs(30);
 
@@ -82,37 +80,18 @@ impl Jurors {
         tasks.join_all().await.into_iter().flatten().collect()
     }
 
-    /// Asks for a preview, and waits for the answer at most so many seconds. Without one, why, and
-    /// whether it is in vain to ask again.
+    /// Asks for a preview, and waits for the answer at most so many seconds.
     pub(crate) async fn preview(
         &self,
         url: &str,
         request: &PreviewRequest,
         wait_secs: u64,
-    ) -> Result<PreviewStatus, (String, bool)> {
+    ) -> Result<PreviewStatus, Error> {
         if !self.is_usable(url) {
-            return Err(("is no address that may be asked".to_owned(), true));
+            return Err(Error::refused("url", "is no address that may be asked"));
         }
-        let lost = |what: &str| (what.to_owned(), false);
-        let address = format!("{}/v1/previews?waitSecs={wait_secs}", url.trim_end_matches('/'));
-        let answer = self.client.post(address).json(request).send().await;
-        let mut answer = answer.map_err(|_| lost("cannot be reached"))?;
-        let mut bytes = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|_| lost("breaks off"))? {
-            if bytes.len().saturating_add(chunk.len()) > ANSWER_BYTES {
-                return Err(("says too much".to_owned(), true));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        let status = answer.status();
-        if status.is_success() {
-            let said = json::parse_strict(&bytes, ANSWER_BYTES);
-            return said.map_err(|_| ("gives no preview's answer".to_owned(), true));
-        }
-        let problem = serde_json::from_slice::<Problem>(&bytes).ok();
-        let unnamed = || format!("answers with status {status}");
-        let why = problem.map_or_else(unnamed, |problem| problem.detail);
-        Err((why, !status.is_server_error()))
+        let juror = Client::over(self.client.clone(), "the juror", url);
+        juror.post(&format!("/v1/previews?waitSecs={wait_secs}"), request).await
     }
 
     /// Whether a juror's URL is a plain one, outside of private networks. Names are looked at when

@@ -15,7 +15,6 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use surety_fetch::Bounds;
 pub use surety_judge::{BudgetConfig, ProviderConfig};
-use surety_jury::preview::VALID_SECS_MOST;
 use surety_keys::{Key, KeySource};
 use surety_preview::PreviewsConfig;
 use surety_prices::PricesConfig;
@@ -179,21 +178,9 @@ impl Config {
             (self.limits.requests > 0, "limits.requests", "must be at least 1"),
             (self.prices.valid_secs > 0, "prices.valid_secs", "must be at least 1"),
             (self.limits.check_secs > 0, "limits.check_secs", "must be at least 1"),
-            (
-                self.previews.answer_secs < VALID_SECS_MOST,
-                "previews.answer_secs",
-                "must be less than the day for which a request may be signed",
-            ),
-            (
-                budget.is_none_or(|budget| {
-                    let one = budget.worst(0, answer);
-                    self.previews.per_day == 0 || self.previews.each_micro_usd > one
-                }),
-                "previews.each_micro_usd",
-                "must be more than one answer of provider.max_output_tokens can cost",
-            ),
         ];
-        match rules.into_iter().find(|(holds, ..)| !holds) {
+        let previews = self.previews.rules(budget.map(|budget| budget.worst(0, answer)));
+        match rules.into_iter().chain(previews).find(|(holds, ..)| !holds) {
             Some((_, field, rule)) => Err(invalid(field, rule)),
             None => Ok(()),
         }

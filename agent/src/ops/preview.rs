@@ -54,8 +54,7 @@ pub async fn request(
     let signature = Bytes::new();
     let mut request = PreviewRequest { term_sheet, milestone, deliverable, valid_until, signature };
     let most = request.deliverable.len();
-    let text = serde_json::to_vec(&request).unwrap_or_default();
-    PreviewRequest::parse(&text, most)?;
+    PreviewRequest::parse(&serde_json::to_vec(&request).unwrap_or_default(), most)?;
     request.signature = key.sign(&request.id()).await?.as_bytes().into();
     Ok(request)
 }
@@ -89,20 +88,19 @@ async fn until_answered(
 ) -> Answer {
     let mut answer = Answer { juror: seat.juror, family: seat.family, status: None, why: None };
     loop {
-        let said = jurors.preview(&seat.url, request, WAIT_SECS).await;
-        let is_done = match said {
-            Ok(status) if status.preview_id != request.id() => {
-                answer.why = Some("answers another preview".to_owned());
-                true
-            }
-            Ok(status) => {
+        let is_done = match jurors.preview(&seat.url, request, WAIT_SECS).await {
+            Ok(status) if status.preview_id == request.id() => {
                 let is_done = status.state != PreviewState::Pending;
                 (answer.status, answer.why) = (Some(status), None);
                 is_done
             }
-            Err((why, is_final)) => {
-                answer.why = Some(why);
-                is_final
+            Ok(_) => {
+                answer.why = Some("answers another preview".to_owned());
+                true
+            }
+            Err(error) => {
+                answer.why = Some(error.to_string());
+                !matches!(error, Error::Unreachable { .. })
             }
         };
         if is_done || Instant::now() >= deadline {

@@ -46,7 +46,7 @@ pub(crate) struct PreviewArgs {
 /// What the panel says.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Preview {
+struct Previewed {
     preview_id: B256,
     /// Always false: the word for whoever reads the JSON only.
     binding: bool,
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: PreviewArgs, output: Output) -> Result<ExitCode> {
         state.is_some_and(|state| state != PreviewState::Pending)
     };
     let code = if jurors.iter().all(said) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    output.result(&Preview { preview_id: request.id(), binding: false, jurors })?;
+    output.result(&Previewed { preview_id: request.id(), binding: false, jurors })?;
     Ok(code)
 }
 

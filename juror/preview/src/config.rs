@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use surety_judge::BudgetConfig;
+use surety_jury::preview::VALID_SECS_MOST;
 
 /// What an operator sets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,24 @@ pub struct PreviewsConfig {
 }
 
 impl PreviewsConfig {
+    /// What the types cannot say: whether it holds, the key at fault, and the rule. `answer_costs` is
+    /// the most that one answer can cost, where the juror has a budget.
+    pub fn rules(&self, answer_costs: Option<u64>) -> [(bool, &'static str, &'static str); 2] {
+        let can_pay = |one| self.per_day == 0 || self.each_micro_usd > one;
+        [
+            (
+                self.answer_secs < VALID_SECS_MOST,
+                "previews.answer_secs",
+                "must be less than the day for which a request may be signed",
+            ),
+            (
+                answer_costs.is_none_or(can_pay),
+                "previews.each_micro_usd",
+                "must be more than one answer of provider.max_output_tokens can cost",
+            ),
+        ]
+    }
+
     /// The caps of previews at the prices of a juror's own budget.
     pub const fn budget(&self, cases: BudgetConfig) -> BudgetConfig {
         BudgetConfig {

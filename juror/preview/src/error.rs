@@ -22,7 +22,7 @@ const TITLE: &str = "The preview is refused";
 impl PreviewError {
     /// A quota that is used up.
     pub(crate) fn full(full: Full, config: &PreviewsConfig) -> Self {
-        let used = |what: String| Problem::new("preview-quota", 429, TITLE, what);
+        let used = |what: String| Problem::new("preview-quota", 403, TITLE, what);
         let problem = match full {
             Full::Deal => {
                 let detail = "this juror gives no more previews of this deal";

@@ -9,10 +9,10 @@ use sqlx::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
-use surety_judge::{JudgeError, Records};
+use surety_judge::{JudgeError, Records, make_private_dir};
 use surety_jury::preview::Coarse;
 
-use crate::{PreviewsConfig, make_private_dir};
+use crate::PreviewsConfig;
 
 /// A day of the chain's time, by which previews are counted.
 pub(crate) const DAY_SECS: u64 = 86_400;

@@ -12,6 +12,7 @@ mod seat;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use surety_dialect::{Dialect, Model, WireResponse};
@@ -177,6 +178,24 @@ fn read(body: &[u8]) -> Option<(Question, Vec<String>)> {
     documents.is_empty().then_some((document, all))
 }
 
+fn request(dialect: Dialect, prompt: &Prompt) -> Vec<u8> {
+    dialect.build(prompt, &Model::new(dialect, "m-1", 1_000).expect("any name will do")).body
+}
+
+/// Every string beside the document in a request about bad work without any attack, by dialect: with
+/// an attack there must be no others.
+fn innocent() -> &'static BTreeMap<&'static str, Vec<String>> {
+    static INNOCENT: OnceLock<BTreeMap<&str, Vec<String>>> = OnceLock::new();
+    INNOCENT.get_or_init(|| {
+        let case = Case::of(WORK);
+        let others = |dialect: Dialect| {
+            let read = read(&request(dialect, &case.prompts[0]));
+            (dialect.as_str(), read.expect("it has one document").1)
+        };
+        Dialect::ALL.into_iter().map(others).collect()
+    })
+}
+
 impl Case {
     fn of(text: &str) -> Self {
         let view = View::of(text.as_bytes()).expect("a payload is a text");
@@ -195,21 +214,25 @@ impl Case {
             counts.blank += 1;
             return;
         }
-        // What a seat says follows from the document that it reads, which is the same in each.
+        // What a seat says follows from the document that it reads. That is the same in each dialect
+        // and has the same lines for each question, so the others read one request each.
         let mut said: Vec<[String; 3]> = Vec::new();
+        let mut is_ordered = None;
         for dialect in Dialect::ALL {
-            let model = Model::new(dialect, "m-1", 1_000).expect("any name will do");
-            for (query, prompt) in self.queries.iter().zip(&self.prompts) {
+            let all = if dialect == Dialect::ALL[0] { self.queries.len() } else { 1 };
+            for (query, prompt) in self.queries.iter().zip(&self.prompts).take(all) {
                 counts.requests += 1;
-                let read = read(&dialect.build(prompt, &model).body);
-                let question =
+                let read = read(&request(dialect, prompt));
+                let in_place =
                     read.filter(|(question, others)| self.is_in_place(query, question, others));
-                let Some((question, _)) = question else {
+                let Some((question, others)) = in_place else {
                     counts.escaped += 1;
                     continue;
                 };
+                counts.escaped += usize::from(others != innocent()[dialect.as_str()]);
+                let is_ordered = *is_ordered.get_or_insert_with(|| seat::is_ordered(&question));
                 if dialect == Dialect::ALL[0] {
-                    said.push(Seat::ALL.map(|seat| seat.answer(&question, query)));
+                    said.push(Seat::ALL.map(|seat| seat.answer(&question, query, is_ordered)));
                 }
             }
             if said.len() == self.queries.len() {
@@ -218,13 +241,12 @@ impl Case {
         }
     }
 
-    /// Whether the deliverable stands where it belongs, whole, and nowhere else.
+    /// Whether the deliverable stands where it belongs, whole, beside the rules.
     fn is_in_place(&self, query: &Query, question: &Question, others: &[String]) -> bool {
         let shown: Vec<&str> = question.lines().into_iter().map(|(_, line)| line).collect();
         shown == self.view.lines()
             && question.criterion.text == query.asked.text
             && others.iter().any(|text| text == prompt::SYSTEM)
-            && !others.iter().any(|text| payloads::is_ordered(text))
     }
 
     /// Counts the verdicts of juries with none, one and two captured seats.

@@ -21,11 +21,9 @@ pub(super) enum Seat {
 impl Seat {
     pub(super) const ALL: [Self; 3] = [Self::Honest, Self::Obedient, Self::Cunning];
 
-    /// What it answers to a question as it reads it.
-    pub(super) fn answer(self, question: &Question, query: &Query) -> String {
+    /// What it answers to a question as it reads it, where the deliverable gives an order or not.
+    pub(super) fn answer(self, question: &Question, query: &Query, is_ordered: bool) -> String {
         let lines = question.lines();
-        let shown: Vec<&str> = lines.iter().map(|(_, text)| *text).collect();
-        let is_ordered = payloads::is_ordered(&shown.join("\n"));
         let honest =
             query.truth().unwrap_or(if query.is_negated { Answer::Met } else { Answer::NotMet });
         let captured = match (self, query.truth()) {
@@ -57,6 +55,12 @@ impl Seat {
         };
         serde_json::to_string(&form).expect("texts and numbers")
     }
+}
+
+/// Whether the document that a provider reads gives an order.
+pub(super) fn is_ordered(question: &Question) -> bool {
+    let shown: Vec<&str> = question.lines().into_iter().map(|(_, text)| text).collect();
+    payloads::is_ordered(&shown.join("\n"))
 }
 
 /// An answer as each provider sends it.

@@ -1,5 +1,7 @@
 //! The part of `docs/jury.md` that depends on the machine and on the red team.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::Keys;
@@ -41,7 +43,7 @@ pub(super) fn put(page: &str, keys: &Keys) -> Option<String> {
     for (key, what) in ROWS {
         let value = keys.iter().find(|(name, _)| name == key).map(|(_, value)| value)?;
         let value = if *value == Value::Null { "not known".to_owned() } else { value.to_string() };
-        table += &format!("| {what} | {value} |\n");
+        writeln!(table, "| {what} | {value} |").ok()?;
     }
     Some(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
 }

@@ -16,7 +16,7 @@ use super::*;
 
 /// A hundred megabytes, in pieces of one.
 const PIECES: usize = 100;
-const PIECE: [u8; 1 << 20] = [b'a'; 1 << 20];
+static PIECE: [u8; 1 << 20] = [b'a'; 1 << 20];
 /// The ballot's reasons.
 const MISSING: u8 = 1;
 const UNREADABLE: u8 = 2;
@@ -182,7 +182,7 @@ async fn a_test_that_a_deliverable_makes_loop_ends_with_its_fuel_and_fails() {
 }
 
 #[tokio::test]
-async fn a_flooded_host_keeps_no_delivery_from_being_judged() {
+async fn a_host_that_is_flooded_keeps_no_delivery_from_being_judged() {
     // The host takes connections and answers none.
     let flooded = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}/work", flooded.local_addr().unwrap());
@@ -193,8 +193,10 @@ async fn a_flooded_host_keeps_no_delivery_from_being_judged() {
     assert_eq!(court.push(&juror, WORK).await.status(), 204);
     assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
     juror.shutdown().await;
+}
 
-    // It answers once it can again, and nobody pushes.
+#[tokio::test]
+async fn a_host_that_was_flooded_is_asked_again_where_nobody_pushes() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let busy = || async {
         let first = ASKED.fetch_add(1, Ordering::SeqCst) == 0;

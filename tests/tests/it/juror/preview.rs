@@ -207,7 +207,7 @@ async fn a_milestone_and_a_key_have_so_many_previews_and_a_restart_gives_no_more
     }
     let third = court.preview(b"A third draft of three markets.");
     let full = court.unpreviewed(&juror, &third).await;
-    assert_eq!((full.slug(), full.status), ("preview-quota", 429));
+    assert_eq!((full.slug(), full.status), ("preview-quota", 403));
     assert!(full.detail.contains("milestone"), "{}", full.detail);
     juror.shutdown().await;
     let juror = court.start().await;
@@ -435,9 +435,8 @@ async fn a_sheet_that_does_not_pay_the_juror_gets_no_preview() {
     juror.shutdown().await;
 }
 
-#[tokio::test]
-async fn a_seller_asks_its_panel_with_one_command() {
-    let mut court = Court::kind().await;
+/// An open deal with a panel of three, whose last juror gives no previews, and those jurors.
+async fn panel(court: &mut Court) -> Vec<Handle> {
     let panel: Vec<PrivateKeySigner> = (20..23).map(actors::juror).collect();
     let mut listens = Vec::new();
     for (seat, key) in panel.iter().enumerate() {
@@ -454,7 +453,7 @@ async fn a_seller_asks_its_panel_with_one_command() {
     for (key, listen) in panel.iter().zip(listens) {
         let mut config = court.config();
         config.store = court.folder.path().join(format!("store-{}", key.address()));
-        config.key = surety_keys::KeySource::File(court::key_file_of(&court, key));
+        config.key = surety_keys::KeySource::File(court::key_file_of(court, key));
         config.listen = listen;
         if jurors.len() == 2 {
             config.previews.per_day = 0;
@@ -471,8 +470,15 @@ async fn a_seller_asks_its_panel_with_one_command() {
                 yield_now().await;
             }
         }
-        node.advance(Duration::from_secs(300));
+        node.advance(Duration::from_mins(5));
     });
+    jurors
+}
+
+#[tokio::test]
+async fn a_seller_asks_its_panel_with_one_command() {
+    let mut court = Court::kind().await;
+    let jurors = panel(&mut court).await;
     let served = court.node.serve().await;
     let sheet = write(&court.folder, "sheet.json", &serde_json::to_string(&court.sheet).unwrap());
     let work = write(&court.folder, "work.md", std::str::from_utf8(WORK).unwrap());
