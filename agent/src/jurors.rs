@@ -80,18 +80,17 @@ impl Jurors {
         tasks.join_all().await.into_iter().flatten().collect()
     }
 
-    /// Asks for a preview, and waits for the answer at most so many seconds.
+    /// Asks for a preview, and lets the juror wait for its answer for a while.
     pub(crate) async fn preview(
         &self,
         url: &str,
         request: &PreviewRequest,
-        wait_secs: u64,
     ) -> Result<PreviewStatus, Error> {
         if !self.is_usable(url) {
             return Err(Error::refused("url", "is no address that may be asked"));
         }
         let juror = Client::over(self.client.clone(), "the juror", url);
-        juror.post(&format!("/v1/previews?waitSecs={wait_secs}"), request).await
+        juror.post("/v1/previews?waitSecs=20", request).await
     }
 
     /// Whether a juror's URL is a plain one, outside of private networks. Names are looked at when
