@@ -17,6 +17,7 @@ use surety_fetch::Bounds;
 use surety_judge::Provider;
 pub use surety_judge::{BudgetConfig, ProviderConfig};
 use surety_keys::{Key, KeySource};
+use surety_preview::PreviewsConfig;
 use surety_prices::PricesConfig;
 use url::Url;
 
@@ -61,6 +62,9 @@ pub struct Config {
     /// What this juror asks; by default nothing.
     #[serde(default)]
     pub prices: PricesConfig,
+    /// What this juror says to sellers before they deliver.
+    #[serde(default)]
+    pub previews: PreviewsConfig,
 }
 
 /// The block whose state counts.
@@ -185,7 +189,8 @@ impl Config {
             (self.prices.valid_secs > 0, "prices.valid_secs", "must be at least 1"),
             (self.limits.check_secs > 0, "limits.check_secs", "must be at least 1"),
         ];
-        match rules.into_iter().find(|(holds, ..)| !holds) {
+        let previews = self.previews.rules(budget.map(|budget| budget.worst(0, answer)));
+        match rules.into_iter().chain(previews).find(|(holds, ..)| !holds) {
             Some((_, field, rule)) => Err(invalid(field, rule)),
             None => Ok(()),
         }
@@ -327,7 +332,7 @@ mod tests {
             .join("\n");
         assert_eq!(needed.parse::<Config>().unwrap(), config);
         let left_out = example.lines().count() - needed.lines().count();
-        assert_eq!(left_out, 20, "as many keys have a default");
+        assert_eq!(left_out, 28, "as many keys have a default");
         for dialect in Dialect::ALL {
             assert!(example.contains(&format!("\"{dialect}\"")), "{dialect}");
         }

@@ -3,6 +3,8 @@
 //! Bodies are bounded in size and time, requests in number. A ballot is no secret: whoever asks for
 //! a case gets it, the parties too.
 
+mod previews;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alloy::primitives::{B256, keccak256};
@@ -61,6 +63,15 @@ struct Wait {
     wait_secs: u64,
 }
 
+impl Wait {
+    /// How long is waited for an answer.
+    fn read(wait: Result<Query<Self>, QueryRejection>) -> Result<Duration, Refused> {
+        let Query(wait) =
+            wait.map_err(|_| malformed("waitSecs", "must be a whole number of seconds"))?;
+        Ok(Duration::from_secs(wait.wait_secs.min(MOST_WAIT_SECS)))
+    }
+}
+
 /// All routes.
 pub(crate) fn router(door: Arc<Door>) -> Router {
     Router::new()
@@ -69,6 +80,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/cases/{case_id}/reveals", get(show_reveals).post(take_reveal))
         .route("/v1/deliverables/{digest}", put(take_deliverable))
         .route("/v1/qualification", get(show_qualification))
+        .route("/v1/previews", post(previews::take))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), bounded))
         .layer(middleware::from_fn(to_the_end))
         .route("/v1/juror", get(show_juror))
@@ -132,12 +144,10 @@ async fn show_case(
     wait: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Json<CaseStatus>, Refused> {
     let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
-    let Query(wait) =
-        wait.map_err(|_| malformed("waitSecs", "must be a whole number of seconds"))?;
-    let secs = wait.wait_secs.min(MOST_WAIT_SECS);
-    let permit = if secs > 0 { door.polls.try_acquire().ok() } else { None };
+    let wait = Wait::read(wait)?;
+    let permit = if wait.is_zero() { None } else { door.polls.try_acquire().ok() };
     let status = match permit {
-        Some(_permit) => door.desk.wait(case_id, Duration::from_secs(secs)).await?,
+        Some(_permit) => door.desk.wait(case_id, wait).await?,
         None => door.desk.status(case_id).await?,
     };
     status.map(Json).ok_or_else(|| {

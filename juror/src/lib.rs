@@ -7,6 +7,7 @@ mod error;
 mod http;
 mod interchange;
 mod ledger;
+mod preview;
 mod qualified;
 mod ready;
 mod reveal;

@@ -134,6 +134,11 @@ impl Running {
         self.ended().await
     }
 
+    /// Kills it where it is.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// Waits until it has ended well.
     pub(crate) async fn ended(mut self) -> String {
         assert_eq!(self.child.wait().await.unwrap().code(), Some(0));
