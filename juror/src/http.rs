@@ -22,6 +22,7 @@ use serde::Deserialize;
 use surety_jury::wire::{CaseRequest, CaseStatus, JurorInfo};
 use surety_metrics::Now;
 use surety_prices::SignedPrices;
+use surety_service::request_id;
 use surety_terms::{Problem, Reveal, json, limits, problem::CONTENT_TYPE};
 use tokio::sync::Semaphore;
 
@@ -81,6 +82,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
                 "another method is needed",
             )
         })
+        .layer(middleware::from_fn(request_id::identify))
         .with_state(door)
 }
 
