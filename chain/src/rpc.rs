@@ -248,7 +248,11 @@ impl Rpc {
     ) -> Result<R, TransportError> {
         let began = Instant::now();
         let answer = self.provider.client().request(method, params).await;
-        self.meter.asked(ENDPOINT, answer.as_ref().map_or_else(outcome_of, |_| "ok"), began.elapsed());
+        self.meter.asked(
+            ENDPOINT,
+            answer.as_ref().map_or_else(outcome_of, |_| "ok"),
+            began.elapsed(),
+        );
         answer
     }
 

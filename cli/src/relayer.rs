@@ -139,11 +139,9 @@ async fn check(args: &LayeredArgs, output: Output) -> Result<ExitCode> {
 
 /// A field as a table shows it.
 fn cell(value: &Value, field: &str) -> String {
-    match &value[field] {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+    let value = value.get(field).filter(|value| !value.is_null());
+    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    value.map(shown).unwrap_or_default()
 }
 
 fn rows(list: &Value, fields: &[&str]) -> Vec<Vec<String>> {

@@ -138,10 +138,7 @@ const fn word(state: SendState) -> &'static str {
     }
 }
 
-async fn retry(
-    State(relayer): State<Arc<Relayer>>,
-    id: body::Id,
-) -> Result<Json<Done>, Refusal> {
+async fn retry(State(relayer): State<Arc<Relayer>>, id: body::Id) -> Result<Json<Done>, Refusal> {
     let id = body::digest(id)?;
     let state = row(&relayer, id).await?.state;
     if state != CaseState::GivenUp {

@@ -99,7 +99,7 @@ async fn run_one(relayer: Arc<Relayer>, id: B256, cut: CancellationToken) -> B25
     cut.run_until_cancelled(async {
         let mut trouble: u32 = 0;
         while !relayer.stop.is_cancelled() {
-            let pause = match stage(&relayer, id).await {
+            let pause = match Box::pin(stage(&relayer, id)).await {
                 Ok(Next::Stop) => return,
                 Ok(Next::Again) => {
                     trouble = 0;

@@ -398,7 +398,10 @@ key_file = "key"
             (with("[fees]\nmax_fee_wei = 0"), "fees.max_fee_wei"),
             (with("block_tag = \"earliest\""), "earliest"),
             (GOOD.replace("chain_id = 8453", ""), "chain_id"),
-            (GOOD.replace("https://node", "node"), "line 2: chain_rpc: must be an http or https URL"),
+            (
+                GOOD.replace("https://node", "node"),
+                "line 2: chain_rpc: must be an http or https URL",
+            ),
             (with("[http]\nproxy_header = \"a b\""), "http.proxy_header"),
             (with("[http]\nbody_bytes = 1"), "http.body_bytes"),
         ] {

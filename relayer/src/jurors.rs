@@ -67,10 +67,7 @@ impl JurorFault {
 }
 
 impl Jurors {
-    pub(crate) fn new(
-        config: config::Jurors,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, RelayerError> {
+    pub(crate) fn new(config: config::Jurors, metrics: Arc<Metrics>) -> Result<Self, RelayerError> {
         let mut client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(config.timeout_secs))

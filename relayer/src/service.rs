@@ -56,16 +56,11 @@ impl Handle {
     /// then stages end or stay as they were; then everything is closed.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
-        tracing::info!("told to end: no new work, requests and stages may end");
-        let (http, cases) = (&mut self.http, &mut self.cases);
-        let stages = async { while cases.join_next().await.is_some() {} };
-        let drained = async { while http.join_next().await.is_some() {} };
-        let (drained, ended) = tokio::join!(
-            tokio::time::timeout(HTTP_WITHIN, drained),
-            tokio::time::timeout(self.stop_within, stages),
-        );
-        if drained.is_err() || ended.is_err() {
-            tracing::warn!("requests or stages are cut off; the next start takes them up");
+        say_stopping();
+        let drained = ended(&mut self.http, HTTP_WITHIN);
+        let (drained, ended) = tokio::join!(drained, ended(&mut self.cases, self.stop_within));
+        if !(drained && ended) {
+            say_cut_off();
         }
         self.end().await;
     }
@@ -82,8 +77,7 @@ impl Handle {
         self.stop.cancel();
         self.halt.cancel();
         for set in [&mut self.http, &mut self.cases, &mut self.tasks] {
-            let ended = async { while set.join_next().await.is_some() {} };
-            if tokio::time::timeout(GONE_WITHIN, ended).await.is_err() {
+            if !ended(set, GONE_WITHIN).await {
                 set.abort_all();
             }
         }
@@ -95,6 +89,20 @@ impl Handle {
         };
         drop(tokio::time::timeout(GONE_WITHIN, gone).await);
     }
+}
+
+/// Whether all tasks of a set end in time.
+async fn ended(set: &mut JoinSet<()>, within: Duration) -> bool {
+    let all = async { while set.join_next().await.is_some() {} };
+    tokio::time::timeout(within, all).await.is_ok()
+}
+
+fn say_stopping() {
+    tracing::info!("told to end: no new work, requests and stages may end");
+}
+
+fn say_cut_off() {
+    tracing::warn!("requests or stages are cut off; the next start takes them up");
 }
 
 impl Drop for Handle {

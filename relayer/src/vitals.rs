@@ -70,12 +70,14 @@ pub(crate) async fn run(relayer: Arc<Relayer>, beat: Beat, stop: CancellationTok
 async fn look(relayer: &Relayer) {
     let writable = tokio::time::timeout(WITHIN, write(relayer)).await.unwrap_or(false);
     relayer.health.vitals.send_modify(|vitals| vitals.writable = Some(writable));
-    match tokio::time::timeout(WITHIN, measure(relayer)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "the vitals cannot be read"),
-        Err(_) => tracing::debug!("the vitals cannot be read in time"),
+    if let Ok(Err(error)) = tokio::time::timeout(WITHIN, measure(relayer)).await {
+        report(&error);
     }
     relayer.health.vitals.send_modify(|vitals| vitals.looked = Some(Instant::now()));
+}
+
+fn report(error: &RelayerError) {
+    tracing::debug!(%error, "the vitals cannot be read");
 }
 
 async fn write(relayer: &Relayer) -> bool {

@@ -88,15 +88,18 @@ async fn step(relayer: &Relayer, follower: &mut Follower) -> Result<bool, Relaye
     }
     step.save(&mut tx, follower.config()).await?;
     tx.commit().await?;
-    relayer.metrics.events.inc_by(u64::try_from(facts.len()).unwrap_or(u64::MAX));
-    if matches!(step, Step::Orphaned { .. }) {
-        relayer.metrics.reorgs.inc();
-    }
-    if !facts.is_empty() || matches!(step, Step::Orphaned { .. }) {
+    announce(relayer, matches!(step, Step::Orphaned { .. }), facts.len());
+    Ok(true)
+}
+
+/// Counts what a step brought, and rings for those who wait for it.
+fn announce(relayer: &Relayer, orphaned: bool, facts: usize) {
+    relayer.metrics.events.inc_by(u64::try_from(facts).unwrap_or(u64::MAX));
+    relayer.metrics.reorgs.inc_by(u64::from(orphaned));
+    if facts > 0 || orphaned {
         relayer.changed();
         relayer.cases.notify_one();
     }
-    Ok(true)
 }
 
 async fn orphan(conn: &mut SqliteConnection, from_block: u64) -> Result<(), RelayerError> {

@@ -188,32 +188,27 @@ fn places(value: &Value, parts: &[&str], keys: &mut Keys, found: &mut Vec<(Keys,
         places(inner, rest, keys, found);
         keys.pop();
     };
-    match value {
-        Value::Table(table) if *first == "*" => {
-            table.iter().for_each(|(key, inner)| go(key.clone(), inner));
+    let every = *first == "*";
+    for (key, inner) in value.as_table().into_iter().flatten() {
+        if every || key == first {
+            go(key.clone(), inner);
         }
-        Value::Table(table) => {
-            if let Some(inner) = table.get(*first) {
-                go((*first).to_owned(), inner);
-            }
-        }
-        Value::Array(items) if *first == "*" => {
-            items.iter().enumerate().for_each(|(i, inner)| go(i.to_string(), inner));
-        }
-        _ => {}
+    }
+    for (i, inner) in value.as_array().into_iter().flatten().enumerate().filter(|_| every) {
+        go(i.to_string(), inner);
     }
 }
 
 /// The secret that a table names.
 fn fetch(reference: &Table, folder: &Path, given: &Overrides) -> Result<String, String> {
-    let one = (reference.len() == 1).then(|| reference.iter().next()).flatten();
-    match one.map(|(key, value)| (key.as_str(), value.as_str())) {
-        Some(("env", Some(name))) => {
+    let text = |key| reference.get(key).filter(|_| reference.len() == 1).and_then(Value::as_str);
+    match (text("env"), text("file")) {
+        (Some(name), None) => {
             let value = given.variable(name).filter(|value| !value.trim().is_empty());
             let unset = || format!("names the environment variable {name}, which is not set");
             value.map(|value| value.trim().to_owned()).ok_or_else(unset)
         }
-        Some(("file", Some(path))) => {
+        (None, Some(path)) => {
             let path = folder.join(path);
             let text = surety_keys::private_text("file", &path).map_err(|e| e.to_string())?;
             Ok(text.trim().to_owned())
@@ -301,11 +296,10 @@ fn line(text: &str, keys: &[String]) -> Option<usize> {
     let (key, mut value) = document.get_ref().get_key_value(first.as_str())?;
     let mut start = key.span().start;
     for key in rest {
-        let inner = match value.get_ref() {
-            toml::de::DeValue::Table(table) => table.get_key_value(key.as_str()),
-            _ => None,
+        let inner = value.get_ref().as_table();
+        let Some((key, next)) = inner.and_then(|table| table.get_key_value(key.as_str())) else {
+            break;
         };
-        let Some((key, next)) = inner else { break };
         (start, value) = (key.span().start, next);
     }
     line_of(text, start)

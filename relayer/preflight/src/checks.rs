@@ -102,8 +102,7 @@ pub(crate) async fn blocks(config: &Config, rpc: &Rpc, now: u64) -> Vec<Check> {
     let tag = match rpc.head(config.block_tag).await {
         Ok(tagged) => {
             let lag = head.timestamp.saturating_sub(tagged.timestamp);
-            let grade =
-                if lag > config.health.tag_lag_secs { Grade::Warning } else { Grade::Good };
+            let grade = if lag > config.health.tag_lag_secs { Grade::Warning } else { Grade::Good };
             Check::new("block_tag", grade, format!("{lag} s behind the newest block"))
         }
         Err(error) => Check::new("block_tag", Grade::Bad, error.to_string()),

@@ -121,7 +121,8 @@ impl Running {
         let line = seen.wait_for(|log| ready(log, up).is_some()).await.unwrap();
         // As text ` url=..`, as JSON `"url":".."`.
         let rest = ready(&line, up).unwrap();
-        let url = [" url=", "\"url\":\""].iter().find_map(|begin| rest.split(begin).nth(1)).unwrap();
+        let url =
+            [" url=", "\"url\":\""].iter().find_map(|begin| rest.split(begin).nth(1)).unwrap();
         let url = url.trim_start_matches('"');
         let url = url.split(|c: char| c.is_whitespace() || c == '"').next().unwrap().to_owned();
         drop(line);

@@ -3,7 +3,7 @@
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, U256};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -69,6 +69,8 @@ async fn check(config: &str, change: impl FnOnce(&mut Command)) -> Output {
 #[tokio::test]
 async fn the_world_is_compared_with_the_configuration_before_a_start() {
     let office = Office::of(World::new()).await;
+    let (gas, ether) = (office.market.world.relayer().address(), 1_000_000_000_000_000_000_u64);
+    office.market.node.set_balance(gas, U256::from(ether));
     let good = config(&office, "good", (&plain(&office), &file_key(&office)));
     let checked = check(&good, |_| {}).await;
     let report = document(&checked);
@@ -134,7 +136,13 @@ async fn a_relayers_loudest_log_its_numbers_and_its_faults_hold_no_secret() {
     ] {
         let config = config(&office, name, ("{ env = 'PLANTED_RPC' }", &key));
         let mut command = loud();
-        command.env("PLANTED_RPC", &rpc).args(["--log-json", "relayer", "run", "--config", &config]);
+        command.env("PLANTED_RPC", &rpc).args([
+            "--log-json",
+            "relayer",
+            "run",
+            "--config",
+            &config,
+        ]);
         let running = Running::start_until(command, UP).await;
         let mut seen = String::new();
         for path in ["readyz", "metrics", "startupz", "v1/deals/0x12", "v1/nothing"] {
@@ -165,13 +173,18 @@ async fn a_relayers_loudest_log_its_numbers_and_its_faults_hold_no_secret() {
         assert!(log.contains("\"TRACE\"") && log.contains("\"id\":\""), "{name}: {log}");
         expect_silent(&(seen + &log), &secrets);
     }
-    // An endpoint that is gone, a variable that is not set: the fault names the key, not its value.
+}
+
+#[tokio::test]
+async fn a_relayer_that_cannot_start_says_why_without_the_endpoints_keys() {
+    let office = Office::of(World::new()).await;
     let config = config(&office, "gone", ("{ env = 'PLANTED_RPC' }", &file_key(&office)));
     for rpc in [format!("http://127.0.0.1:1/{PATH_KEY}?k={QUERY_KEY}"), String::new()] {
         let mut command = loud();
         command.env("PLANTED_RPC", rpc).args(["relayer", "run", "--config", &config]);
         let output = command.output().await.unwrap();
         assert_eq!(output.status.code(), Some(1));
+        let secrets = [PATH_KEY, QUERY_KEY, PHRASE];
         expect_silent(&String::from_utf8_lossy(&output.stderr), &secrets);
     }
 }

@@ -9,19 +9,19 @@ use std::time::Duration;
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::signers::SignerSync as _;
 use alloy::signers::local::PrivateKeySigner;
-use axum::extract::{Path, State};
 use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use futures::stream;
 use surety_bindings::jury::Ballot;
 use surety_jury::Source;
 use surety_jury::ballot::compact;
 use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus};
 use surety_terms::digest;
 use surety_tests::{Contracts, actors, sign};
-use futures::stream;
 use tokio::net::TcpListener;
 
 /// What a juror does with a case.
