@@ -109,7 +109,7 @@ async fn a_cases_numbers_and_its_request_id_are_where_they_should_be() {
 fn refused(answer: Result<Value, OrdersError>) -> String {
     match answer.unwrap_err() {
         OrdersError::Refused(problem) => problem.slug().to_owned(),
-        other => other.to_string(),
+        other @ (OrdersError::Nobody { .. } | OrdersError::Stranger { .. }) => other.to_string(),
     }
 }
 

@@ -104,7 +104,7 @@ async fn a_flood_from_one_address_is_refused_and_is_not_in_the_way_of_others() {
     let (refused, served): (Vec<_>, Vec<_>) =
         answers.into_iter().partition(|answer| answer.status() == StatusCode::TOO_MANY_REQUESTS);
     assert!(served.len() >= 20 && !refused.is_empty(), "{} were served", served.len());
-    let count = refused.len();
+    let times = refused.len();
     let refused = refused.into_iter().next().unwrap();
     assert_eq!(refused.headers()["retry-after"], "1");
     let problem: Problem = refused.json().await.unwrap();
@@ -114,7 +114,7 @@ async fn a_flood_from_one_address_is_refused_and_is_not_in_the_way_of_others() {
     let alive = court.http.get(format!("{}/livez", relayer.url())).send().await.unwrap();
     assert_eq!(alive.status(), StatusCode::OK, "who looks after the process is not limited");
     let page = page(&court, &relayer).await;
-    let line = format!("http_refused_total{{reason=\"rate-limited\"}} {count}\n");
+    let line = format!("http_refused_total{{reason=\"rate-limited\"}} {times}\n");
     assert!(page.contains(&line), "{line}{page}");
 }
 
