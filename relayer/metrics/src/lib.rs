@@ -322,9 +322,34 @@ mod tests {
 
     use super::*;
 
+    /// A series with labels is shown once something was counted.
+    fn count_everything(metrics: &Metrics, chain: &Meter) {
+        let moment = Duration::from_secs(1);
+        metrics.delivery("taken");
+        metrics.cases_in("seen", 1);
+        metrics.case_ended("final", Some(moment));
+        metrics.gave_up("other");
+        metrics.verdict("accepted");
+        metrics.ballot(0, "first");
+        metrics.juror_answered("open", moment);
+        metrics.juror_failed("url");
+        metrics.transactions_in("queued".to_owned(), 1);
+        metrics.shelf(1, 1);
+        metrics.request("/livez".to_owned(), 200, moment);
+        metrics.refused("busy".to_owned());
+        metrics.order("retry");
+        metrics.task_age("watcher", moment);
+        let labels = label(["endpoint", "outcome"], ["primary", "ok"]);
+        chain.requests.get_or_create(&labels).inc();
+        chain.attempts.get_or_create(&label(["outcome"], ["known"])).inc();
+        chain.replacements.get_or_create(&label(["kind"], ["call"])).inc();
+    }
+
     #[test]
     fn every_series_is_documented_and_every_documented_one_is_there() {
-        let metrics = Metrics::new("0", &Meter::default());
+        let chain = Meter::default();
+        let metrics = Metrics::new("0", &chain);
+        count_everything(&metrics, &chain);
         let page = metrics.text().unwrap();
         let shown: BTreeSet<&str> = surety_service::page::names(&page).into_iter().collect();
         let readme = include_str!("../README.md");
