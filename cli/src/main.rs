@@ -92,7 +92,7 @@ async fn run(command: Command, output: Output) -> Result<ExitCode> {
     match command {
         Command::Agent(command) => agent::run(command, output).await?,
         Command::Juror(command) => juror::run(command, output).await?,
-        Command::Relayer(command) => relayer::run(command, output).await?,
+        Command::Relayer(command) => return relayer::run(command, output).await,
         Command::Jury(command) => jury::run(command, output).await?,
         Command::Deal(command) => return deal::run(command, output).await,
         Command::Terms(command) => return terms::run(command, output).await,

@@ -15,7 +15,7 @@ use axum::{
         Path, Query, Request, State,
         rejection::{PathRejection, QueryRejection},
     },
-    http::{HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post, put},
@@ -25,7 +25,8 @@ use surety_jury::wire::{CaseRequest, CaseStatus, JurorInfo};
 use surety_metrics::Now;
 use surety_prices::SignedPrices;
 use surety_qualify::Certificate;
-use surety_terms::{Problem, Reveal, json, limits, problem::CONTENT_TYPE};
+use surety_service::{refusal, request_id};
+use surety_terms::{Problem, Reveal, json, limits};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -92,25 +93,17 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
             refused("not-found", StatusCode::NOT_FOUND, "There is no such resource", "no such path")
         })
         .method_not_allowed_fallback(|| async {
-            refused(
-                "method-not-allowed",
-                StatusCode::METHOD_NOT_ALLOWED,
-                "The resource does not do that",
-                "another method is needed",
-            )
+            let (title, detail) = ("The resource does not do that", "another method is needed");
+            Refused::from(Problem::new("method-not-allowed", 405, title, detail))
         })
+        .layer(middleware::from_fn(request_id::identify))
         .with_state(door)
 }
 
 async fn bounded(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let Ok(_permit) = door.requests.try_acquire() else {
-        return refused(
-            "busy",
-            StatusCode::SERVICE_UNAVAILABLE,
-            "The juror is busy",
-            "too many requests are being served",
-        )
-        .into_response();
+        let detail = "too many requests are being served";
+        return refusal::answer(&Problem::new("busy", 503, "The juror is busy", detail));
     };
     next.run(request).await
 }
@@ -307,15 +300,7 @@ impl From<Fault> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let status =
-            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self.0)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        response
+        refusal::answer(&self.0)
     }
 }
 
