@@ -3,12 +3,18 @@
 
 #[path = "operator/ballots.rs"]
 mod ballots;
+#[path = "operator/earnings.rs"]
+mod earnings;
 #[path = "operator/keys.rs"]
 mod keys;
 #[path = "../../../chain/keys/src/tests/double.rs"]
 mod kms;
 #[path = "operator/prices.rs"]
 mod prices;
+#[path = "operator/process.rs"]
+mod process;
+#[path = "operator/qualify.rs"]
+mod qualify;
 #[path = "operator/relayer.rs"]
 mod relayer;
 #[path = "operator/seat.rs"]
@@ -149,6 +155,11 @@ impl Running {
     /// Waits until it is gone, and says how it went.
     pub(crate) async fn left(mut self) -> (Option<i32>, String) {
         (self.child.wait().await.unwrap().code(), self.log.await.unwrap())
+    }
+
+    /// Kills it where it is.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// Waits until it has ended well.
