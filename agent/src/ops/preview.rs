@@ -1,7 +1,5 @@
 //! Preview: a seller asks its deal's jurors what they would say of a deliverable, before it
-//! delivers. Binds nobody.
-//!
-//! One signature asks the whole panel. The request is sent again until each juror answers.
+//! delivers. Binds nobody. One signature asks the whole panel, again until each juror answers.
 
 use std::time::Duration;
 
