@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use alloy::primitives::{B256, Bytes, keccak256};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 use reqwest::{Response, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use surety_terms::{
@@ -62,6 +62,11 @@ impl Client {
     /// Hands in a signed delivery, which the relayer has judged.
     pub async fn deliver(&self, request: &DeliveryRequest) -> Result<serde_json::Value, Error> {
         self.post("/v1/deliveries", request).await
+    }
+
+    /// What the relayer says a juror did with the cases about which it was asked.
+    pub async fn juror<T: DeserializeOwned>(&self, key: Address) -> Result<T, Error> {
+        self.get(&format!("/v1/jurors/{key}")).await
     }
 
     /// Pushes a deliverable's bytes.

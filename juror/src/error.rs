@@ -8,6 +8,7 @@ use std::{
 
 use alloy::primitives::{Address, B256};
 use surety_judge::JudgeError;
+use surety_seal::SealError;
 
 /// An error for the juror's operator: one line each, and never a secret.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +130,17 @@ pub enum JurorError {
 impl From<surety_interchange::InterchangeError> for JurorError {
     fn from(err: surety_interchange::InterchangeError) -> Self {
         Self::Interchange(Box::new(err))
+    }
+}
+
+impl From<SealError> for JurorError {
+    fn from(err: SealError) -> Self {
+        match err {
+            SealError::StoreDamaged { column } => Self::StoreDamaged { column },
+            SealError::StoreForeign { case_id } => Self::StoreForeign { case_id },
+            SealError::Store(err) => Self::Store(err),
+            SealError::Key(err) => Self::Key(err),
+        }
     }
 }
 

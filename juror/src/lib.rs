@@ -9,7 +9,6 @@ mod interchange;
 mod ready;
 mod reveal;
 mod service;
-mod sign;
 mod store;
 mod verify;
 

@@ -13,6 +13,7 @@ use surety_judge::{Judge, Provider};
 use surety_jury::{Source, wire::JurorInfo};
 use surety_metrics::Metrics;
 use surety_prices::Prices;
+use surety_seal::BallotSigner;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -27,7 +28,6 @@ use crate::{
     config::Config,
     http::{self, Door},
     ready::Readiness,
-    sign::BallotSigner,
     store::Store,
 };
 

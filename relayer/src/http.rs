@@ -5,6 +5,7 @@ mod cases;
 mod deliverables;
 mod deliveries;
 mod health;
+mod jurors;
 mod problem;
 mod transactions;
 
@@ -48,6 +49,7 @@ fn router(relayer: Arc<Relayer>) -> Router {
         .route("/v1/transactions/{id}", get(transactions::show))
         .route("/v1/cases/{id}", get(cases::case))
         .route("/v1/deals/{id}", get(cases::deal))
+        .route("/v1/jurors/{key}", get(jurors::record))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .fallback(unknown)

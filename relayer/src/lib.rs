@@ -10,8 +10,10 @@ mod jurors;
 mod relayer;
 mod service;
 mod shelf;
+mod silence;
 mod store;
 mod submit;
+mod talk;
 mod watch;
 pub mod wire;
 

@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
-use surety_jury::{CompactSignature, Outcome, Source};
+use surety_jury::{CompactSignature, Outcome, SignedCommitment, Source};
 
 pub use crate::store::cases::CaseState;
 
@@ -44,6 +44,9 @@ pub struct CaseView {
     /// From the verdict to the milestone's end, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict_to_paid_ms: Option<u64>,
+    /// The commitments of the panel's seats, by seat. Whoever hands q of them to a juror is shown its
+    /// ballot.
+    pub commitments: Vec<SignedCommitment>,
     /// Every ballot that holds, by seat; a juror that equivocated has more than one.
     pub ballots: Vec<BallotView>,
 }
@@ -92,6 +95,27 @@ pub struct BallotView {
     pub signature: CompactSignature,
     /// False for the second ballot of a juror that equivocated.
     pub counted: bool,
+}
+
+/// What a juror did with the cases about which this relayer asked it. A case whose time is not over
+/// counts in the first two only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JurorRecord {
+    /// The juror's key.
+    pub juror: Address,
+    /// Cases that it was asked about.
+    pub asked: u64,
+    /// Of these, cases to which it committed.
+    pub committed: u64,
+    /// Commitments that it opened by the ballot that it had committed to.
+    pub revealed: u64,
+    /// Commitments that it had not opened when the panel's time was over.
+    pub silent: u64,
+    /// Commitments that it contradicted by signing another ballot.
+    pub mismatched: u64,
+    /// Ballots that it gave without a commitment.
+    pub unsealed: u64,
 }
 
 /// A deal, as far as this relayer knows it.

@@ -15,7 +15,7 @@ use crate::RelayerError;
 use crate::relayer::Relayer;
 use crate::store::ballots::{self, BallotRow};
 use crate::store::cases::{self, CaseRow};
-use crate::store::deals;
+use crate::store::{deals, seats};
 use crate::wire::{BallotView, CaseView, DealView, EndView, MilestoneView, VerdictView};
 
 /// `GET /v1/cases/{caseId}?waitSecs=N`: held open until the case is over.
@@ -61,14 +61,15 @@ async fn wait_until_over(
 }
 
 async fn view(relayer: &Relayer, row: CaseRow) -> Result<CaseView, RelayerError> {
-    let (given, tx_hash) = {
+    let (given, commitments, tx_hash) = {
         let mut conn = relayer.store.read().await?;
         let given = ballots::of_case(&mut conn, row.id).await?;
+        let commitments = seats::commitments(&mut conn, row.id).await?;
         let tx_hash = match row.sending {
             Some(sending) => relayer.sender.status(sending).await?.and_then(|s| s.tx_hash),
             None => None,
         };
-        (given, tx_hash)
+        (given, commitments, tx_hash)
     };
     let verdict = row.verdict.as_ref().map(|(_, tally)| VerdictView {
         outcome: tally.outcome,
@@ -89,6 +90,7 @@ async fn view(relayer: &Relayer, row: CaseRow) -> Result<CaseView, RelayerError>
         verdict,
         tx_hash,
         verdict_to_paid_ms: row.paid_ms,
+        commitments,
         ballots: given.iter().map(ballot).collect(),
     })
 }

@@ -17,7 +17,9 @@ mod moved;
 mod priced;
 #[path = "../../../juror/judge/src/tests/double.rs"]
 #[expect(dead_code, reason = "the juror's own tests use the rest")]
-mod provider;
+pub(crate) mod provider;
+#[path = "juror/sealed.rs"]
+mod sealed;
 
 use std::io;
 use std::sync::{Arc, Mutex};
