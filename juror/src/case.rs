@@ -5,7 +5,7 @@
 //! ballot that may be seen, or silently when no ballot could count any more.
 
 mod gather;
-mod sealed;
+pub(crate) mod sealed;
 
 use std::{
     collections::HashMap,

@@ -122,6 +122,9 @@ pub enum JurorError {
     /// A revealed criterion could not be written.
     #[error("a revealed criterion cannot be written")]
     Reveal,
+    /// A ballot cannot be written down or signed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// A case cannot be judged.
     #[error(transparent)]
     Judge(#[from] JudgeError),
@@ -130,17 +133,6 @@ pub enum JurorError {
 impl From<surety_interchange::InterchangeError> for JurorError {
     fn from(err: surety_interchange::InterchangeError) -> Self {
         Self::Interchange(Box::new(err))
-    }
-}
-
-impl From<SealError> for JurorError {
-    fn from(err: SealError) -> Self {
-        match err {
-            SealError::StoreDamaged { column } => Self::StoreDamaged { column },
-            SealError::StoreForeign { case_id } => Self::StoreForeign { case_id },
-            SealError::Store(err) => Self::Store(err),
-            SealError::Key(err) => Self::Key(err),
-        }
     }
 }
 

@@ -16,6 +16,7 @@ use surety_bindings::escrow::Terms;
 use surety_jury::tally::tally;
 use surety_jury::wire::{BallotBody, CaseRequest};
 use surety_jury::{SignedBallot, SignedCommitment, Tally, ballot, quorum};
+use surety_record::{self as seats, SeatState};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -24,7 +25,6 @@ use crate::relayer::Relayer;
 use crate::store::ballots::{self, BallotRow, Kept};
 use crate::store::cases::{self, CaseRow};
 use crate::store::deals;
-use crate::store::seats::{self, SeatState};
 use crate::talk::{self, Heard, Hearing, Seat};
 use crate::{RelayerError, case};
 
@@ -113,7 +113,7 @@ async fn ask<'a>(
 }
 
 async fn commitments(relayer: &Relayer, case: B256) -> Result<Vec<SignedCommitment>, RelayerError> {
-    seats::commitments(&mut *relayer.store.read().await?, case).await
+    Ok(seats::commitments(&mut *relayer.store.read().await?, case).await?)
 }
 
 /// What the jurors are asked, under which terms, and the ballots that are stored already.

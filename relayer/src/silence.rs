@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use alloy::primitives::B256;
 use futures::StreamExt as _;
+use surety_record::{self as seats, SeatRow, SeatState};
 use tokio_util::sync::CancellationToken;
 
 use crate::RelayerError;
 use crate::relayer::Relayer;
-use crate::store::seats::{self, SeatRow, SeatState};
 use crate::talk::Heard;
 use crate::{collect, talk};
 

@@ -5,7 +5,6 @@ pub(crate) mod cases;
 pub(crate) mod columns;
 pub(crate) mod deals;
 pub(crate) mod deliverables;
-pub(crate) mod seats;
 
 use sqlx::migrate::Migrator;
 

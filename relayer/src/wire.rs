@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use surety_jury::{CompactSignature, Outcome, SignedCommitment, Source};
 
 pub use crate::store::cases::CaseState;
+pub use surety_record::JurorRecord;
 
 /// The answer to a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,27 +96,6 @@ pub struct BallotView {
     pub signature: CompactSignature,
     /// False for the second ballot of a juror that equivocated.
     pub counted: bool,
-}
-
-/// What a juror did with the cases about which this relayer asked it. A case whose time is not over
-/// counts in the first two only.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct JurorRecord {
-    /// The juror's key.
-    pub juror: Address,
-    /// Cases that it was asked about.
-    pub asked: u64,
-    /// Of these, cases to which it committed.
-    pub committed: u64,
-    /// Commitments that it opened by the ballot that it had committed to.
-    pub revealed: u64,
-    /// Commitments that it had not opened when the panel's time was over.
-    pub silent: u64,
-    /// Commitments that it contradicted by signing another ballot.
-    pub mismatched: u64,
-    /// Ballots that it gave without a commitment.
-    pub unsealed: u64,
 }
 
 /// A deal, as far as this relayer knows it.

@@ -131,7 +131,7 @@ mod tests {
         sqlx::migrate!("../migrations").run(&pool).await.unwrap();
         sqlx::query(
             "INSERT INTO cases (case_id, deal_id, milestone, round, deliverable, seat, nonce,
-             request, seen_at) VALUES (?, zeroblob(32), 0, 1, zeroblob(32), 0, zeroblob(16), '', 1)
+             request, seen_at) VALUES (?, zeroblob(32), 0, 1, zeroblob(32), 0, zeroblob(16), x'', 1)
              ON CONFLICT DO NOTHING",
         )
         .bind(ballot(0).caseId.as_slice())

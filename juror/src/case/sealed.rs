@@ -128,7 +128,8 @@ impl Work {
     }
 }
 
-fn unknown(case_id: B256) -> Problem {
-    let detail = format!("this juror has not taken case {case_id}, or will not ballot it");
+/// Nothing can be handed in for a case that has no task.
+pub(crate) fn unknown(case_id: B256) -> Problem {
+    let detail = format!("no open case has the id {case_id}");
     Problem::new("unknown-case", 404, "The case is unknown", detail)
 }

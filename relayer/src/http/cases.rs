@@ -7,6 +7,7 @@ use alloy::primitives::B256;
 use axum::Json;
 use axum::extract::State;
 use surety_jury::Source;
+use surety_record as seats;
 use surety_terms::Problem;
 
 use super::body::{self, Id, Waiting};
@@ -15,7 +16,7 @@ use crate::RelayerError;
 use crate::relayer::Relayer;
 use crate::store::ballots::{self, BallotRow};
 use crate::store::cases::{self, CaseRow};
-use crate::store::{deals, seats};
+use crate::store::deals;
 use crate::wire::{BallotView, CaseView, DealView, EndView, MilestoneView, VerdictView};
 
 /// `GET /v1/cases/{caseId}?waitSecs=N`: held open until the case is over.

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use alloy::primitives::Address;
 use axum::Json;
 use axum::extract::{Path, State};
+use surety_record::{self as seats, JurorRecord};
 use surety_terms::Problem;
 
 use super::body::Id;
 use super::problem::{Refusal, malformed};
 use crate::RelayerError;
 use crate::relayer::Relayer;
-use crate::store::seats;
-use crate::wire::JurorRecord;
 
 /// `GET /v1/jurors/{key}`.
 pub(super) async fn record(
@@ -29,5 +28,5 @@ pub(super) async fn record(
 }
 
 async fn read(relayer: &Relayer, key: Address) -> Result<Option<JurorRecord>, RelayerError> {
-    seats::record(&mut *relayer.store.read().await?, key).await
+    Ok(seats::record(&mut *relayer.store.read().await?, key).await?)
 }

@@ -161,7 +161,7 @@ impl Inner {
         let stranger = PrivateKeySigner::from_bytes(&B256::repeat_byte(3)).unwrap();
         let other = actors::juror(0);
         let (state, ballot) = match habit {
-            Habit::Votes(..) | Habit::Unsealed(..) if !has_bytes => {
+            Habit::Votes(..) | Habit::Unsealed(..) | Habit::Withholds if !has_bytes => {
                 (CaseState::AwaitingDeliverable, None)
             }
             Habit::Votes(met, failed) => return self.sealed(case_id, (met, failed)),

@@ -1,21 +1,53 @@
-//! What became of each seat that was asked about a case: whether it committed, and what it showed.
+#![doc = include_str!("../README.md")]
 
-use alloy::primitives::{Address, B256};
-use sqlx::SqliteConnection;
+use alloy::primitives::{Address, B256, FixedBytes};
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 use surety_jury::SignedCommitment;
 use surety_jury::wire::BallotBody;
 
-use super::columns::{address, broken, fixed, kept, maybe_word, number, text, word};
-use crate::RelayerError;
-use crate::wire::JurorRecord;
-
 type Conn = SqliteConnection;
-type Result<T> = std::result::Result<T, RelayerError>;
+type Result<T> = std::result::Result<T, RecordError>;
+
+/// Why a row cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The database failed.
+    #[error("the store failed: {0}")]
+    Store(#[from] sqlx::Error),
+    /// A row holds what this program never writes.
+    #[error("the store holds a broken row: {what}")]
+    Row {
+        /// Which column.
+        what: &'static str,
+    },
+}
+
+/// What a juror did with the cases about which this relayer asked it. A case whose time is not over
+/// counts in the first two only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JurorRecord {
+    /// The juror's key.
+    pub juror: Address,
+    /// Cases that it was asked about.
+    pub asked: u64,
+    /// Of these, cases to which it committed.
+    pub committed: u64,
+    /// Commitments that it opened by the ballot that it had committed to.
+    pub revealed: u64,
+    /// Commitments that it had not opened when the panel's time was over.
+    pub silent: u64,
+    /// Commitments that it contradicted by signing another ballot.
+    pub mismatched: u64,
+    /// Ballots that it gave without a commitment.
+    pub unsealed: u64,
+}
 
 /// How far a seat is. What follows `Committed` or is `Unsealed` is its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SeatState {
+pub enum SeatState {
     /// It is being asked.
     Asked,
     /// Its commitment is stored.
@@ -52,22 +84,26 @@ impl SeatState {
     }
 
     /// Whether the seat is to be asked for its ballot.
-    pub(crate) const fn is_open(self) -> bool {
+    pub const fn is_open(self) -> bool {
         matches!(self, Self::Asked | Self::Committed)
     }
 }
 
 /// A seat of a case.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SeatRow {
-    pub(crate) juror: Address,
-    pub(crate) seat: u8,
-    pub(crate) state: SeatState,
-    pub(crate) commitment: Option<SignedCommitment>,
+pub struct SeatRow {
+    /// Its juror.
+    pub juror: Address,
+    /// Its place in the panel, from 0.
+    pub seat: u8,
+    /// How far it is.
+    pub state: SeatState,
+    /// What binds it, once it has committed.
+    pub commitment: Option<SignedCommitment>,
 }
 
 /// The seat is asked from now on; what is known of it stays.
-pub(crate) async fn asked(
+pub async fn asked(
     conn: &mut Conn,
     case: B256,
     (seat, juror): (u8, Address),
@@ -87,7 +123,7 @@ pub(crate) async fn asked(
 }
 
 /// Keeps a verified commitment; a juror's first one stays.
-pub(crate) async fn committed(conn: &mut Conn, commitment: &SignedCommitment) -> Result<()> {
+pub async fn committed(conn: &mut Conn, commitment: &SignedCommitment) -> Result<()> {
     sqlx::query(
         "UPDATE seat_file SET state = 'committed', commitment = $3, signature = $4
          WHERE case_id = $1 AND juror = $2 AND state = 'asked'",
@@ -102,12 +138,7 @@ pub(crate) async fn committed(conn: &mut Conn, commitment: &SignedCommitment) ->
 }
 
 /// What became of a seat, once.
-pub(crate) async fn end(
-    conn: &mut Conn,
-    case: B256,
-    juror: Address,
-    state: SeatState,
-) -> Result<()> {
+pub async fn end(conn: &mut Conn, case: B256, juror: Address, state: SeatState) -> Result<()> {
     sqlx::query(
         "UPDATE seat_file SET state = $3
          WHERE case_id = $1 AND juror = $2 AND state IN ('asked', 'committed')",
@@ -121,7 +152,7 @@ pub(crate) async fn end(
 }
 
 /// Keeps the evidence that a juror signed another ballot than the one it had committed to.
-pub(crate) async fn mismatched(conn: &mut Conn, body: &BallotBody) -> Result<()> {
+pub async fn mismatched(conn: &mut Conn, body: &BallotBody) -> Result<()> {
     sqlx::query(
         "INSERT INTO mismatch
            (case_id, juror, met, failed, reason, transcript, signature, salt)
@@ -141,12 +172,12 @@ pub(crate) async fn mismatched(conn: &mut Conn, body: &BallotBody) -> Result<()>
 }
 
 /// One seat of a case.
-pub(crate) async fn get(conn: &mut Conn, case: B256, juror: Address) -> Result<Option<SeatRow>> {
+pub async fn get(conn: &mut Conn, case: B256, juror: Address) -> Result<Option<SeatRow>> {
     Ok(of_case(conn, case).await?.into_iter().find(|row| row.juror == juror))
 }
 
 /// The seats of a case that were asked, in order.
-pub(crate) async fn of_case(conn: &mut Conn, case: B256) -> Result<Vec<SeatRow>> {
+pub async fn of_case(conn: &mut Conn, case: B256) -> Result<Vec<SeatRow>> {
     let rows = sqlx::query("SELECT * FROM seat_file WHERE case_id = $1 ORDER BY seat")
         .bind(case.as_slice())
         .fetch_all(conn)
@@ -155,12 +186,12 @@ pub(crate) async fn of_case(conn: &mut Conn, case: B256) -> Result<Vec<SeatRow>>
 }
 
 /// The commitments to a case, by seat.
-pub(crate) async fn commitments(conn: &mut Conn, case: B256) -> Result<Vec<SignedCommitment>> {
+pub async fn commitments(conn: &mut Conn, case: B256) -> Result<Vec<SignedCommitment>> {
     Ok(of_case(conn, case).await?.into_iter().filter_map(|row| row.commitment).collect())
 }
 
 /// Cases, with their seats, that committed and have shown nothing though the panel's time is over.
-pub(crate) async fn overdue(conn: &mut Conn, now: u64, most: u32) -> Result<Vec<(B256, SeatRow)>> {
+pub async fn overdue(conn: &mut Conn, now: u64, most: u32) -> Result<Vec<(B256, SeatRow)>> {
     let rows = sqlx::query(
         "SELECT * FROM seat_file WHERE state = 'committed' AND until <= $1
          ORDER BY until LIMIT $2",
@@ -169,11 +200,11 @@ pub(crate) async fn overdue(conn: &mut Conn, now: u64, most: u32) -> Result<Vec<
     .bind(i64::from(most))
     .fetch_all(conn)
     .await?;
-    rows.iter().map(|row| Ok((word(row, "case_id")?, read(row)?))).collect()
+    rows.iter().map(|row| Ok((fixed(row, "case_id")?, read(row)?))).collect()
 }
 
 /// What a juror did over all cases; `None` when it was never asked.
-pub(crate) async fn record(conn: &mut Conn, juror: Address) -> Result<Option<JurorRecord>> {
+pub async fn record(conn: &mut Conn, juror: Address) -> Result<Option<JurorRecord>> {
     let rows = sqlx::query(
         "SELECT state, COUNT(*) AS cases, COUNT(commitment) AS committed
          FROM seat_file WHERE juror = $1 GROUP BY state",
@@ -198,17 +229,35 @@ pub(crate) async fn record(conn: &mut Conn, juror: Address) -> Result<Option<Jur
 }
 
 fn state(row: &SqliteRow) -> Result<SeatState> {
-    let found = text(row, "state")?;
+    let found: String = row.try_get("state")?;
     let state = SeatState::ALL.into_iter().find(|state| state.as_str() == found);
     state.ok_or_else(|| broken("state"))
 }
 
+fn broken(what: &'static str) -> RecordError {
+    RecordError::Row { what }
+}
+
+fn fixed<const N: usize>(row: &SqliteRow, name: &'static str) -> Result<FixedBytes<N>> {
+    FixedBytes::try_from(row.try_get::<&[u8], _>(name)?).map_err(|_| broken(name))
+}
+
+fn number<T: TryFrom<i64>>(row: &SqliteRow, name: &'static str) -> Result<T> {
+    T::try_from(row.try_get::<i64, _>(name)?).map_err(|_| broken(name))
+}
+
+/// A time as the database keeps it.
+fn kept(time: u64) -> i64 {
+    i64::try_from(time).unwrap_or(i64::MAX)
+}
+
 fn read(row: &SqliteRow) -> Result<SeatRow> {
-    let (juror, state) = (address(row, "juror")?, state(row)?);
-    let commitment = match maybe_word(row, "commitment")? {
+    let (juror, state) = (Address::from(fixed::<20>(row, "juror")?), state(row)?);
+    let commitment = match row.try_get::<Option<&[u8]>, _>("commitment")? {
         None => None,
-        Some(digest) => {
-            let (case_id, signature) = (word(row, "case_id")?, fixed(row, "signature")?);
+        Some(_) => {
+            let digest = fixed(row, "commitment")?;
+            let (case_id, signature) = (fixed(row, "case_id")?, fixed(row, "signature")?);
             Some(SignedCommitment { case_id, digest, juror, signature })
         }
     };
