@@ -91,9 +91,9 @@ mod tests {
 
     fn commitment(signer: u8) -> SignedCommitment {
         let digest = seal(B256::repeat_byte(4), B256::repeat_byte(9));
-        let signed = key(signer).sign_hash_sync(&commitment_digest(CASE, digest, PLACE)).unwrap();
+        let bytes = key(signer).sign_hash_sync(&commitment_digest(CASE, digest, PLACE)).unwrap();
         let juror = key(signer).address();
-        SignedCommitment { case_id: CASE, digest, juror, signature: compact(&signed) }
+        SignedCommitment { case_id: CASE, digest, juror, signature: compact(&bytes) }
     }
 
     #[test]

@@ -278,8 +278,8 @@ mod tests {
         for other in [
             a_body(),
             BallotBody { salt: Some(B256::ZERO), ..a_body() },
-            BallotBody { met: 0, ..sealed.clone() },
-            BallotBody { transcript: B256::ZERO, ..sealed.clone() },
+            BallotBody { met: 0, salt: Some(salt), ..a_body() },
+            BallotBody { transcript: B256::ZERO, salt: Some(salt), ..a_body() },
         ] {
             assert!(!other.opens(commitment, 31_337, JURY), "{other:?}");
         }

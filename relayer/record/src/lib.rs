@@ -165,7 +165,7 @@ pub async fn mismatched(conn: &mut Conn, body: &BallotBody) -> Result<()> {
     .bind(i64::from(body.reason))
     .bind(body.transcript.as_slice())
     .bind(body.signature.as_slice())
-    .bind(body.salt.as_ref().map(|salt| salt.as_slice()))
+    .bind(body.salt.as_ref().map(FixedBytes::as_slice))
     .execute(&mut *conn)
     .await?;
     end(conn, body.case_id, body.juror, SeatState::Mismatched).await
@@ -253,13 +253,12 @@ fn kept(time: u64) -> i64 {
 
 fn read(row: &SqliteRow) -> Result<SeatRow> {
     let (juror, state) = (Address::from(fixed::<20>(row, "juror")?), state(row)?);
-    let commitment = match row.try_get::<Option<&[u8]>, _>("commitment")? {
-        None => None,
-        Some(_) => {
-            let digest = fixed(row, "commitment")?;
-            let (case_id, signature) = (fixed(row, "case_id")?, fixed(row, "signature")?);
-            Some(SignedCommitment { case_id, digest, juror, signature })
-        }
-    };
+    let is_bound = row.try_get::<Option<&[u8]>, _>("commitment")?.is_some();
+    let commitment = is_bound.then(|| {
+        let digest = fixed(row, "commitment")?;
+        let (case_id, signature) = (fixed(row, "case_id")?, fixed(row, "signature")?);
+        Ok::<_, RecordError>(SignedCommitment { case_id, digest, juror, signature })
+    });
+    let commitment = commitment.transpose()?;
     Ok(SeatRow { juror, seat: number(row, "seat")?, state, commitment })
 }

@@ -186,7 +186,7 @@ async fn a_sealed_ballot_moves_with_what_opens_it_and_is_shown_at_once() {
     let document = surety_juror::export(&old, &key).await.unwrap();
     let mut new = court.config();
     new.store = court.folder.path().join("elsewhere");
-    surety_juror::import(&new, &key, &document, &Default::default()).await.unwrap();
+    surety_juror::import(&new, &key, &document, &std::collections::BTreeSet::new()).await.unwrap();
     let juror = court.try_start(new).await.unwrap();
     let ballot = court.status(&juror, case, 0).await.ballot.unwrap();
     let contracts = court.world.contracts();

@@ -207,9 +207,9 @@ impl Inner {
         let commitment = Some(self.commitment(case_id, digest, &self.key));
         let habit = *self.habit.lock().unwrap();
         let is_bound = self.bound.lock().unwrap().contains(&case_id);
+        let is_shown = is_bound && habit != Habit::Withholds;
         let (state, ballot) = match habit {
-            Habit::Withholds => (CaseState::Committed, None),
-            _ if !is_bound => (CaseState::Committed, None),
+            _ if !is_shown => (CaseState::Committed, None),
             Habit::Contradicts => {
                 body = self.ballot(case_id, (0, 3), &self.key, self.key.address());
                 (CaseState::Ballot, Some(BallotBody { salt: Some(salt), ..body }))
