@@ -176,7 +176,7 @@ mod tests {
         pool.close().await;
 
         let (_, after) = open(folder.path()).await;
-        assert_eq!(after.unsigned().await.unwrap(), [committed.clone()]);
+        assert_eq!(after.unsigned().await.unwrap(), std::slice::from_ref(&committed));
         let row = after.get(ballot(1).caseId).await.unwrap().unwrap();
         assert_eq!(row, committed);
         let signed = signer().finish(&after, row).await.unwrap();

@@ -208,28 +208,25 @@ impl Inner {
         let habit = *self.habit.lock().unwrap();
         let is_bound = self.bound.lock().unwrap().contains(&case_id);
         let is_shown = is_bound && habit != Habit::Withholds;
-        let (state, ballot) = match habit {
-            _ if !is_shown => (CaseState::Committed, None),
-            Habit::Contradicts => {
-                body = self.ballot(case_id, (0, 3), &self.key, self.key.address());
-                (CaseState::Ballot, Some(BallotBody { salt: Some(salt), ..body }))
-            }
-            Habit::Saltless => (CaseState::Ballot, Some(body)),
-            _ => (CaseState::Ballot, Some(BallotBody { salt: Some(salt), ..body })),
-        };
+        if habit == Habit::Contradicts {
+            body = self.ballot(case_id, (0, 3), &self.key, self.key.address());
+        }
+        body.salt = (habit != Habit::Saltless).then_some(salt);
+        let state = if is_shown { CaseState::Ballot } else { CaseState::Committed };
+        let ballot = is_shown.then_some(body);
         Json(CaseStatus { case_id, state, commitment, ballot, problem: None }).into_response()
     }
 
     /// A commitment that binds nobody here.
     fn wrongly(&self, case_id: B256, habit: Habit) -> Response {
         let stranger = PrivateKeySigner::from_bytes(&B256::repeat_byte(3)).unwrap();
-        let commitment = match habit {
-            Habit::Copies => self.commitment(case_id, B256::ZERO, &actors::juror(0)),
-            Habit::Elsewhere => self.commitment(keccak256(case_id), B256::ZERO, &self.key),
-            _ => SignedCommitment {
-                juror: self.key.address(),
-                ..self.commitment(case_id, B256::ZERO, &stranger)
-            },
+        let commitment = if habit == Habit::Copies {
+            self.commitment(case_id, B256::ZERO, &actors::juror(0))
+        } else if habit == Habit::Elsewhere {
+            self.commitment(keccak256(case_id), B256::ZERO, &self.key)
+        } else {
+            let forged = self.commitment(case_id, B256::ZERO, &stranger);
+            SignedCommitment { juror: self.key.address(), ..forged }
         };
         let (state, commitment) = (CaseState::Committed, Some(commitment));
         Json(CaseStatus { case_id, state, commitment, ballot: None, problem: None }).into_response()
