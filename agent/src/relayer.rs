@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256, Bytes, keccak256};
+use alloy::primitives::{B256, Bytes, keccak256};
 use reqwest::{Response, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use surety_terms::{
@@ -39,9 +39,14 @@ impl Client {
         Ok(Self { http, base: base.as_str().trim_end_matches('/').to_owned(), service })
     }
 
+    /// A client of another service at `base`, over `http`.
+    pub(crate) fn over(http: reqwest::Client, service: &'static str, base: &str) -> Self {
+        Self { http, base: base.trim_end_matches('/').to_owned(), service }
+    }
+
     /// The same client for another service at `base`.
     pub(crate) fn elsewhere(&self, service: &'static str, base: &str) -> Self {
-        Self { http: self.http.clone(), base: base.trim_end_matches('/').to_owned(), service }
+        Self::over(self.http.clone(), service, base)
     }
 
     /// Hands in calldata for the escrow. The relayer simulates it first.
@@ -62,11 +67,6 @@ impl Client {
     /// Hands in a signed delivery, which the relayer has judged.
     pub async fn deliver(&self, request: &DeliveryRequest) -> Result<serde_json::Value, Error> {
         self.post("/v1/deliveries", request).await
-    }
-
-    /// What the relayer says a juror did with the cases about which it was asked.
-    pub async fn juror<T: DeserializeOwned>(&self, key: Address) -> Result<T, Error> {
-        self.get(&format!("/v1/jurors/{key}")).await
     }
 
     /// Pushes a deliverable's bytes.

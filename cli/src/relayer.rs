@@ -1,17 +1,22 @@
 //! `surety relayer ...`.
 
+use std::time::Duration;
+
 use alloy::primitives::Address;
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand};
-use surety_agent::relayer::Client;
+use surety_fetch::Bounds;
 use surety_relayer::{Config, wire::JurorRecord};
 use url::Url;
 
 use crate::{
     agent::{Checked, ConfigArgs},
-    ending,
+    ending, network,
     output::{self, Output},
 };
+
+/// How long a relayer has to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RelayerCommand {
@@ -49,10 +54,14 @@ pub(crate) async fn run(command: RelayerCommand, output: Output) -> Result<()> {
 }
 
 async fn jurors(args: JurorsArgs, output: Output) -> Result<()> {
-    let relayer = Client::new(&args.relayer)?;
+    let bounds = Bounds { allow_private_hosts: true, most_bytes: 4 << 10, within: ANSWER_WITHIN };
+    let relayer = network::without_slash(args.relayer.as_str());
     let mut records: Vec<JurorRecord> = Vec::with_capacity(args.jurors.len());
     for juror in args.jurors {
-        records.push(relayer.juror(juror).await?);
+        let answer = surety_fetch::get(&format!("{relayer}/v1/jurors/{juror}"), &bounds).await?;
+        ensure!(answer.status != 404, "the relayer never asked juror {juror}");
+        ensure!(answer.status == 200, "the relayer answers HTTP {}", answer.status);
+        records.push(serde_json::from_slice(&answer.body).context("this is no relayer's answer")?);
     }
     let rows = records.iter().map(|record| {
         let JurorRecord { juror, asked, committed, revealed, silent, mismatched, unsealed } =

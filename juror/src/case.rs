@@ -14,16 +14,17 @@ use std::{
 };
 
 use alloy::primitives::{Address, B128, B256, Bytes};
-use surety_judge::{Judge, Judged, Session, Until};
+use surety_judge::{Judge, Judged, Session, Turns, Until};
 use surety_jury::{
     Opinion,
     wire::{CaseRequest, CaseState, CaseStatus, WaitFor},
 };
 use surety_metrics::Metrics;
+use surety_preview::Previews;
 use surety_prices::Prices;
 use surety_seal::{BallotSigner, Row};
 use surety_terms::{Problem, json};
-use tokio::sync::{Notify, OnceCell, Semaphore, watch};
+use tokio::sync::{Notify, OnceCell, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -57,8 +58,9 @@ pub(crate) struct Desk {
     pub(crate) fetch: FetchConfig,
     pub(crate) limits: Limits,
     pub(crate) moments: watch::Receiver<Moment>,
-    /// How many cases may be judged at once.
-    pub(crate) judging: Semaphore,
+    /// Where cases are judged, so many at once.
+    pub(crate) judging: Turns,
+    pub(crate) previews: Arc<Previews>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) open: OpenCases,
@@ -167,11 +169,12 @@ impl Desk {
             return Err(busy("it is stopping: ask again once it is back").into());
         }
         let most = self.limits.open_cases;
-        // A case whose ballot only waits to be seen costs next to nothing.
+        // One whose ballot only waits to be seen costs next to nothing.
         let is_work = |open: &&Arc<Open>| open.status.borrow().state != CaseState::Committed;
-        let is_full = self.open_cases().values().filter(is_work).count() >= most;
-        let why = || busy(format!("{most} cases are open, the most it takes"));
-        if is_full { Err(why().into()) } else { Ok(()) }
+        if self.open_cases().values().filter(is_work).count() < most {
+            return Ok(());
+        }
+        Err(busy(format!("{most} cases are open, the most it takes")).into())
     }
 
     /// Takes no more cases, and gives those that are being judged this long to end.
@@ -379,7 +382,7 @@ impl Work {
             let reveals = self.reveals().await?;
             self.say(CaseState::Judging);
             // Programs take memory and processors, so they count as judging.
-            let permit = desk.judging.acquire().await.map_err(|_| JurorError::Stopped)?;
+            let permit = desk.judging.acquire().await.ok_or(JurorError::Stopped)?;
             session.read(bytes, &reveals).await?;
             drop(permit);
             self.judge(&session).await?
@@ -396,7 +399,7 @@ impl Work {
     async fn judge(&self, session: &Session<'_>) -> Result<Opinion, JurorError> {
         let mut wait = FIRST_WAIT;
         loop {
-            let permit = self.desk.judging.acquire().await.map_err(|_| JurorError::Stopped)?;
+            let permit = self.desk.judging.acquire().await.ok_or(JurorError::Stopped)?;
             let until = {
                 let standing = self.standing.borrow();
                 let deadline = Instant::now() + standing.patience();

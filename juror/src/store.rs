@@ -17,7 +17,7 @@ use sqlx::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
-use surety_judge::{Budget, BudgetConfig, Case, Records, write_whole};
+use surety_judge::{Budget, BudgetConfig, Case, Records, make_private_dir, write_whole};
 use surety_seal::Ballots;
 use surety_terms::Reveal;
 
@@ -329,18 +329,6 @@ where
     i64: TryFrom<T>,
 {
     i64::try_from(value).map_err(|_| JurorError::StoreDamaged { column: "integer" })
-}
-
-/// Makes a folder that only its owner can read: deliverables and transcripts are private.
-fn make_private_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(dir)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod ballot;
 pub mod canary;
 pub mod commitment;
 pub mod opinion;
+pub mod preview;
 pub mod prompt;
 pub mod query;
 pub mod record;

@@ -11,8 +11,12 @@ mod court;
 mod day;
 #[path = "juror/hidden.rs"]
 mod hidden;
+#[path = "juror/hostile.rs"]
+mod hostile;
 #[path = "juror/moved.rs"]
 mod moved;
+#[path = "juror/preview.rs"]
+mod preview;
 #[path = "juror/priced.rs"]
 mod priced;
 #[path = "../../../juror/judge/src/tests/double.rs"]
