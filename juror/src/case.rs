@@ -27,6 +27,7 @@ use surety_terms::{Problem, json};
 use tokio::sync::{Notify, OnceCell, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::sealed::status;
 use crate::{
     JurorError,
     chain::{Chain, Moment},
@@ -478,10 +479,6 @@ fn to_keep(
         request.signature = Bytes::new();
     }
     Ok((json::canonical(&request).map_err(Problem::from)?, asked))
-}
-
-fn status(case_id: B256, state: CaseState) -> CaseStatus {
-    CaseStatus { case_id, state, commitment: None, ballot: None, problem: None }
 }
 
 fn busy(why: impl Into<String>) -> Problem {

@@ -13,7 +13,7 @@ use surety_jury::{
 use surety_seal::Row;
 use surety_terms::Problem;
 
-use super::{Desk, Open, Work, status};
+use super::{Desk, Open, Work};
 use crate::{JurorError, chain::Chain, verify::Fault};
 
 impl Desk {
@@ -132,4 +132,9 @@ impl Work {
 pub(crate) fn unknown(case_id: B256) -> Problem {
     let detail = format!("no open case has the id {case_id}");
     Problem::new("unknown-case", 404, "The case is unknown", detail)
+}
+
+/// A status that says no more than the state.
+pub(super) fn status(case_id: B256, state: CaseState) -> CaseStatus {
+    CaseStatus { case_id, state, commitment: None, ballot: None, problem: None }
 }
