@@ -71,15 +71,28 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)),
                 if deadline.is_some() => {}
             _ = look.tick(), if deadline.is_none() => {
-                if case::known_end(relayer, row).await?.is_some() {
-                    return Ok(Next::Later);
-                }
-                if case::judging_is_over(relayer, row, &terms).await? {
-                    return give_up(relayer, row, &count).await;
+                if let Some(next) = over(relayer, row, &terms, &count).await? {
+                    return Ok(next);
                 }
             }
         }
     }
+}
+
+/// What to do when no verdict can come any more; nothing while one can.
+async fn over(
+    relayer: &Relayer,
+    row: &CaseRow,
+    terms: &Terms,
+    count: &Count,
+) -> Result<Option<Next>, RelayerError> {
+    if case::known_end(relayer, row).await?.is_some() {
+        return Ok(Some(Next::Later));
+    }
+    if case::judging_is_over(relayer, row, terms).await? {
+        return give_up(relayer, row, count).await.map(Some);
+    }
+    Ok(None)
 }
 
 /// The seats that have not shown their ballot yet, each with whether it has committed.

@@ -52,7 +52,7 @@ impl Desk {
             let seat = seat.map_err(|err| {
                 let title = "A commitment counts for nothing";
                 Problem::new("commitment-invalid", 422, title, err.to_string()).with_field(
-                    &format!("commitments[{index}]"),
+                    format!("commitments[{index}]"),
                     "must be to this case, signed by a juror of its panel",
                 )
             })?;
