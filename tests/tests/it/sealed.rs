@@ -15,6 +15,7 @@ use surety_dialect::Dialect;
 use surety_juror::{BlockTag, Config, FetchConfig, Handle, Limits, ProviderConfig};
 use surety_jury::Outcome;
 use surety_keys::KeySource;
+use surety_preview::PreviewsConfig;
 use surety_prices::PricesConfig;
 use surety_relayer::wire::{CaseState, CaseView};
 use surety_tests::actors;
@@ -106,6 +107,7 @@ impl House {
             fetch: FetchConfig { allow_private_hosts: true, ..FetchConfig::default() },
             limits: Limits { stop_secs: 0, ..Limits::default() },
             prices: PricesConfig::default(),
+            previews: PreviewsConfig::default(),
         }
     }
 
