@@ -5,6 +5,7 @@
 //! ballot, or silently when no ballot could count any more.
 
 mod gather;
+mod keep;
 
 use std::{
     collections::HashMap,
@@ -12,7 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::primitives::{B128, B256, Bytes, FixedBytes};
+use alloy::primitives::{B128, B256, FixedBytes};
+use keep::{other_deliverable, to_keep};
 use surety_judge::{Judge, Judged, Session, Until};
 use surety_jury::{
     Opinion,
@@ -20,7 +22,8 @@ use surety_jury::{
 };
 use surety_metrics::Metrics;
 use surety_prices::Prices;
-use surety_terms::{Problem, json};
+use surety_privacy::{Circle, Identities};
+use surety_terms::Problem;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -66,6 +69,8 @@ pub(crate) struct Desk {
     pub(crate) readiness: Readiness,
     /// No more cases are taken.
     pub(crate) closing: CancellationToken,
+    /// What reads private deals.
+    pub(crate) identities: Identities,
 }
 
 /// The cases with a task, by their id.
@@ -79,6 +84,8 @@ pub(crate) struct Open {
     arrived: Notify,
     /// What is hidden of the milestone, and whether it may still be revealed.
     pub(crate) hidden: Hidden,
+    /// Who may read what is written down of it; everybody when there is none.
+    pub(crate) circle: Option<Circle>,
     status: watch::Sender<CaseStatus>,
 }
 
@@ -111,7 +118,8 @@ impl Desk {
         if let Some(problem) = self.prices.refusal(&asked.milestone, fee, verified.seats) {
             return Err(problem.into());
         }
-        let (request, asked) = to_keep(request, asked, verified.signed)?;
+        let circle = self.circle(&asked)?;
+        let (request, asked) = to_keep(request, asked, verified.signed, circle.as_ref())?;
         let row = CaseRow {
             case_id: asked.case_id,
             deal_id: asked.place.deal_id,
@@ -128,7 +136,7 @@ impl Desk {
         match self.store.take(&row, pinned).await? {
             Taken::New => {
                 tracing::info!(case = %row.case_id, seat = row.seat, "case taken");
-                Ok(self.begin(row, asked, verified.standing))
+                Ok(self.begin(row, asked, (verified.standing, circle)).await?)
             }
             Taken::Known => Ok(self
                 .status(asked.case_id)
@@ -150,9 +158,10 @@ impl Desk {
             Err(Fault::Refused(_)) => return Ok(silent),
             Err(fault @ Fault::Unable(_)) => return Err(fault),
         };
-        let (request, asked) = to_keep(request, asked, verified.signed)?;
+        let circle = self.circle(&asked)?;
+        let (request, asked) = to_keep(request, asked, verified.signed, circle.as_ref())?;
         match self.store.reopen_case(asked.case_id, &request).await? {
-            Some(row) => Ok(self.begin(row, asked, verified.standing)),
+            Some(row) => Ok(self.begin(row, asked, (verified.standing, circle)).await?),
             None => Ok(self.status(asked.case_id).await?.unwrap_or(silent)),
         }
     }
@@ -188,18 +197,16 @@ impl Desk {
     pub(crate) async fn resume(self: &Arc<Self>) -> Result<(), JurorError> {
         let mut cases = Vec::new();
         for row in self.store.open_cases().await? {
-            let request = json::parse_strict(&row.request, CASE_BYTES).ok();
-            let asked = request
-                .and_then(|request| Asked::of(&request, &self.chain).ok())
-                .filter(|asked| asked.case_id == row.case_id)
-                .ok_or(JurorError::StoreForeign { case_id: row.case_id })?;
-            cases.push((row, asked));
+            let asked = self.asked_before(&row)?;
+            let circle = self.circle(&asked).map_err(|_| JurorError::NoIdentity)?;
+            cases.push((row, asked, circle));
         }
-        for (row, asked) in cases {
+        for (row, asked, circle) in cases {
             tracing::info!(case = %row.case_id, "case taken up again");
             // Nothing is due before the chain has been looked at.
             let window = Window { judge_end: u64::MAX, last_tenth: u64::MAX };
-            self.begin(row, asked, Standing { now: 0, window, pinned: None });
+            let standing = Standing { now: 0, window, pinned: None };
+            self.begin(row, asked, (standing, circle)).await?;
         }
         Ok(())
     }
@@ -246,8 +253,8 @@ impl Desk {
         if asking.is_empty() {
             return Ok(self.store.has_deliverable(digest).await);
         }
-        self.store.keep_deliverable(digest, bytes).await?;
         for open in asking {
+            self.store.keep_deliverable(digest, bytes, open.circle.as_ref()).await?;
             open.arrived.notify_one();
         }
         Ok(true)
@@ -263,12 +270,19 @@ impl Desk {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(self: &Arc<Self>, row: CaseRow, asked: Asked, standing: Standing) -> CaseStatus {
+    async fn begin(
+        self: &Arc<Self>,
+        row: CaseRow,
+        asked: Asked,
+        (standing, circle): (Standing, Option<Circle>),
+    ) -> Result<CaseStatus, JurorError> {
+        self.store.keep_until(row.case_id, asked.judge_by()).await?;
         let first = status(row.case_id, CaseState::AwaitingDeliverable);
         let open = Arc::new(Open {
             deliverable: row.deliverable,
             arrived: Notify::new(),
             hidden: Hidden::of(&asked.milestone),
+            circle,
             status: watch::Sender::new(first.clone()),
         });
         self.open_cases().insert(row.case_id, Arc::clone(&open));
@@ -281,7 +295,7 @@ impl Desk {
         };
         self.tasks.spawn(work.run());
         self.metrics.taken.inc();
-        first
+        Ok(first)
     }
 
     fn balloted(&self, row: &BallotRow) -> CaseStatus {
@@ -364,8 +378,10 @@ impl Work {
 
     async fn work(&self) -> Result<BallotRow, Fault> {
         let desk = &self.desk;
-        let (records, case) = (desk.store.records(), self.row.case());
-        let mut session = desk.judge.session(records, case, &self.asked.milestone).await?;
+        let circle = self.open.circle.clone();
+        let records = desk.store.records().of_case(self.row.case_id, circle).await?;
+        let judging = desk.judge.session(&records, self.row.case(), &self.asked.milestone);
+        let mut session = judging.await?;
         let opinion = if let Some(opinion) = session.concluded().await {
             opinion
         } else if let Some(bytes) = self.deliverable().await? {
@@ -456,37 +472,10 @@ impl Work {
     }
 }
 
-/// What the store keeps of a request, and the same recomputed. A signature that is none of the
-/// seller's is left out: the chain vouches for such a case, after a restart too.
-fn to_keep(
-    mut request: CaseRequest,
-    asked: Asked,
-    signed: bool,
-) -> Result<(Vec<u8>, Asked), Fault> {
-    let asked = if signed { asked } else { asked.without_signature() };
-    if !signed {
-        request.signature = Bytes::new();
-    }
-    Ok((json::canonical(&request).map_err(Problem::from)?, asked))
-}
-
 fn status(case_id: B256, state: CaseState) -> CaseStatus {
     CaseStatus { case_id, state, ballot: None, problem: None }
 }
 
 fn busy(why: impl Into<String>) -> Problem {
     Problem::new("busy", 503, "The juror is busy", why)
-}
-
-fn other_deliverable(got: B256, first: B256) -> Problem {
-    Problem::new(
-        "other-deliverable",
-        409,
-        "Another deliverable came first",
-        format!("this juror saw {first} for the milestone before {got}"),
-    )
-    .with_field(
-        "delivery.deliverable",
-        "must be the first that this juror saw, or the first one pinned on the chain",
-    )
 }

@@ -13,6 +13,7 @@ use surety_judge::{Judge, Provider};
 use surety_jury::{Source, wire::JurorInfo};
 use surety_metrics::Metrics;
 use surety_prices::Prices;
+use surety_privacy::Identities;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -27,6 +28,7 @@ use crate::{
     config::Config,
     http::{self, Door},
     ready::Readiness,
+    retention,
     sign::BallotSigner,
     store::Store,
 };
@@ -105,7 +107,11 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
         check_within: Duration::from_secs(config.limits.check_secs),
     };
     let signer = BallotSigner::new(secrets.key, config.chain_id, config.jury);
-    let (desk, moments) = desk(&config, chain, store, (judge, signer)).await?;
+    if secrets.identities.recipient().is_none() {
+        tracing::warn!("without `identities` this juror judges public deals only");
+    }
+    let seat = (judge, signer, secrets.identities);
+    let (desk, moments) = desk(&config, chain, store, seat).await?;
     let (listener, url) = listen(&config.listen).await?;
     desk.resume().await?;
     let every = Duration::from_millis(config.poll_ms);
@@ -115,6 +121,7 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     desk.tasks.spawn(async move {
         head.readiness.follow(head.moments.clone(), head.stop.clone()).await;
     });
+    desk.tasks.spawn(retention::run(Arc::clone(&desk), config.retention_days));
     announce(&info, &registered.url, &url);
     let server = serve(listener, &desk, info);
     Ok(Handle { url, juror, desk, server })
@@ -124,7 +131,7 @@ async fn desk(
     config: &Config,
     chain: Chain,
     store: Store,
-    (judge, signer): (Judge, BallotSigner),
+    (judge, signer, identities): (Judge, BallotSigner, Identities),
 ) -> Result<(Arc<Desk>, watch::Sender<Moment>), JurorError> {
     let moments = watch::Sender::new(chain.moment().await?);
     let juror = signer.juror();
@@ -140,7 +147,12 @@ async fn desk(
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
         open: OpenCases::default(),
-        prices: Prices::new((config.chain_id, config.jury, juror), &config.prices),
+        prices: Prices::new(
+            (config.chain_id, config.jury, juror),
+            &config.prices,
+            identities.recipient(),
+        ),
+        identities,
         metrics: Metrics::default(),
         readiness: Readiness::new(Duration::from_secs(config.limits.stale_secs)),
         closing: CancellationToken::new(),

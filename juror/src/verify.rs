@@ -14,7 +14,7 @@ use surety_bindings::{
 };
 use surety_judge::JudgeError;
 use surety_jury::{prompt, wire::CaseRequest};
-use surety_terms::{MilestoneSheet, Problem, TermSheet, digest, limits};
+use surety_terms::{MilestoneSheet, Problem, Recipients, TermSheet, digest, limits};
 
 use crate::{
     JurorError,
@@ -41,6 +41,8 @@ pub(crate) struct Asked {
     domain: Eip712Domain,
     /// When the milestone has to be delivered.
     deliver_by: u64,
+    /// The parties' recipients, of a private deal.
+    pub(crate) recipients: Option<Recipients>,
 }
 
 /// When a case can be balloted.
@@ -185,6 +187,7 @@ impl Asked {
             domain: sheet.domain(),
             delivery: delivery.clone(),
             signature: signature.clone(),
+            recipients: sheet.recipients,
         })
     }
 
@@ -250,6 +253,12 @@ impl Asked {
     pub(crate) fn reveal_by(&self, seen_at: u64, window: Window) -> u64 {
         let within: u64 = self.terms.judgeWithin.to();
         seen_at.saturating_add(within / 4).min(window.last_tenth)
+    }
+
+    /// The last moment at which it could be judged: a delivery on the chain comes before
+    /// `deliverBy`, so its window is over by then too.
+    pub(crate) fn judge_by(&self) -> u64 {
+        self.deliver_by.saturating_add(self.terms.judgeWithin.to())
     }
 
     /// The same without its signature, which turned out to be none of the seller's.
@@ -439,6 +448,7 @@ mod tests {
             terms: Terms::default(),
             domain: Eip712Domain::default(),
             deliver_by: 0,
+            recipients: None,
         }
     }
 

@@ -10,10 +10,13 @@ use std::time::Duration;
 use alloy::primitives::{Address, B256, Bytes};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use surety_bindings::escrow::Terms;
+use serde::Serialize;
+use sqlx::SqliteConnection;
+use surety_bindings::escrow::{Delivery, Terms};
 use surety_jury::tally::tally;
 use surety_jury::wire::{BallotBody, CaseRequest, CaseState as JurorState, CaseStatus};
 use surety_jury::{SignedBallot, Tally, ballot};
+use surety_privacy::{AgeFile, PrivateCaseRequest};
 use tokio::time::Instant;
 
 use crate::case::Next;
@@ -21,7 +24,7 @@ use crate::jurors::JurorFault;
 use crate::relayer::Relayer;
 use crate::store::ballots::{self, BallotRow, Kept};
 use crate::store::cases::{self, CaseRow};
-use crate::store::deals;
+use crate::store::{deals, private};
 use crate::{RelayerError, case};
 
 /// How often the chain is looked at while ballots are awaited, at most.
@@ -40,13 +43,13 @@ struct Seat {
 /// Works on a case in the state Asked until it is decided, over, or out of time.
 pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     let Ok(_permit) = relayer.asking.acquire().await else { return Ok(Next::Stop) };
-    let (request, terms, mut count) = prepare(relayer, row).await?;
+    let (question, terms, mut count) = prepare(relayer, row).await?;
     let seats = seats(relayer, &terms, row.round).await?;
     count.seats = seats.len();
     let mut talks: FuturesUnordered<_> = seats
         .iter()
         .filter(|seat| count.ballots.iter().all(|b| b.seat != seat.index))
-        .map(|seat| talk(relayer, seat, &request, row.id))
+        .map(|seat| talk(relayer, seat, &question, row.id))
         .collect();
     let mut look = tokio::time::interval(relayer.poll().max(LOOK));
     let mut deadline = None;
@@ -81,20 +84,46 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
 async fn prepare(
     relayer: &Relayer,
     row: &CaseRow,
-) -> Result<(CaseRequest, Terms, Count), RelayerError> {
+) -> Result<(Question, Terms, Count), RelayerError> {
     let mut conn = relayer.store.read().await?;
-    let Some(term_sheet) = deals::sheet(&mut conn, row.delivery.dealId).await? else {
+    let Some(terms) = deals::terms(&mut conn, row.delivery.dealId).await? else {
         return Err(RelayerError::Row { what: "a case without a term sheet" });
     };
-    let terms = term_sheet.terms();
     let Some(milestone) = terms.milestones.get(usize::from(row.delivery.milestone)) else {
         return Err(RelayerError::Row { what: "a case of a milestone that is not there" });
     };
     let ballots = ballots::counted(&mut conn, row.id).await?;
     let count = Count { rule: milestone.rule, seats: 0, ballots };
-    let (delivery, signature) = (row.delivery.clone(), row.signature.clone());
-    let request = CaseRequest { term_sheet, delivery, signature, round: row.round };
-    Ok((request, terms, count))
+    Ok((Question::of(&mut conn, row).await?, terms, count))
+}
+
+/// What jurors are asked, in the clear or not.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Question {
+    Public(Box<CaseRequest>),
+    Private(PrivateCaseRequest),
+}
+
+impl Question {
+    async fn of(conn: &mut SqliteConnection, row: &CaseRow) -> Result<Self, RelayerError> {
+        let (delivery, signature, round) =
+            (row.delivery.clone(), row.signature.clone(), row.round);
+        if let Some(term_sheet) = deals::sheet(conn, delivery.dealId).await? {
+            let request = CaseRequest { term_sheet, delivery, signature, round };
+            return Ok(Self::Public(Box::new(request)));
+        }
+        let sheets = private::sheets(conn, delivery.dealId).await?;
+        let private_sheets = sheets.into_iter().map(|file| AgeFile(file.into())).collect();
+        Ok(Self::Private(PrivateCaseRequest { private_sheets, delivery, signature, round }))
+    }
+
+    const fn delivery(&self) -> &Delivery {
+        match self {
+            Self::Public(request) => &request.delivery,
+            Self::Private(request) => &request.delivery,
+        }
+    }
 }
 
 /// The ballots so far.
@@ -126,7 +155,7 @@ async fn seats(relayer: &Relayer, terms: &Terms, round: u8) -> Result<Vec<Seat>,
 async fn talk<'a>(
     relayer: &Relayer,
     seat: &'a Seat,
-    request: &CaseRequest,
+    request: &Question,
     case: B256,
 ) -> (&'a Seat, BallotBody) {
     let config = relayer.jurors.config();
@@ -151,7 +180,7 @@ async fn talk<'a>(
 async fn converse(
     relayer: &Relayer,
     seat: &Seat,
-    request: &CaseRequest,
+    request: &Question,
     case: B256,
 ) -> Result<BallotBody, JurorFault> {
     let mut changes = relayer.changes();
@@ -162,8 +191,8 @@ async fn converse(
             return Ok(body);
         }
         if status.state == JurorState::AwaitingDeliverable {
-            let digest = request.delivery.deliverable;
-            match bytes(relayer, digest).await {
+            let digest = request.delivery().deliverable;
+            match bytes(relayer, request.delivery()).await {
                 Some(bytes) => relayer.jurors.push(&seat.url, digest, bytes).await?,
                 None => wait_for_change(relayer, &mut changes).await,
             }
@@ -176,10 +205,11 @@ async fn converse(
     }
 }
 
-async fn bytes(relayer: &Relayer, digest: B256) -> Option<Bytes> {
-    match relayer.shelf.get(digest).await {
+async fn bytes(relayer: &Relayer, delivery: &Delivery) -> Option<Bytes> {
+    match relayer.deliverable((delivery.dealId, delivery.deliverable)).await {
         Ok(bytes) => bytes,
         Err(error) => {
+            let digest = delivery.deliverable;
             tracing::error!(%digest, %error, "a deliverable cannot be read");
             None
         }

@@ -6,6 +6,7 @@ mod deliverables;
 mod deliveries;
 mod health;
 mod problem;
+mod sheets;
 mod transactions;
 
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
+use surety_privacy::ciphertext_most;
 use surety_terms::Problem;
 use surety_terms::limits::BODY_BYTES;
 use tokio::net::TcpListener;
@@ -38,11 +40,13 @@ pub(crate) async fn serve(listener: TcpListener, relayer: Arc<Relayer>, cut: Can
 fn router(relayer: Arc<Relayer>) -> Router {
     let largest =
         usize::try_from(relayer.config.limits.deliverable_max_bytes).unwrap_or(BODY_BYTES);
+    let largest = ciphertext_most(largest);
     let deliverable =
         get(deliverables::show).put(deliverables::put).layer(DefaultBodyLimit::max(largest));
     Router::new()
         .route("/v1/deliveries", post(deliveries::post))
         .route("/v1/transactions", post(transactions::post))
+        .route("/v1/deals/{id}/sheet", put(sheets::put))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .route("/v1/deliverables/{digest}", deliverable)
         .route("/v1/transactions/{id}", get(transactions::show))

@@ -9,7 +9,7 @@ use alloy::primitives::{B256, Bytes};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;
-use surety_jury::wire::{CaseRequest, CaseStatus};
+use surety_jury::wire::CaseStatus;
 use surety_terms::{host, json};
 use url::{Host, Url};
 
@@ -68,7 +68,7 @@ impl Jurors {
     pub(crate) async fn open(
         &self,
         juror: &str,
-        request: &CaseRequest,
+        request: &impl Serialize,
     ) -> Result<CaseStatus, JurorFault> {
         self.status(self.post(juror, "v1/cases", request)?, Duration::ZERO).await
     }

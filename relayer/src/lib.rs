@@ -8,6 +8,7 @@ mod escrow;
 mod http;
 mod jurors;
 mod relayer;
+mod retention;
 mod service;
 mod shelf;
 mod store;

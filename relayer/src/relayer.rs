@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, Bytes};
 use surety_bindings::jury::Case;
 use surety_chain::Header;
 use surety_chain::send::Sender;
@@ -13,10 +13,12 @@ use surety_terms::digest;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::RelayerError;
 use crate::config::Config;
 use crate::escrow::Escrow;
 use crate::jurors::Jurors;
 use crate::shelf::Shelf;
+use crate::store::private;
 
 /// The round that every case is of, until appeals come.
 pub(crate) const ROUND: u8 = 1;
@@ -103,6 +105,15 @@ impl Relayer {
             round: ROUND,
             deliverable,
         })
+    }
+
+    /// A deliverable's bytes as they are here: of a private deal, the age file that holds them.
+    pub(crate) async fn deliverable(
+        &self,
+        place: (B256, B256),
+    ) -> Result<Option<Bytes>, RelayerError> {
+        let file = private::upload(&mut *self.store.read().await?, place).await?;
+        self.shelf.get(file.unwrap_or(place.1)).await
     }
 
     /// Rings whenever a case, deal or deliverable changed.

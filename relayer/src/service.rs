@@ -19,7 +19,7 @@ use crate::escrow::Escrow;
 use crate::jurors::Jurors;
 use crate::relayer::{Parts, Relayer};
 use crate::shelf::Shelf;
-use crate::{RelayerError, case, http, store, watch};
+use crate::{RelayerError, case, http, retention, store, watch};
 
 /// A running relayer. Dropping it stops it at once, as a crash would.
 #[derive(Debug)]
@@ -118,6 +118,7 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     tasks.spawn(sender_task.run(stop.clone()));
     tasks.spawn(watch::run(Arc::clone(&relayer), stop.clone()));
     tasks.spawn(case::run_all(Arc::clone(&relayer), stop.clone()));
+    tasks.spawn(retention::run(Arc::clone(&relayer), stop.clone()));
     let mut http = JoinSet::new();
     http.spawn(http::serve(listener, relayer, cut.clone()));
     Ok(Handle { url: format!("http://{local}"), stop, cut, tasks, http, relayer: weak })

@@ -15,5 +15,5 @@ mod tests;
 pub use budget::{Budget, BudgetConfig};
 pub use error::JudgeError;
 pub use provider::{Provider, ProviderConfig};
-pub use records::{Records, write_whole};
+pub use records::{Kept, Records, write_whole};
 pub use session::{Case, Judge, Judged, Session, Until};

@@ -9,10 +9,14 @@
 mod court;
 #[path = "juror/day.rs"]
 mod day;
+#[path = "juror/deal.rs"]
+mod deal;
 #[path = "juror/hidden.rs"]
 mod hidden;
 #[path = "juror/moved.rs"]
 mod moved;
+#[path = "juror/private.rs"]
+mod private;
 #[path = "juror/priced.rs"]
 mod priced;
 #[path = "../../../juror/judge/src/tests/double.rs"]
