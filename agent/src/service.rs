@@ -75,8 +75,7 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, Error> {
     let public_url = config.public_url.as_ref().map_or(&*url, |url| url.as_str());
     let owner = session.owner();
     let readers = Arc::new(Readers::open(&config, store.clone())?);
-    let negotiator =
-        Negotiator::new(session.clone(), store.clone(), Arc::clone(&readers), &config);
+    let negotiator = Negotiator::new(session.clone(), store.clone(), Arc::clone(&readers), &config);
     let negotiator = Arc::new(negotiator);
     let context = Arc::new(Context {
         session,

@@ -303,11 +303,7 @@ impl Store {
     }
 
     /// Keeps a juror's document, for when it cannot be asked.
-    pub(crate) async fn keep_document(
-        &self,
-        juror: Address,
-        document: &[u8],
-    ) -> Result<(), Error> {
+    pub(crate) async fn keep_document(&self, juror: Address, document: &[u8]) -> Result<(), Error> {
         sqlx::query("INSERT OR REPLACE INTO juror_documents (juror, document) VALUES (?, ?)")
             .bind(juror.as_slice())
             .bind(document)

@@ -48,7 +48,9 @@ pub enum JurorError {
         case_id: B256,
     },
     /// A private case cannot be read any more.
-    #[error("case {case_id} is private: {why}; keep old identities in `identities` while cases are open")]
+    #[error(
+        "case {case_id} is private: {why}; keep old identities in `identities` while cases are open"
+    )]
     Private {
         /// The case.
         case_id: B256,

@@ -162,10 +162,8 @@ async fn show_reveals(
     if !kept.iter().any(|(_, document)| is_private(document)) {
         return Ok(Json(door.desk.store.reveals(case_id, None).await?).into_response());
     }
-    let shown = |(criterion_id, document)| PrivateReveal {
-        criterion_id,
-        age_file: AgeFile(document),
-    };
+    let shown =
+        |(criterion_id, document)| PrivateReveal { criterion_id, age_file: AgeFile(document) };
     Ok(Json(kept.into_iter().map(shown).collect::<Vec<_>>()).into_response())
 }
 
@@ -189,8 +187,7 @@ async fn show_blob(
 /// A file of this juror's. Strangers chose some of its bytes: no browser may take it for a page.
 fn file(bytes: Option<Vec<u8>>) -> Result<Response, Refused> {
     let title = "There is no such record";
-    let missing =
-        || refused("unknown-record", StatusCode::NOT_FOUND, title, "this juror has none");
+    let missing = || refused("unknown-record", StatusCode::NOT_FOUND, title, "this juror has none");
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -260,7 +260,9 @@ impl Store {
     ) -> Result<(), JurorError> {
         let path = self.shelf(deliverable, circle.is_some());
         let file = circle.map(|circle| circle.encrypt(bytes)).transpose()?;
-        write_whole(&path, file.as_deref().unwrap_or(bytes)).await.map_err(|err| JurorError::file(&path, &err))
+        write_whole(&path, file.as_deref().unwrap_or(bytes))
+            .await
+            .map_err(|err| JurorError::file(&path, &err))
     }
 
     /// Whether a deliverable's bytes are here.

@@ -107,8 +107,7 @@ enum Question {
 
 impl Question {
     async fn of(conn: &mut SqliteConnection, row: &CaseRow) -> Result<Self, RelayerError> {
-        let (delivery, signature, round) =
-            (row.delivery.clone(), row.signature.clone(), row.round);
+        let (delivery, signature, round) = (row.delivery.clone(), row.signature.clone(), row.round);
         if let Some(term_sheet) = deals::sheet(conn, delivery.dealId).await? {
             let request = CaseRequest { term_sheet, delivery, signature, round };
             return Ok(Self::Public(Box::new(request)));
@@ -118,7 +117,7 @@ impl Question {
         Ok(Self::Private(PrivateCaseRequest { private_sheets, delivery, signature, round }))
     }
 
-    const fn delivery(&self) -> &Delivery {
+    fn delivery(&self) -> &Delivery {
         match self {
             Self::Public(request) => &request.delivery,
             Self::Private(request) => &request.delivery,

@@ -11,6 +11,8 @@ use crate::error::DemoError;
 
 /// Shorter texts may stand in a file by chance.
 const LEAST_CHARS: usize = 16;
+/// So much of a text is looked for.
+const MOST_CHARS: usize = 200;
 /// How many texts are looked for at once: a pattern has a limit.
 const AT_ONCE: usize = 50;
 
@@ -30,7 +32,11 @@ pub(super) fn texts(sheet: &TermSheet) -> impl Iterator<Item = &str> {
     let all = [sheet.title.as_str(), sheet.summary.as_str()].into_iter().chain(parts);
     // As far as the first character that JSON would write in another way.
     let plain = all.map(|text| text.split(['"', '\\', '\n', '\r', '\t']).next().unwrap_or(""));
-    plain.filter(|text| text.chars().count() >= LEAST_CHARS)
+    let short = plain.map(|text| {
+        let end = text.char_indices().nth(MOST_CHARS).map_or(text.len(), |(end, _)| end);
+        text.get(..end).unwrap_or(text)
+    });
+    short.filter(|text| text.chars().count() >= LEAST_CHARS)
 }
 
 /// Looks through the stores of the relayer and of every juror; a text that lies there in the clear

@@ -67,7 +67,16 @@ impl<'a> Stage<'a> {
             birch: cast.birch.wallet,
         };
         let client = reqwest::Client::new();
-        Self { chain, cast, follower, frame, voice, agreed: Vec::new(), texts: BTreeSet::new(), client }
+        Self {
+            chain,
+            cast,
+            follower,
+            frame,
+            voice,
+            agreed: Vec::new(),
+            texts: BTreeSet::new(),
+            client,
+        }
     }
 
     /// Orders one deal and waits until it is open.

@@ -48,11 +48,7 @@ impl Records {
     }
 
     /// The records of one case, in a folder of their own, so that they can be deleted together.
-    pub async fn of_case(
-        &self,
-        case_id: B256,
-        circle: Option<Circle>,
-    ) -> Result<Self, JudgeError> {
+    pub async fn of_case(&self, case_id: B256, circle: Option<Circle>) -> Result<Self, JudgeError> {
         let transcripts = self.transcripts.join(hex::encode(case_id));
         let blobs = transcripts.join("blobs");
         tokio::fs::create_dir_all(&blobs).await.map_err(|err| JudgeError::file(&blobs, &err))?;
@@ -146,7 +142,9 @@ impl Records {
         let digest = keccak256(bytes);
         let path = self.place(Kept::Blob, digest);
         if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
-            write_whole(&path, &self.for_disk(bytes)?).await.map_err(|err| JudgeError::file(&path, &err))?;
+            write_whole(&path, &self.for_disk(bytes)?)
+                .await
+                .map_err(|err| JudgeError::file(&path, &err))?;
         }
         Ok(digest)
     }

@@ -175,11 +175,7 @@ async fn pin(relayer: &Relayer, place: (B256, u8)) -> Result<Option<Pin>, Refusa
 
 /// A delivery counts until just before its deadline; one that is pinned was in time, and is worth
 /// judging as long as the panel has time.
-async fn is_timely(
-    relayer: &Relayer,
-    request: &Handed,
-    pin: Option<&Pin>,
-) -> Result<(), Refusal> {
+async fn is_timely(relayer: &Relayer, request: &Handed, pin: Option<&Pin>) -> Result<(), Refusal> {
     let terms = &request.terms;
     let index = usize::from(request.delivery.milestone);
     let deliver_by = terms.milestones.get(index).map(|m| m.deliverBy.to::<u64>());

@@ -28,7 +28,9 @@ const PIECE_BYTES: usize = 64 << 10;
 #[non_exhaustive]
 pub enum PrivacyError {
     /// It is no age file of the known version, or ends in its header.
-    #[error("these bytes are no age file of version 1 with a header of at most {HEADER_BYTES} bytes")]
+    #[error(
+        "these bytes are no age file of version 1 with a header of at most {HEADER_BYTES} bytes"
+    )]
     Form,
     /// It has more recipients than any panel has seats.
     #[error("the age file has {got} recipients, more than {most}")]

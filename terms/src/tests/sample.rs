@@ -151,7 +151,9 @@ fn frame() -> impl Strategy<Value = TermSheet> {
             seller_families: agents.2.map_or(vec![], |digest| {
                 vec![format!("f-{}", digest.first().map_or(0, |byte| *byte))]
             }),
-            recipients: agents.2.and_then(|digest| recipients(digest.first().map_or(0, |byte| *byte))),
+            recipients: agents
+                .2
+                .and_then(|digest| recipients(digest.first().map_or(0, |byte| *byte))),
             template: agents.2,
             silent_seller_bps: Bps::new(shares.0),
             split_seller_bps: Bps::new(shares.1),

@@ -15,10 +15,10 @@ mod deal;
 mod hidden;
 #[path = "juror/moved.rs"]
 mod moved;
-#[path = "juror/private.rs"]
-mod private;
 #[path = "juror/priced.rs"]
 mod priced;
+#[path = "juror/private.rs"]
+mod private;
 #[path = "../../../juror/judge/src/tests/double.rs"]
 #[expect(dead_code, reason = "the juror's own tests use the rest")]
 mod provider;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, keccak256};
+use alloy::providers::Provider as _;
 use alloy::sol_types::SolValue as _;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -296,9 +297,8 @@ impl House {
         let text = |path: &Path| path.display().to_string();
         let (transcript, sheet_file) = (text(&transcript), text(&sheet_file));
         let (work_file, identity) = (text(&work_file), text(&identity));
-        let arguments = [
-            "jury", "replay", &transcript, "--sheet", &sheet_file, "--deliverable", &work_file,
-        ];
+        let arguments =
+            ["jury", "replay", &transcript, "--sheet", &sheet_file, "--deliverable", &work_file];
         let done = cli::result(&[&arguments[..], &["--identity", &identity]].concat()).await;
         assert_eq!((&done["met"], &done["failed"]), (&json!(ballot.met), &json!(ballot.failed)));
         let refused = cli::failure(&arguments).await;
@@ -309,11 +309,14 @@ impl House {
 /// The digests of all requests and answers that a transcript names.
 fn named(transcript: &[u8], root: B256) -> Vec<B256> {
     let entries = Transcript::verify(transcript, root).unwrap().entries().unwrap();
-    let digests = entries.into_iter().flat_map(|entry| match entry {
-        Entry::Call(call) => [Some(call.request_digest), call.response_digest],
-        _ => [None, None],
-    });
-    digests.flatten().collect()
+    let mut digests = Vec::new();
+    for entry in entries {
+        if let Entry::Call(call) = entry {
+            digests.push(call.request_digest);
+            digests.extend(call.response_digest);
+        }
+    }
+    digests
 }
 
 #[tokio::test]
@@ -463,7 +466,8 @@ async fn nobody_but_a_party_puts_an_age_file_on_a_relayers_shelf() {
         assert!(!bytes.starts_with(b"age-encryption"));
     }
     let view: Value =
-        serde_json::from_slice(&house.bytes(format!("{relayer}/v1/deals/{}", deal.id)).await).unwrap();
+        serde_json::from_slice(&house.bytes(format!("{relayer}/v1/deals/{}", deal.id)).await)
+            .unwrap();
     assert_eq!(view["isOpen"], true);
     house.close().await;
 }

@@ -18,6 +18,9 @@ use super::{Act, Court, DAY, Double, Log, WORK, problem, stored};
 /// What stands in the sheet and nowhere else.
 const PROSE: &str = "Of the last quarter.";
 
+/// Another deliverable that passes the sheet's check.
+const OTHER: &[u8] = b"Another quarterly report.";
+
 /// A private deal, and who may read it.
 struct Private {
     court: Court,
@@ -90,7 +93,8 @@ impl Private {
 
     fn expect_nothing_in_the_clear(&self) {
         for bytes in stored(&self.court.store()) {
-            for planted in [PROSE.as_bytes(), WORK, b"three markets", b"The deliverable is complete"]
+            for planted in
+                [PROSE.as_bytes(), WORK, b"three markets", b"The deliverable is complete"]
             {
                 let found = bytes.windows(planted.len()).any(|part| part == planted);
                 assert!(!found, "{:?}", String::from_utf8_lossy(planted));
@@ -138,7 +142,8 @@ async fn what_the_juror_cannot_use_is_no_delivery_and_no_better_than_none() {
     *flipped.last_mut().unwrap() ^= 1;
     let crowd = vec![deal.juror.recipient(); 60];
     let horde = vec![deal.juror.recipient(); 5_000];
-    let scrypt: &[u8] = b"age-encryption.org/v1\n-> scrypt Zm9vYmFyZm9vYmFyZm9vYmE 30\nAA\n--- AA\n";
+    let scrypt: &[u8] =
+        b"age-encryption.org/v1\n-> scrypt Zm9vYmFyZm9vYmFyZm9vYmE 30\nAA\n--- AA\n";
     for (why, file, slug) in [
         ("another reader", encrypt(WORK, &[deal.buyer.recipient()]).unwrap(), "unreadable"),
         ("cut off", whole[..whole.len() - 1].to_vec(), "unreadable"),
@@ -220,11 +225,13 @@ async fn a_restart_goes_on_with_a_private_case_and_old_identities_read_it() {
 
 #[tokio::test]
 async fn dying_between_reading_and_judging_changes_nothing() {
-    let deal = Private::new(Double::start(|number, _| match number {
-        0 => Act::Hang,
-        _ => Act::Vote("MET"),
-    })
-    .await)
+    let deal = Private::new(
+        Double::start(|number, _| match number {
+            0 => Act::Hang,
+            _ => Act::Vote("MET"),
+        })
+        .await,
+    )
     .await;
     let juror = deal.start().await;
     let case = deal.take(&juror, WORK).await;
@@ -243,11 +250,8 @@ async fn dying_between_reading_and_judging_changes_nothing() {
 #[tokio::test]
 async fn a_reveal_of_a_private_case_is_shown_to_its_parties_only() {
     let text = "Names the auditors of the report.";
-    let hidden = HiddenCriterion {
-        salt: B256::repeat_byte(9),
-        text: text.to_owned(),
-        kind: Kind::Llm,
-    };
+    let hidden =
+        HiddenCriterion { salt: B256::repeat_byte(9), text: text.to_owned(), kind: Kind::Llm };
     let mut deal = Private::kind().await;
     let criteria = &mut deal.court.sheet.milestones[0].criteria;
     let commitment = hidden.commitment();
@@ -282,13 +286,17 @@ async fn records_are_deleted_on_schedule_and_those_of_open_cases_stay() {
     let path = format!("/v1/cases/{first}/transcript");
     assert_eq!(problem(deal.get(&juror, &path).await).await.slug(), "too-early");
 
-    // A second deal, of the same work, that is still open when the first one's time is over.
+    // Two more deals whose time is not over then: one of the same work, one that still waits.
     let over = deal.court.deliver_by() + DAY;
-    deal.court.sheet.salt = B256::repeat_byte(2);
     deal.court.sheet.open_by = over;
     deal.court.sheet.milestones[0].deliver_by = over + 2 * DAY;
+    deal.court.sheet.salt = B256::repeat_byte(2);
     deal.court.open().await;
     let second = deal.take(&juror, WORK).await;
+    deal.court.ballot(&juror, second).await;
+    deal.court.sheet.salt = B256::repeat_byte(3);
+    deal.court.open().await;
+    let third = deal.take(&juror, OTHER).await;
     deal.court.go_to(over + DAY - 1);
     assert_eq!(deal.get(&juror, &path).await.status(), 200);
     deal.court.go_to(over + DAY + 601);
@@ -298,15 +306,13 @@ async fn records_are_deleted_on_schedule_and_those_of_open_cases_stay() {
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(20), deleted).await.unwrap();
-    let folder = |case: B256| {
-        deal.court.store().join("transcripts").join(alloy::hex::encode(case))
-    };
+    let folder = |case: B256| deal.court.store().join("transcripts").join(alloy::hex::encode(case));
     assert!(!folder(first).exists());
     assert_eq!(deal.court.ballot(&juror, first).await, ballot, "ballots stay for ever");
-    // The bytes that both are about are still needed.
-    deal.court.push(&juror, WORK).await;
-    assert_eq!(deal.court.ballot(&juror, second).await.met, 0b111);
-    assert!(folder(second).exists());
+    let work = format!("deliverables/{}.age", alloy::hex::encode(keccak256(WORK)));
+    assert!(folder(second).exists() && deal.court.store().join(work).exists());
+    deal.push(&juror, keccak256(OTHER), deal.file(OTHER)).await;
+    assert_eq!(deal.court.ballot(&juror, third).await.met, 0b111);
     juror.shutdown().await;
     assert_eq!(read(&deal.config().identities[0]).unwrap().recipient(), deal.juror.recipient());
 }
