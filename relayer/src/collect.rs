@@ -17,6 +17,7 @@ use surety_jury::tally::tally;
 use surety_jury::wire::{BallotBody, CaseRequest, CaseState as JurorState, CaseStatus};
 use surety_jury::{SignedBallot, Tally, ballot};
 use surety_privacy::{AgeFile, PrivateCaseRequest};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::case::Next;
@@ -43,13 +44,14 @@ struct Seat {
 /// Works on a case in the state Asked until it is decided, over, or out of time.
 pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     let Ok(_permit) = relayer.asking.acquire().await else { return Ok(Next::Stop) };
-    let (question, terms, mut count) = prepare(relayer, row).await?;
+    let (asked, terms, mut count) = prepare(relayer, row).await?;
+    asked.look(relayer).await?;
     let seats = seats(relayer, &terms, row.round).await?;
     count.seats = seats.len();
     let mut talks: FuturesUnordered<_> = seats
         .iter()
         .filter(|seat| count.ballots.iter().all(|b| b.seat != seat.index))
-        .map(|seat| talk(relayer, seat, &question, row.id))
+        .map(|seat| talk(relayer, seat, &asked, row.id))
         .collect();
     let mut look = tokio::time::interval(relayer.poll().max(LOOK));
     let mut deadline = None;
@@ -75,16 +77,14 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
                 if case::judging_is_over(relayer, row, &terms).await? {
                     return give_up(relayer, row, &count).await;
                 }
+                asked.look(relayer).await?;
             }
         }
     }
 }
 
 /// What the jurors are asked, under which terms, and the ballots that are stored already.
-async fn prepare(
-    relayer: &Relayer,
-    row: &CaseRow,
-) -> Result<(Question, Terms, Count), RelayerError> {
+async fn prepare(relayer: &Relayer, row: &CaseRow) -> Result<(Asked, Terms, Count), RelayerError> {
     let mut conn = relayer.store.read().await?;
     let Some(terms) = deals::terms(&mut conn, row.delivery.dealId).await? else {
         return Err(RelayerError::Row { what: "a case without a term sheet" });
@@ -94,7 +94,27 @@ async fn prepare(
     };
     let ballots = ballots::counted(&mut conn, row.id).await?;
     let count = Count { rule: milestone.rule, seats: 0, ballots };
-    Ok((Question::of(&mut conn, row).await?, terms, count))
+    let name = watch::Sender::new(row.delivery.deliverable);
+    let asked = Asked { question: Question::of(&mut conn, row).await?, name };
+    Ok((asked, terms, count))
+}
+
+/// What a panel is asked, and where the deliverable lies.
+///
+/// Conversations rest while the task that holds them does something else. So they never hold a
+/// connection to the database, for which that task might wait.
+struct Asked {
+    question: Question,
+    /// The digest under which the bytes lie on the shelf, or will.
+    name: watch::Sender<B256>,
+}
+
+impl Asked {
+    async fn look(&self, relayer: &Relayer) -> Result<(), RelayerError> {
+        let delivery = self.question.delivery();
+        self.name.send_replace(relayer.name_of((delivery.dealId, delivery.deliverable)).await?);
+        Ok(())
+    }
 }
 
 /// What jurors are asked, in the clear or not.
@@ -154,14 +174,14 @@ async fn seats(relayer: &Relayer, terms: &Terms, round: u8) -> Result<Vec<Seat>,
 async fn talk<'a>(
     relayer: &Relayer,
     seat: &'a Seat,
-    request: &Question,
+    asked: &Asked,
     case: B256,
 ) -> (&'a Seat, BallotBody) {
     let config = relayer.jurors.config();
     let most = Duration::from_millis(config.retry_most_ms.max(config.retry_ms));
     let mut pause = Duration::from_millis(config.retry_ms);
     loop {
-        match converse(relayer, seat, request, case).await {
+        match converse(relayer, seat, asked, case).await {
             Ok(body) => return (seat, body),
             Err(fault) => {
                 tracing::info!(
@@ -179,43 +199,43 @@ async fn talk<'a>(
 async fn converse(
     relayer: &Relayer,
     seat: &Seat,
-    request: &Question,
+    asked: &Asked,
     case: B256,
 ) -> Result<BallotBody, JurorFault> {
     let mut changes = relayer.changes();
-    let mut status = relayer.jurors.open(&seat.url, request).await?;
+    let mut status = relayer.jurors.open(&seat.url, &asked.question).await?;
     loop {
-        let asked = Instant::now();
+        let since = Instant::now();
         if let Some(body) = answer(relayer, seat, &status, case)? {
             return Ok(body);
         }
         if status.state == JurorState::AwaitingDeliverable {
-            let digest = request.delivery().deliverable;
-            match bytes(relayer, request.delivery()).await {
+            let digest = asked.question.delivery().deliverable;
+            let name = *asked.name.borrow();
+            match bytes(relayer, name).await {
                 Some(bytes) => relayer.jurors.push(&seat.url, digest, bytes).await?,
                 None => wait_for_change(relayer, &mut changes).await,
             }
         }
         status = relayer.jurors.wait(&seat.url, case).await?;
         // A juror that does not hold questions open must not be asked in a tight loop.
-        if asked.elapsed() < relayer.poll() && !status.state.is_final() {
+        if since.elapsed() < relayer.poll() && !status.state.is_final() {
             tokio::time::sleep(relayer.poll()).await;
         }
     }
 }
 
-async fn bytes(relayer: &Relayer, delivery: &Delivery) -> Option<Bytes> {
-    match relayer.deliverable((delivery.dealId, delivery.deliverable)).await {
+async fn bytes(relayer: &Relayer, digest: B256) -> Option<Bytes> {
+    match relayer.shelf.get(digest).await {
         Ok(bytes) => bytes,
         Err(error) => {
-            let digest = delivery.deliverable;
             tracing::error!(%digest, %error, "a deliverable cannot be read");
             None
         }
     }
 }
 
-async fn wait_for_change(relayer: &Relayer, changes: &mut tokio::sync::watch::Receiver<u64>) {
+async fn wait_for_change(relayer: &Relayer, changes: &mut watch::Receiver<u64>) {
     // Whether it rang or the time is over, the answer is to look again.
     drop(tokio::time::timeout(relayer.poll() * 4, changes.changed()).await);
 }

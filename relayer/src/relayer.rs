@@ -107,13 +107,18 @@ impl Relayer {
         })
     }
 
+    /// The digest under which a deliverable lies on the shelf: of a private deal, its age file's.
+    pub(crate) async fn name_of(&self, place: (B256, B256)) -> Result<B256, RelayerError> {
+        let file = private::upload(&mut *self.store.read().await?, place).await?;
+        Ok(file.unwrap_or(place.1))
+    }
+
     /// A deliverable's bytes as they are here: of a private deal, the age file that holds them.
     pub(crate) async fn deliverable(
         &self,
         place: (B256, B256),
     ) -> Result<Option<Bytes>, RelayerError> {
-        let file = private::upload(&mut *self.store.read().await?, place).await?;
-        self.shelf.get(file.unwrap_or(place.1)).await
+        self.shelf.get(self.name_of(place).await?).await
     }
 
     /// Rings whenever a case, deal or deliverable changed.

@@ -48,11 +48,17 @@ impl Records {
     }
 
     /// The records of one case, in a folder of their own, so that they can be deleted together.
-    pub async fn of_case(&self, case_id: B256, circle: Option<Circle>) -> Result<Self, JudgeError> {
+    #[must_use]
+    pub fn of_case(&self, case_id: B256, circle: Option<Circle>) -> Self {
         let transcripts = self.transcripts.join(hex::encode(case_id));
         let blobs = transcripts.join("blobs");
-        tokio::fs::create_dir_all(&blobs).await.map_err(|err| JudgeError::file(&blobs, &err))?;
-        Ok(Self { pool: self.pool.clone(), transcripts, blobs, circle })
+        Self { pool: self.pool.clone(), transcripts, blobs, circle }
+    }
+
+    /// Makes the folders, for whoever is about to write.
+    pub async fn prepare(&self) -> Result<(), JudgeError> {
+        let made = tokio::fs::create_dir_all(&self.blobs).await;
+        made.map_err(|err| JudgeError::file(&self.blobs, &err))
     }
 
     /// Deletes what is written down of a case, but for its ballot.

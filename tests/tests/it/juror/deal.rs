@@ -366,6 +366,7 @@ async fn nobody_but_a_party_puts_an_age_file_on_a_relayers_shelf() {
     let market = &house.market;
     let contracts = market.world.contracts();
     let (owner, stranger) = (Identity::random(), market.world.relayer());
+    let (buying, selling) = (market.world.buyer(), market.world.seller());
     let mut sheet = house.sheet();
     let parties = Recipients { buyer: owner.recipient(), seller: owner.recipient() };
     sheet.recipients = Some(parties);
@@ -408,7 +409,7 @@ async fn nobody_but_a_party_puts_an_age_file_on_a_relayers_shelf() {
         "dealId": deal.id, "milestone": 0, "deliverable": delivery.deliverable, "uri": "" },
         "signature": signature });
     assert_eq!(problem(post(clear).await).await.slug(), "sheet-private");
-    let mut other = request(signed(&market.world.seller(), document, &file));
+    let mut other = request(signed(&selling, document, &file));
     other.private_sheet.terms = house.sheet().terms().abi_encode().into();
     assert_eq!(problem(post(json!(other)).await).await.slug(), "wrong-deal");
     stored(&house.folder("relayer")).iter().for_each(|bytes| expect_private("relayer", bytes));
@@ -420,18 +421,18 @@ async fn nobody_but_a_party_puts_an_age_file_on_a_relayers_shelf() {
         let url = format!("{relayer}/v1/deliverables/{}?{query}", delivery.deliverable);
         house.http.put(url).body(file).send().await.unwrap()
     };
-    let good = signed(&market.world.seller(), delivery.deliverable, &work);
+    let good = signed(&selling, delivery.deliverable, &work);
     assert_eq!(problem(put(work.clone(), good.clone()).await).await.slug(), "delivery-unknown");
-    let taken = post(json!(request(signed(&market.world.seller(), document, &file)))).await;
+    let taken = post(json!(request(signed(&selling, document, &file)))).await;
     assert_eq!(taken.status(), StatusCode::ACCEPTED);
     let junk = b"age-encryption.org/v1\njunk".to_vec();
     let by_stranger = signed(&stranger, delivery.deliverable, &junk);
-    let by_buyer = signed(&market.world.buyer(), delivery.deliverable, &junk);
+    let by_buyer = signed(&buying, delivery.deliverable, &junk);
     for (file, signature) in [
         (junk.clone(), by_stranger),
         (junk.clone(), by_buyer),
         (junk, good.clone()),
-        (work.clone(), signed(&market.world.seller(), document, &work)),
+        (work.clone(), signed(&selling, document, &work)),
     ] {
         assert_eq!(problem(put(file, signature).await).await.slug(), "signature-invalid");
     }
@@ -450,7 +451,7 @@ async fn nobody_but_a_party_puts_an_age_file_on_a_relayers_shelf() {
         house.http.put(&url).json(&sheet).send().await.unwrap()
     };
     assert_eq!(problem(shown(&stranger).await).await.slug(), "signature-invalid");
-    assert_eq!(shown(&market.world.buyer()).await.status(), 204);
+    assert_eq!(shown(&buying).await.status(), 204);
 
     // On schedule everything that was handed in is gone, and what the chain says stays.
     let end = sheet.milestones[0].deliver_by + sheet.judge_within;
@@ -458,6 +459,8 @@ async fn nobody_but_a_party_puts_an_age_file_on_a_relayers_shelf() {
     let gone = async {
         let url = format!("{plain}?deal={}", deal.id);
         while house.http.get(&url).send().await.unwrap().status() != 404 {
+            // The schedule is looked at every ten minutes of the chain's time.
+            market.node.advance(Duration::from_mins(11));
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

@@ -149,7 +149,7 @@ async fn what_the_juror_cannot_use_is_no_delivery_and_no_better_than_none() {
         ("cut off", whole[..whole.len() - 1].to_vec(), "unreadable"),
         ("a flipped bit", flipped, "unreadable"),
         ("a crowd", encrypt(WORK, &crowd).unwrap(), "unreadable"),
-        ("a horde", encrypt(WORK, &horde).unwrap(), "unreadable"),
+        ("a horde", encrypt(WORK, &horde).unwrap(), "too-large"),
         ("a passphrase", scrypt.to_vec(), "unreadable"),
         ("too much", deal.file(&vec![0; (1 << 16) + 1]), "unreadable"),
         ("other bytes", deal.file(b"other work"), "digest-mismatch"),
@@ -185,7 +185,7 @@ async fn one_party_cannot_keep_the_sheet_from_a_juror_and_an_unreadable_one_is_n
         assert!(refused.rule.unwrap().contains(&deal.juror.recipient().to_string()));
     }
     let three = vec![for_others.clone(); 3];
-    assert_eq!(deal.post(&juror, &deal.request(WORK, &three)).await.status(), 422);
+    assert_eq!(deal.post(&juror, &deal.request(WORK, &three)).await.status(), 413);
     let both = deal.request(WORK, &[for_others, deal.file(&sheet)]);
     assert_eq!(deal.post(&juror, &both).await.status(), 202);
     juror.shutdown().await;
