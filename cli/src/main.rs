@@ -54,7 +54,7 @@ enum Command {
     /// Create and show juries
     #[command(subcommand)]
     Jury(jury::JuryCommand),
-    /// Show deals, and reveal what was hidden until the delivery
+    /// Show and preview deals, and reveal what was hidden until the delivery
     #[command(subcommand)]
     Deal(deal::DealCommand),
     /// Check and lint term sheets

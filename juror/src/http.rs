@@ -3,7 +3,9 @@
 //! Bodies are bounded in size and time, requests in number. A ballot is no secret: whoever asks for
 //! a case gets it, the parties too.
 
-use std::{sync::Arc, time::Duration};
+mod previews;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
 use axum::{
@@ -25,12 +27,14 @@ use surety_prices::SignedPrices;
 use surety_privacy::{
     AgeFile, PrivateCaseRequest, PrivateReveal, ciphertext_most, is_private, names_private_sheet,
 };
+use surety_qualify::Certificate;
 use surety_terms::{Problem, json, limits, problem::CONTENT_TYPE};
 use tokio::sync::Semaphore;
 
 use crate::{
     JurorError,
     case::{CASE_BYTES, Desk},
+    qualified,
     verify::Fault,
 };
 
@@ -44,6 +48,8 @@ const MOST_WAIT_SECS: u64 = 60;
 pub(crate) struct Door {
     pub(crate) desk: Arc<Desk>,
     pub(crate) info: JurorInfo,
+    /// Where the certificate is.
+    pub(crate) certificate: PathBuf,
     /// Requests that may be served at once.
     pub(crate) requests: Semaphore,
     /// Those of them that may wait; the others are answered at once.
@@ -60,6 +66,15 @@ struct Wait {
     wait_secs: u64,
 }
 
+impl Wait {
+    /// How long is waited for an answer.
+    fn read(wait: Result<Query<Self>, QueryRejection>) -> Result<Duration, Refused> {
+        let Query(wait) =
+            wait.map_err(|_| malformed("waitSecs", "must be a whole number of seconds"))?;
+        Ok(Duration::from_secs(wait.wait_secs.min(MOST_WAIT_SECS)))
+    }
+}
+
 /// All routes.
 pub(crate) fn router(door: Arc<Door>) -> Router {
     Router::new()
@@ -69,6 +84,8 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/cases/{case_id}/transcript", get(show_transcript))
         .route("/v1/cases/{case_id}/blobs/{digest}", get(show_blob))
         .route("/v1/deliverables/{digest}", put(take_deliverable))
+        .route("/v1/qualification", get(show_qualification))
+        .route("/v1/previews", post(previews::take))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), bounded))
         .layer(middleware::from_fn(to_the_end))
         .route("/v1/juror", get(show_juror))
@@ -138,12 +155,10 @@ async fn show_case(
     wait: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Json<CaseStatus>, Refused> {
     let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
-    let Query(wait) =
-        wait.map_err(|_| malformed("waitSecs", "must be a whole number of seconds"))?;
-    let secs = wait.wait_secs.min(MOST_WAIT_SECS);
-    let permit = if secs > 0 { door.polls.try_acquire().ok() } else { None };
+    let wait = Wait::read(wait)?;
+    let permit = if wait.is_zero() { None } else { door.polls.try_acquire().ok() };
     let status = match permit {
-        Some(_permit) => door.desk.wait(case_id, Duration::from_secs(secs)).await?,
+        Some(_permit) => door.desk.wait(case_id, wait).await?,
         None => door.desk.status(case_id).await?,
     };
     status.map(Json).ok_or_else(|| {
@@ -252,6 +267,10 @@ async fn show_juror(State(door): State<Arc<Door>>) -> Json<JurorInfo> {
 async fn show_prices(State(door): State<Arc<Door>>) -> Result<Json<SignedPrices>, Refused> {
     let now = door.desk.moments.borrow().head.timestamp;
     Ok(Json(door.desk.prices.signed(door.desk.signer.key(), now).await.map_err(JurorError::from)?))
+}
+
+async fn show_qualification(State(door): State<Arc<Door>>) -> Result<Json<Certificate>, Refused> {
+    Ok(Json(qualified::certificate(&door.certificate, &door.info).await?))
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> Result<StatusCode, Refused> {

@@ -13,15 +13,19 @@ mod day;
 mod deal;
 #[path = "juror/hidden.rs"]
 mod hidden;
+#[path = "juror/hostile.rs"]
+mod hostile;
 #[path = "juror/moved.rs"]
 mod moved;
+#[path = "juror/preview.rs"]
+mod preview;
 #[path = "juror/priced.rs"]
 mod priced;
 #[path = "juror/private.rs"]
 mod private;
 #[path = "../../../juror/judge/src/tests/double.rs"]
 #[expect(dead_code, reason = "the juror's own tests use the rest")]
-mod provider;
+pub(crate) mod provider;
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -3,12 +3,18 @@
 
 #[path = "operator/ballots.rs"]
 mod ballots;
+#[path = "operator/earnings.rs"]
+mod earnings;
 #[path = "operator/keys.rs"]
 mod keys;
 #[path = "../../../chain/keys/src/tests/double.rs"]
 mod kms;
 #[path = "operator/prices.rs"]
 mod prices;
+#[path = "operator/process.rs"]
+mod process;
+#[path = "operator/qualify.rs"]
+mod qualify;
 #[path = "operator/seat.rs"]
 mod seat;
 
@@ -126,6 +132,11 @@ impl Running {
     pub(crate) async fn end(self) -> String {
         self.tell().await;
         self.ended().await
+    }
+
+    /// Kills it where it is.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// Waits until it has ended well.

@@ -183,6 +183,7 @@ fn juror(market: &Market, index: usize, listen: String, provider: &str) -> Confi
         fetch: FetchConfig { allow_private_hosts: true, ..FetchConfig::default() },
         limits: Limits { stop_secs: 0, ..Limits::default() },
         prices: PricesConfig::default(),
+        previews: surety_preview::PreviewsConfig::default(),
     }
 }
 
