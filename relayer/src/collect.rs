@@ -14,13 +14,14 @@ use futures::stream::FuturesUnordered;
 use sqlx::SqliteConnection;
 use surety_bindings::escrow::Terms;
 use surety_jury::tally::tally;
-use surety_jury::wire::{BallotBody, CaseRequest};
+use surety_jury::wire::BallotBody;
 use surety_jury::{Outcome, SignedBallot, SignedCommitment, Tally, ballot, quorum};
 use surety_record::{self as seats, SeatState};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::case::Next;
+use crate::question::Question;
 use crate::reason::Reason;
 use crate::relayer::Relayer;
 use crate::store::ballots::{self, BallotRow, Kept};
@@ -35,7 +36,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Works on a case in the state Asked until it is decided, over, or out of time.
 pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     let Ok(_permit) = relayer.asking.acquire().await else { return Ok(Next::Stop) };
-    let (request, terms, mut count) = prepare(relayer, row).await?;
+    let (question, terms, mut count) = prepare(relayer, row).await?;
+    question.look(relayer).await?;
     let seats = talk::seats(relayer, &terms, row.round).await?;
     count.seats = seats.len();
     let until = case::judge_end(&terms, row.delivery.milestone);
@@ -44,7 +46,7 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
     let hearing = Hearing {
         relayer,
         case: row.id,
-        request: &request,
+        question: &question,
         quorum: quorum(seats.len()),
         bound: bound.subscribe(),
     };
@@ -75,6 +77,7 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
                 if let Some(next) = over(relayer, row, &terms, &count).await? {
                     return Ok(next);
                 }
+                question.look(relayer).await?;
             }
         }
     }
@@ -134,20 +137,17 @@ async fn commitments(relayer: &Relayer, case: B256) -> Result<Vec<SignedCommitme
 async fn prepare(
     relayer: &Relayer,
     row: &CaseRow,
-) -> Result<(CaseRequest, Terms, Count), RelayerError> {
+) -> Result<(Question, Terms, Count), RelayerError> {
     let mut conn = relayer.store.read().await?;
-    let Some(term_sheet) = deals::sheet(&mut conn, row.delivery.dealId).await? else {
+    let Some(terms) = deals::terms(&mut conn, row.delivery.dealId).await? else {
         return Err(RelayerError::Row { what: "a case without a term sheet" });
     };
-    let terms = term_sheet.terms();
     let Some(milestone) = terms.milestones.get(usize::from(row.delivery.milestone)) else {
         return Err(RelayerError::Row { what: "a case of a milestone that is not there" });
     };
     let ballots = ballots::counted(&mut conn, row.id).await?;
     let count = Count { rule: milestone.rule, seats: 0, ballots };
-    let (delivery, signature) = (row.delivery.clone(), row.signature.clone());
-    let request = CaseRequest { term_sheet, delivery, signature, round: row.round };
-    Ok((request, terms, count))
+    Ok((Question::of(&mut conn, row).await?, terms, count))
 }
 
 /// The ballots so far.

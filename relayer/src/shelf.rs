@@ -47,14 +47,15 @@ impl Shelf {
         self.folder.join(format!("{digest:x}"))
     }
 
-    /// Takes bytes for a digest. The same bytes twice are one deliverable.
+    /// Takes at most `most` bytes for a digest. The same bytes twice are one deliverable.
     pub(crate) async fn put(
         &self,
         digest: B256,
         bytes: Bytes,
+        most: u64,
     ) -> Result<Result<(), NotTaken>, RelayerError> {
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if size > self.limits.deliverable_max_bytes {
+        if size > most {
             return Ok(Err(NotTaken::Size(size)));
         }
         let got = keccak256(&bytes);
@@ -85,6 +86,17 @@ impl Shelf {
         deliverables::add(&mut tx, digest, size, named).await?;
         tx.commit().await?;
         Ok(Ok(()))
+    }
+
+    /// Deletes the bytes of a digest; its row is the caller's.
+    pub(crate) async fn remove(&self, digest: B256) -> Result<(), RelayerError> {
+        let path = self.place(digest);
+        match tokio::fs::remove_file(&path).await {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(RelayerError::File { path, source })
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// The bytes of a digest, if they are here. A file that does not hash to its name is not.

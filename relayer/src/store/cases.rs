@@ -156,6 +156,16 @@ pub(crate) async fn of_deal(conn: &mut Conn, deal: B256) -> Result<Vec<CaseRow>>
     rows.iter().map(read).collect()
 }
 
+/// Whether a delivery of the deal names a deliverable.
+pub(crate) async fn names(conn: &mut Conn, (deal, deliverable): (B256, B256)) -> Result<bool> {
+    let row = sqlx::query("SELECT 1 FROM case_file WHERE deal = $1 AND deliverable = $2")
+        .bind(deal.as_slice())
+        .bind(deliverable.as_slice())
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// The cases that are not over, oldest first.
 pub(crate) async fn open(conn: &mut Conn) -> Result<Vec<B256>> {
     let rows = sqlx::query(

@@ -20,7 +20,8 @@ pub(crate) async fn has(conn: &mut SqliteConnection, digest: B256) -> Result<boo
 pub(crate) async fn is_named(conn: &mut SqliteConnection, digest: B256) -> Result<bool> {
     let row = sqlx::query(
         "SELECT EXISTS (SELECT 1 FROM case_file WHERE deliverable = $1)
-             OR EXISTS (SELECT 1 FROM milestone WHERE deliverable = $1) AS named",
+             OR EXISTS (SELECT 1 FROM milestone WHERE deliverable = $1)
+             OR EXISTS (SELECT 1 FROM upload WHERE age_file = $1) AS named",
     )
     .bind(digest.as_slice())
     .fetch_one(conn)

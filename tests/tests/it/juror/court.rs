@@ -92,6 +92,8 @@ impl Court {
             // Stops at once: what is half judged is left to the next start.
             limits: Limits { stop_secs: 0, ..Limits::default() },
             prices: PricesConfig::default(),
+            identities: vec![],
+            retention_days: 90,
             previews: surety_preview::PreviewsConfig::default(),
         }
     }
@@ -334,6 +336,7 @@ fn sheet(world: &World) -> TermSheet {
         buyer_agent: None,
         seller_agent: None,
         seller_families: vec![],
+        recipients: None,
         token: terms.token,
         total: amount,
         bond: Usdc::ZERO,
