@@ -71,16 +71,29 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)),
                 if deadline.is_some() => {}
             _ = look.tick(), if deadline.is_none() => {
-                if case::known_end(relayer, row).await?.is_some() {
-                    return Ok(Next::Later);
-                }
-                if case::judging_is_over(relayer, row, &terms).await? {
-                    return give_up(relayer, row, &count).await;
+                if let Some(next) = glance(relayer, row, &terms, &count).await? {
+                    return Ok(next);
                 }
                 asked.look(relayer).await?;
             }
         }
     }
+}
+
+/// Whether there is nothing more to collect, and what comes next then.
+async fn glance(
+    relayer: &Relayer,
+    row: &CaseRow,
+    terms: &Terms,
+    count: &Count,
+) -> Result<Option<Next>, RelayerError> {
+    if case::known_end(relayer, row).await?.is_some() {
+        return Ok(Some(Next::Later));
+    }
+    if case::judging_is_over(relayer, row, terms).await? {
+        return give_up(relayer, row, count).await.map(Some);
+    }
+    Ok(None)
 }
 
 /// What the jurors are asked, under which terms, and the ballots that are stored already.
