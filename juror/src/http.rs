@@ -215,7 +215,7 @@ async fn show_transcript(
     case_id: Result<Path<B256>, PathRejection>,
 ) -> Result<Response, Refused> {
     let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
-    file(door.desk.shown(case_id, None).await?)
+    file(door.desk.record(case_id, None).await?)
 }
 
 async fn show_blob(
@@ -224,7 +224,7 @@ async fn show_blob(
 ) -> Result<Response, Refused> {
     let Path((case_id, digest)) =
         place.map_err(|_| malformed("digest", "must be 32 bytes of 0x-hex, like the case's id"))?;
-    file(door.desk.shown(case_id, Some(digest)).await?)
+    file(door.desk.record(case_id, Some(digest)).await?)
 }
 
 /// A file of this juror's. Strangers chose some of its bytes: no browser may take it for a page.
@@ -332,6 +332,12 @@ fn malformed(field: &str, rule: &str) -> Refused {
     Problem::new("malformed", 400, "The request is malformed", format!("{field} {rule}"))
         .with_field(field, rule)
         .into()
+}
+
+impl From<Box<Problem>> for Refused {
+    fn from(problem: Box<Problem>) -> Self {
+        Self(problem)
+    }
 }
 
 impl From<Problem> for Refused {

@@ -19,8 +19,9 @@ use crate::{
 impl Desk {
     /// Who may read what is written down of a case; `None` when its deal is public.
     pub(crate) fn circle(&self, asked: &Asked) -> Result<Option<Circle>, Fault> {
-        let circle = |parties| Circle::new(parties, &self.identities).map_err(|_| no_identity());
-        Ok(asked.recipients.as_ref().map(circle).transpose()?)
+        let Some(parties) = &asked.recipients else { return Ok(None) };
+        let circle = Circle::new(parties, &self.identities);
+        circle.map(Some).map_err(|_| no_identity().into())
     }
 
     /// The request of a private deal as one of a public deal reads.
@@ -64,7 +65,7 @@ impl Desk {
     ///
     /// An age file that this juror cannot read, or with other bytes in it, is no delivery: the
     /// juror goes on asking, as if nothing had come.
-    pub(crate) fn plain(&self, digest: B256, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
+    pub(crate) fn plain(&self, digest: B256, body: Vec<u8>) -> Result<Vec<u8>, Box<Problem>> {
         let got = keccak256(&body);
         if got == digest {
             return Ok(body);
@@ -73,7 +74,8 @@ impl Desk {
         if !is_private(&body) {
             let detail = format!("the bytes have the digest {got}, not {digest}");
             return Err(Problem::new("digest-mismatch", 422, title, detail)
-                .with_field("digest", "must be keccak256 of the body"));
+                .with_field("digest", "must be keccak256 of the body")
+                .into());
         }
         let plain = self.identities.decrypt(&body, self.fetch.deliverable_max_bytes);
         let plain = plain.map_err(unreadable)?;
@@ -83,28 +85,29 @@ impl Desk {
         }
         let detail = format!("the age file holds bytes with the digest {got}, not {digest}");
         Err(Problem::new("digest-mismatch", 422, title, detail)
-            .with_field("digest", "must be keccak256 of what the age file holds"))
+            .with_field("digest", "must be keccak256 of what the age file holds")
+            .into())
     }
 
     /// A reveal, whether it comes as it is or as an age file.
-    pub(crate) fn plain_reveal(&self, body: Vec<u8>) -> Result<Reveal, Problem> {
+    pub(crate) fn plain_reveal(&self, body: Vec<u8>) -> Result<Reveal, Box<Problem>> {
         let text = if is_private(&body) {
             self.identities.decrypt(&body, limits::SHEET_BYTES).map_err(unreadable)?
         } else {
             body
         };
-        Ok(Reveal::parse(&text)?)
+        Ok(Reveal::parse(&text).map_err(Problem::from)?)
     }
 
     /// A case's transcript, or one of the blobs that it names, as it lies on the disk: of a private
     /// deal only the parties can read it. Nothing before the milestone is over, lest jurors copy.
-    pub(crate) async fn shown(
+    pub(crate) async fn record(
         &self,
         case_id: B256,
         blob: Option<B256>,
     ) -> Result<Option<Vec<u8>>, Fault> {
         let (Some(row), Some(ballot)) =
-            (self.store.case(case_id).await?, self.store.ballot(case_id).await?)
+            (self.store.case(case_id).await?, self.store.ballots().get(case_id).await?)
         else {
             return Ok(None);
         };

@@ -43,10 +43,8 @@ pub(crate) async fn run(desk: Arc<Desk>, days: u64) {
 }
 
 fn report(deleted: Result<usize, JurorError>) {
-    match deleted {
-        Ok(0) => {}
-        Ok(cases) => tracing::info!(cases, "records deleted on schedule"),
-        Err(error) => tracing::error!(%error, "records cannot be deleted; it is tried again"),
+    if let Err(error) = deleted {
+        tracing::error!(%error, "records cannot be deleted; it is tried again");
     }
 }
 

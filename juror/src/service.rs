@@ -113,9 +113,7 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     };
     let judges = [judge(config.budget.map(|budget| store.budget(budget)))?, judge(None)?];
     let signer = BallotSigner::new(secrets.key, config.chain_id, config.jury);
-    if secrets.identities.recipient().is_none() {
-        tracing::warn!("without `identities` this juror judges public deals only");
-    }
+    warn_without(&secrets.identities);
     let seat = (judges, signer, secrets.identities);
     let (desk, moments) = desk(&config, chain, store, seat).await?;
     let (listener, url) = listen(&config.listen).await?;
@@ -186,6 +184,12 @@ async fn listen(listen: &str) -> Result<(TcpListener, String), JurorError> {
     let listener = TcpListener::bind(listen).await.map_err(wrong)?;
     let addr = listener.local_addr().map_err(wrong)?;
     Ok((listener, format!("http://{addr}")))
+}
+
+fn warn_without(identities: &Identities) {
+    if identities.recipient().is_none() {
+        tracing::warn!("without `identities` this juror judges public deals only");
+    }
 }
 
 fn announce(info: &JurorInfo, registered_url: &str, url: &str) {

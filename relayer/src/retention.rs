@@ -40,10 +40,8 @@ pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
 }
 
 fn report(deleted: Result<usize, RelayerError>) {
-    match deleted {
-        Ok(0) => {}
-        Ok(deals) => tracing::info!(deals, "what was handed in is deleted on schedule"),
-        Err(error) => tracing::warn!(%error, "nothing can be deleted; it is tried again"),
+    if let Err(error) = deleted {
+        tracing::warn!(%error, "nothing can be deleted; it is tried again");
     }
 }
 

@@ -101,9 +101,9 @@ impl Identities {
         if decryptor.is_scrypt() {
             return Err(PrivacyError::Passphrase);
         }
-        let reader = decryptor.decrypt(self.as_age()).map_err(|error| match error {
-            DecryptError::NoMatchingKeys => PrivacyError::NotForUs,
-            _ => PrivacyError::Damaged,
+        let reader = decryptor.decrypt(self.as_age()).map_err(|error| {
+            let for_others = matches!(error, DecryptError::NoMatchingKeys);
+            if for_others { PrivacyError::NotForUs } else { PrivacyError::Damaged }
         })?;
         let mut plain = Vec::new();
         let one_more = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);

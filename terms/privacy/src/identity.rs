@@ -122,11 +122,11 @@ mod tests {
     fn neither_an_identity_nor_an_error_shows_the_secret() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
-        let made = create(&path).unwrap();
-        let secret = made.secret.to_string();
+        let identity = create(&path).unwrap();
+        let secret = identity.secret.to_string();
         let secret = secret.expose_secret();
-        let shown = format!("{made:?} {:?}", Identities::new(vec![made.clone()]));
-        assert!(!shown.contains(secret) && shown.contains(&made.recipient().to_string()));
+        let printed = format!("{identity:?} {:?}", Identities::new(vec![identity.clone()]));
+        assert!(!printed.contains(secret) && printed.contains(&identity.recipient().to_string()));
         let half = format!("{}\n", &secret[..40]);
         std::fs::write(&path, half).unwrap();
         let fault = read(&path).unwrap_err().to_string();

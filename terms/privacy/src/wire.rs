@@ -225,7 +225,7 @@ mod tests {
         let cases: [(&str, Change); 7] = [
             ("terms", |request| request.private_sheet.terms = Bytes::from(vec![1; 40])),
             ("terms", |r| {
-                r.private_sheet.terms = [&r.private_sheet.terms[..], &[0; 32]].concat().into()
+                r.private_sheet.terms = [&r.private_sheet.terms[..], &[0; 32]].concat().into();
             }),
             ("privateSheet.ageFile", |r| r.private_sheet.age_file = AgeFile(vec![0; 300_000])),
             ("delivery.milestone", |request| request.delivery.milestone = 1),
