@@ -37,7 +37,6 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     let Ok(_permit) = relayer.asking.acquire().await else { return Ok(Next::Stop) };
     let (question, terms, mut count) = prepare(relayer, row).await?;
-    question.look(relayer).await?;
     let seats = talk::seats(relayer, &terms, row.round).await?;
     count.seats = seats.len();
     let until = case::judge_end(&terms, row.delivery.milestone);
@@ -56,9 +55,7 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
     let mut deadline = None;
     loop {
         if count.tally().outcome.is_verdict() {
-            relayer.verdict_found(row.id);
-            let grace = Duration::from_millis(relayer.config.jurors.grace_ms);
-            let until = *deadline.get_or_insert_with(|| Instant::now() + grace);
+            let until = *deadline.get_or_insert_with(|| waits_until(relayer, row.id));
             if talks.is_empty() || Instant::now() >= until {
                 return decide(relayer, row, &count).await;
             }
@@ -66,21 +63,25 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
         tokio::select! {
             Some((seat, heard)) = talks.next(), if !talks.is_empty() => {
                 count.ballots.extend(keep(relayer, row.id, seat, &heard).await?);
-                if heard.ballot.is_none() {
-                    talks.push(hearing.talk(seat, true));
-                }
+                talks.extend(heard.ballot.is_none().then(|| hearing.talk(seat, true)));
                 bound.send_replace(commitments(relayer, row.id).await?);
             }
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)),
                 if deadline.is_some() => {}
             _ = look.tick(), if deadline.is_none() => {
+                question.look(relayer).await?;
                 if let Some(next) = over(relayer, row, &terms, &count).await? {
                     return Ok(next);
                 }
-                question.look(relayer).await?;
             }
         }
     }
+}
+
+/// How long a verdict waits for the other seats, from now on.
+fn waits_until(relayer: &Relayer, case: B256) -> Instant {
+    relayer.verdict_found(case);
+    Instant::now() + Duration::from_millis(relayer.config.jurors.grace_ms)
 }
 
 /// What to do when no verdict can come any more; nothing while one can.
@@ -147,7 +148,10 @@ async fn prepare(
     };
     let ballots = ballots::counted(&mut conn, row.id).await?;
     let count = Count { rule: milestone.rule, seats: 0, ballots };
-    Ok((Question::of(&mut conn, row).await?, terms, count))
+    let question = Question::of(&mut conn, row).await?;
+    drop(conn);
+    question.look(relayer).await?;
+    Ok((question, terms, count))
 }
 
 /// The ballots so far.

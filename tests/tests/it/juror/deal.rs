@@ -131,7 +131,7 @@ impl House {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap()
+        tokio::time::timeout(Duration::from_mins(1), wait).await.unwrap()
     }
 
     async fn bytes(&self, url: String) -> Vec<u8> {
@@ -199,6 +199,7 @@ fn reader(folder: &Path) -> Identities {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told from its beginning to its end")]
 async fn a_private_deal_is_judged_and_paid_and_only_its_readers_can_read_it() {
     let house = House::open().await;
     let buyer = house.agent("buyer", "[buyer]").await;
@@ -227,7 +228,9 @@ async fn a_private_deal_is_judged_and_paid_and_only_its_readers_can_read_it() {
     for store in ["relayer", "juror-0", "juror-1", "juror-2", "juror-3", "juror-4"] {
         let contents = stored(&house.folder(store));
         assert!(contents.len() > 1, "{store}");
-        contents.iter().for_each(|bytes| expect_private(store, bytes));
+        for bytes in &contents {
+            expect_private(store, bytes);
+        }
     }
     for bytes in stored(&house.folder("seller").join("deliverables")) {
         expect_private("the seller's folder", &bytes);
@@ -362,6 +365,7 @@ async fn an_agent_signs_no_deal_that_a_juror_or_its_owner_could_not_read() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told from its beginning to its end")]
 async fn nobody_but_a_party_puts_an_age_file_on_a_relayers_shelf() {
     let house = House::open().await;
     let market = &house.market;
@@ -413,7 +417,9 @@ async fn nobody_but_a_party_puts_an_age_file_on_a_relayers_shelf() {
     let mut other = request(signed(&selling, document, &file));
     other.private_sheet.terms = house.sheet().terms().abi_encode().into();
     assert_eq!(problem(post(json!(other)).await).await.slug(), "wrong-deal");
-    stored(&house.folder("relayer")).iter().for_each(|bytes| expect_private("relayer", bytes));
+    for bytes in &stored(&house.folder("relayer")) {
+        expect_private("relayer", bytes);
+    }
 
     // Bytes under the digest, before and after the delivery that names it.
     let work = encrypt(WORK.as_bytes(), &parties.both()).unwrap();
