@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use alloy::primitives::B256;
 use anyhow::Context as _;
@@ -27,6 +28,8 @@ pub(crate) struct Tree {
     texts: Texts,
     /// The contracts' own sources, without interfaces.
     sources: BTreeMap<&'static str, Vec<String>>,
+    /// Digests of many texts, by what they are of: thousands of mutants ask for the same.
+    digests: Mutex<BTreeMap<String, B256>>,
 }
 
 impl Tree {
@@ -35,7 +38,7 @@ impl Tree {
             root,
             &["contracts/src", "contracts/test", "tests/src", "foundry.toml", "tools/package.json"],
         )?;
-        Ok(Self { texts, sources: BTreeMap::new() })
+        Ok(Self { texts, sources: BTreeMap::new(), digests: Mutex::default() })
     }
 
     /// Every mutant of the contracts, in the order of files and lines.
@@ -99,10 +102,12 @@ impl Tree {
 
     /// What identifies a mutant of the contract as it stands.
     pub(crate) fn identity(&self, mutant: &Mutant) -> B256 {
-        let sources = self.sources.get(mutant.contract.as_str());
-        let sources = sources.into_iter().flatten();
-        let texts = sources.filter_map(|file| self.texts.get_key_value(file));
-        mutant.lot(0) ^ files::digest(texts)
+        let contract = mutant.contract.as_str();
+        let sources = || {
+            let sources = self.sources.get(contract).into_iter().flatten();
+            files::digest(sources.filter_map(|file| self.texts.get_key_value(file)))
+        };
+        mutant.lot(0) ^ self.remembered(contract, sources)
     }
 
     /// What a verdict rests on besides the contract: as long as this is the same, it stands.
@@ -118,13 +123,27 @@ impl Tree {
             "model" => harness(path),
             file => path == file || SHARED.iter().any(|folder| path.starts_with(folder)),
         };
-        files::digest(self.texts.iter().filter(|(path, _)| needed(path)))
+        let texts = || self.texts.iter().filter(|(path, _)| needed(path));
+        self.remembered(&format!("tests {by}"), || files::digest(texts()))
+    }
+
+    /// What the first histories say of a mutant rests on this.
+    pub(crate) fn sifted(&self, mutant: &Mutant) -> B256 {
+        let model = Verdict::Killed("model".to_owned());
+        self.identity(mutant) ^ self.rests_on(&model) ^ self.sources_digest()
     }
 
     /// What the contracts without a mutation are compiled from.
     pub(crate) fn sources_digest(&self) -> B256 {
         let tests = |path: &str| path.starts_with("contracts/test/") || path.starts_with("tests/");
-        files::digest(self.texts.iter().filter(|(path, _)| !tests(path)))
+        let texts = || self.texts.iter().filter(|(path, _)| !tests(path));
+        self.remembered("sources", || files::digest(texts()))
+    }
+
+    /// The digest that is known by this name.
+    fn remembered(&self, name: &str, digest: impl FnOnce() -> B256) -> B256 {
+        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        *digests.entry(name.to_owned()).or_insert_with(digest)
     }
 
     /// What the baseline rests on.
