@@ -54,7 +54,7 @@ struct Arguments {
     /// is known is told.
     #[arg(long)]
     seconds: Option<u64>,
-    /// Only this contract.
+    /// Of the sample only this contract's.
     #[arg(long)]
     contract: Option<String>,
     /// The repository.
@@ -85,12 +85,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let profile = foundry.get("profile").and_then(|profiles| profiles.get("default"));
     let profile = profile.and_then(toml::Value::as_table).context("foundry.toml: no profile")?;
     let mut tree = Tree::read(&root)?;
-    let mut all = tree.mutants(&mut Compiler::new(&root, profile))?;
+    let all = tree.mutants(&mut Compiler::new(&root, profile))?;
     let known = Verdicts::read(&arguments.verdicts, &tree, &all)?;
+    let mut sample = mutant::sample(&all, arguments.sample, LEAST, arguments.seed);
     if let Some(contract) = &arguments.contract {
-        all.retain(|mutant| mutant.contract == *contract);
+        sample.retain(|mutant| mutant.contract == *contract);
     }
-    let sample = mutant::sample(&all, arguments.sample, LEAST, arguments.seed);
     let folder = root.join("target/deep/mutation");
     fs::create_dir_all(&folder)?;
     let open: Vec<_> =
