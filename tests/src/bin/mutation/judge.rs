@@ -1,11 +1,12 @@
-//! Whether anything notices a mutant: first the model, whose histories need no other process, then the
-//! suites of its contract, then everything.
+//! Whether anything notices a mutant: first the plain tests of a library, and the model, which need no
+//! other process, then the suites of its contract, then everything.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use alloy::primitives::Bytes;
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use surety_bindings::deployment;
 use surety_tests::model::chain::Beginning;
@@ -15,6 +16,7 @@ use super::compiler::{Codes, Compiler, Target};
 use super::files;
 use super::forge::{Forge, Suites};
 use super::mutant::Mutant;
+use super::plain;
 use super::tree::{self, Tree};
 
 /// Where the histories' seeds begin.
@@ -64,8 +66,20 @@ impl Sieve<'_> {
         if let Some(codes) = fs::read(&kept).ok().and_then(|it| serde_json::from_slice(&it).ok()) {
             return Ok(Sifted::Passed(codes));
         }
+        let plain = self.tree.plain_tests_of(&mutant.file)?;
+        let source = self.tree.text(&mutant.file)?;
+        let Some(changed) = mutant.patch.apply(source) else {
+            return Ok(Sifted::Judged(Verdict::NotCompiled));
+        };
+        let changed = Some((mutant.file.as_str(), changed.as_str()));
+        let Some(plain) = self.compiler.interfaces(&plain, changed)? else {
+            return Ok(Sifted::Judged(Verdict::NotCompiled));
+        };
+        if let Some(by) = plain::failure(&plain)? {
+            return Ok(Sifted::Judged(Verdict::Killed(by)));
+        }
         let own = tree::target(&mutant.contract);
-        let Some(codes) = self.compile(&[own], mutant)? else {
+        let Some(codes) = self.compiler.compile(&[own], changed)? else {
             return Ok(Sifted::Judged(Verdict::NotCompiled));
         };
         if !self.is_same(&codes)
@@ -90,8 +104,12 @@ impl Sieve<'_> {
         deployed.all(|code| self.built.contains(code))
     }
 
-    /// What the model must say of the contracts as they are, or its word on a mutant means nothing.
-    pub(crate) fn baseline(&self) -> anyhow::Result<()> {
+    /// What must be said of the contracts as they are, or what is said of a mutant means nothing.
+    pub(crate) fn baseline(&mut self) -> anyhow::Result<()> {
+        let plain = self.compiler.interfaces(&self.tree.plain_tests()?, None)?;
+        if let Some(by) = plain::failure(&plain.context("the tests do not compile")?)? {
+            anyhow::bail!("{by} fails without a mutation");
+        }
         if let Some(seed) = first_history(&self.codes(&Vec::new()), 0..FIRST) {
             anyhow::bail!("the model's history {seed} fails without a mutation");
         }

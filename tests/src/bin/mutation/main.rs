@@ -11,6 +11,7 @@ mod forge;
 mod judge;
 mod mutant;
 mod operators;
+mod plain;
 mod tree;
 mod verdicts;
 mod walk;
@@ -164,7 +165,7 @@ impl Bench<'_> {
         let mut sieves: Vec<_> = (0..workers).map(sieve).collect();
         if !has_passed {
             say("running the model without a mutation");
-            sieves.first().map_or(Ok(()), Sieve::baseline)?;
+            sieves.first_mut().map_or(Ok(()), Sieve::baseline)?;
         }
         let forges = thread::scope(|scope| {
             let forges = scope.spawn(|| self.forges(workers));

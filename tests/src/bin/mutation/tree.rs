@@ -22,6 +22,17 @@ pub(crate) const CONTRACTS: [&str; 4] =
 const SHARED: [&str; 3] =
     ["contracts/test/utils/", "contracts/test/doubles/", "contracts/test/invariant/"];
 
+/// What the model and its chain are made of.
+const MODEL: [&str; 7] = [
+    "tests/src/model/",
+    "tests/src/actors.rs",
+    "tests/src/contracts.rs",
+    "tests/src/evm.rs",
+    "tests/src/meter.rs",
+    "tests/src/sign.rs",
+    "tests/src/world.rs",
+];
+
 /// Sources, tests, and which contract is made of which sources.
 #[derive(Debug)]
 pub(crate) struct Tree {
@@ -81,8 +92,38 @@ impl Tree {
             .filter(|contract| self.uses(contract, &mutant.file))
             .map(target)
             .collect::<Vec<_>>();
-        let import = format!("/{}\"", mutant.file.rsplit('/').next().unwrap_or_default());
-        let library = mutant.file.contains("/libraries/");
+        others.extend(self.tests_of(&mutant.file)?);
+        Ok(others)
+    }
+
+    /// The tests of a library that need no cheatcode.
+    pub(crate) fn plain_tests_of(&self, file: &str) -> anyhow::Result<Vec<Target>> {
+        let mut tests = self.tests_of(file)?;
+        let plain =
+            |test: &Target| self.text(&test.file).is_ok_and(|text| !text.contains("Vm.sol"));
+        tests.retain(plain);
+        Ok(tests)
+    }
+
+    /// Every such test.
+    pub(crate) fn plain_tests(&self) -> anyhow::Result<Vec<Target>> {
+        let files = self.sources.values().flatten().collect::<std::collections::BTreeSet<_>>();
+        let mut all = Vec::new();
+        for file in files {
+            for test in self.plain_tests_of(file)? {
+                if !all.contains(&test) {
+                    all.push(test);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// The tests that have a library in them.
+    fn tests_of(&self, file: &str) -> anyhow::Result<Vec<Target>> {
+        let import = format!("/{}\"", file.rsplit('/').next().unwrap_or_default());
+        let library = file.contains("/libraries/");
+        let mut found = Vec::new();
         for file in self.texts.keys().filter(|file| library && file.ends_with(".t.sol")) {
             let text = self.text(file)?;
             if file.contains("/symbolic/") || !text.contains(&import) {
@@ -91,9 +132,9 @@ impl Tree {
             let contracts = text.lines().filter_map(|line| line.strip_prefix("contract "));
             let names = contracts.filter_map(|rest| rest.split(' ').next());
             let tests = names.filter(|name| name.ends_with("Test"));
-            others.extend(tests.map(|name| Target { file: file.clone(), name: name.to_owned() }));
+            found.extend(tests.map(|name| Target { file: file.clone(), name: name.to_owned() }));
         }
-        Ok(others)
+        Ok(found)
     }
 
     fn uses(&self, contract: &str, file: &str) -> bool {
@@ -117,10 +158,11 @@ impl Tree {
             Verdict::Killed(by) => by.split(' ').next().unwrap_or_default(),
             Verdict::Survived => "",
         };
-        let harness = |path: &str| path.starts_with("tests/src/") && !path.contains("/bin/");
+        let model = |path: &str| MODEL.iter().any(|part| path.starts_with(part));
         let needed = |path: &str| match by {
-            "" | "no" => !path.contains("/bin/") && !path.contains("/symbolic/"),
-            "model" => harness(path),
+            "" | "no" if path.starts_with("tests/") => model(path),
+            "" | "no" => !path.contains("/symbolic/"),
+            "model" => model(path),
             file => path == file || SHARED.iter().any(|folder| path.starts_with(folder)),
         };
         let texts = || self.texts.iter().filter(|(path, _)| needed(path));
