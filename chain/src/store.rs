@@ -64,6 +64,13 @@ impl Store {
         Ok(self.reader.acquire().await?)
     }
 
+    /// Fails when nothing can be written, such as on a full or read-only disk.
+    pub async fn expect_writable(&self) -> Result<(), ChainError> {
+        // A number that nobody reads, in the file's head.
+        sqlx::query("PRAGMA user_version = 1").execute(&self.writer).await?;
+        Ok(())
+    }
+
     /// Waits until all connections are closed; everybody who still asks for one gets an error.
     pub async fn close(&self) {
         self.reader.close().await;

@@ -1,9 +1,11 @@
 //! What a juror answers over HTTP. Every refusal is an RFC 9457 problem.
 //!
-//! Bodies are bounded in size and time, requests in number. A ballot is no secret: whoever asks for
-//! a case gets it, the parties too.
+//! Bodies are bounded in size and time, requests in number. Whoever asks for a case gets the
+//! commitment and, once the seal is open, the ballot, the parties too.
 
-use std::{sync::Arc, time::Duration};
+mod previews;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alloy::primitives::{B256, keccak256};
 use axum::{
@@ -13,24 +15,29 @@ use axum::{
         Path, Query, Request, State,
         rejection::{PathRejection, QueryRejection},
     },
-    http::{HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post, put},
 };
 use serde::Deserialize;
-use surety_jury::wire::{CaseRequest, CaseStatus, JurorInfo};
+use surety_jury::wire::{CaseRequest, CaseStatus, Commitments, JurorInfo, WaitFor};
 use surety_metrics::Now;
 use surety_prices::SignedPrices;
-use surety_terms::{Problem, Reveal, json, limits, problem::CONTENT_TYPE};
+use surety_qualify::Certificate;
+use surety_service::{refusal, request_id};
+use surety_terms::{Problem, Reveal, json, limits};
 use tokio::sync::Semaphore;
 
 use crate::{
     JurorError,
     case::{CASE_BYTES, Desk},
+    qualified,
     verify::Fault,
 };
 
+/// The largest body of commitments: 15 of them.
+const COMMITMENTS_BYTES: usize = 8 << 10;
 /// How long a body may take to come in.
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// The longest wait of a long poll.
@@ -41,6 +48,8 @@ const MOST_WAIT_SECS: u64 = 60;
 pub(crate) struct Door {
     pub(crate) desk: Arc<Desk>,
     pub(crate) info: JurorInfo,
+    /// Where the certificate is.
+    pub(crate) certificate: PathBuf,
     /// Requests that may be served at once.
     pub(crate) requests: Semaphore,
     /// Those of them that may wait; the others are answered at once.
@@ -55,6 +64,17 @@ struct Refused(Box<Problem>);
 struct Wait {
     #[serde(default)]
     wait_secs: u64,
+    #[serde(default)]
+    wait_for: WaitFor,
+}
+
+impl Wait {
+    /// How long is waited for an answer.
+    fn read(wait: Result<Query<Self>, QueryRejection>) -> Result<Duration, Refused> {
+        let Query(wait) =
+            wait.map_err(|_| malformed("waitSecs", "must be a whole number of seconds"))?;
+        Ok(Duration::from_secs(wait.wait_secs.min(MOST_WAIT_SECS)))
+    }
 }
 
 /// All routes.
@@ -62,9 +82,13 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
     Router::new()
         .route("/v1/cases", post(take_case))
         .route("/v1/cases/{case_id}", get(show_case))
+        .route("/v1/cases/{case_id}/commitments", post(take_commitments))
         .route("/v1/cases/{case_id}/reveals", get(show_reveals).post(take_reveal))
         .route("/v1/deliverables/{digest}", put(take_deliverable))
+        .route("/v1/qualification", get(show_qualification))
+        .route("/v1/previews", post(previews::take))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), bounded))
+        .layer(middleware::from_fn(to_the_end))
         .route("/v1/juror", get(show_juror))
         .route("/v1/prices", get(show_prices))
         .route("/livez", get(|| async { StatusCode::NO_CONTENT }))
@@ -74,27 +98,35 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
             refused("not-found", StatusCode::NOT_FOUND, "There is no such resource", "no such path")
         })
         .method_not_allowed_fallback(|| async {
-            refused(
-                "method-not-allowed",
-                StatusCode::METHOD_NOT_ALLOWED,
-                "The resource does not do that",
-                "another method is needed",
-            )
+            let (title, detail) = ("The resource does not do that", "another method is needed");
+            Refused::from(Problem::new("method-not-allowed", 405, title, detail))
         })
+        .layer(middleware::from_fn(request_id::identify))
         .with_state(door)
 }
 
 async fn bounded(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let Ok(_permit) = door.requests.try_acquire() else {
-        return refused(
-            "busy",
-            StatusCode::SERVICE_UNAVAILABLE,
-            "The juror is busy",
-            "too many requests are being served",
-        )
-        .into_response();
+        let detail = "too many requests are being served";
+        return refusal::answer(&Problem::new("busy", 503, "The juror is busy", detail));
     };
     next.run(request).await
+}
+
+/// Lets a request that writes run to its end, also when its client is gone meanwhile. Otherwise it
+/// could end between the row of a case and the task that judges it, and nobody would judge the case
+/// before the next start.
+async fn to_the_end(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request)).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::error!(%error, "a request broke off");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 async fn take_case(State(door): State<Arc<Door>>, body: Body) -> Result<Response, Refused> {
@@ -110,12 +142,11 @@ async fn show_case(
     wait: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Json<CaseStatus>, Refused> {
     let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
-    let Query(wait) =
-        wait.map_err(|_| malformed("waitSecs", "must be a whole number of seconds"))?;
-    let secs = wait.wait_secs.min(MOST_WAIT_SECS);
-    let permit = if secs > 0 { door.polls.try_acquire().ok() } else { None };
+    let wait_for = wait.as_ref().map(|wait| wait.wait_for).unwrap_or_default();
+    let wait = Wait::read(wait)?;
+    let permit = if wait.is_zero() { None } else { door.polls.try_acquire().ok() };
     let status = match permit {
-        Some(_permit) => door.desk.wait(case_id, Duration::from_secs(secs)).await?,
+        Some(_permit) => door.desk.wait(case_id, wait, wait_for).await?,
         None => door.desk.status(case_id).await?,
     };
     status.map(Json).ok_or_else(|| {
@@ -126,6 +157,18 @@ async fn show_case(
             format!("this juror has not taken case {case_id}"),
         )
     })
+}
+
+async fn take_commitments(
+    State(door): State<Arc<Door>>,
+    case_id: Result<Path<B256>, PathRejection>,
+    body: Body,
+) -> Result<StatusCode, Refused> {
+    let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
+    let bytes = read(body, COMMITMENTS_BYTES).await?;
+    let given: Commitments = json::parse_exact(&bytes, COMMITMENTS_BYTES).map_err(Problem::from)?;
+    door.desk.bind(case_id, &given.commitments).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn take_reveal(
@@ -190,6 +233,10 @@ async fn show_juror(State(door): State<Arc<Door>>) -> Json<JurorInfo> {
 async fn show_prices(State(door): State<Arc<Door>>) -> Result<Json<SignedPrices>, Refused> {
     let now = door.desk.moments.borrow().head.timestamp;
     Ok(Json(door.desk.prices.signed(door.desk.signer.key(), now).await.map_err(JurorError::from)?))
+}
+
+async fn show_qualification(State(door): State<Arc<Door>>) -> Result<Json<Certificate>, Refused> {
+    Ok(Json(qualified::certificate(&door.certificate, &door.info).await?))
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> Result<StatusCode, Refused> {
@@ -271,14 +318,34 @@ impl From<Fault> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let status =
-            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self.0)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        response
+        refusal::answer(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::{mpsc, watch};
+    use tower::util::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_writes_runs_to_its_end_without_its_client() {
+        let (begun, mut begins) = mpsc::channel(1);
+        let (go_on, goes_on) = watch::channel(false);
+        let (done, mut ends) = mpsc::channel(1);
+        let handler = async move || {
+            begun.send(()).await.unwrap();
+            goes_on.clone().wait_for(|go| *go).await.unwrap();
+            done.send(()).await.unwrap();
+        };
+        let router = Router::new().route("/", post(handler)).layer(middleware::from_fn(to_the_end));
+        let request = Request::builder().method("POST").uri("/").body(Body::empty()).unwrap();
+        let client = tokio::spawn(router.oneshot(request));
+        begins.recv().await.unwrap();
+        client.abort();
+        client.await.unwrap_err();
+        go_on.send_replace(true);
+        ends.recv().await.unwrap();
     }
 }

@@ -6,14 +6,17 @@ mod config;
 mod error;
 mod http;
 mod interchange;
+mod ledger;
+mod preview;
+mod qualified;
 mod ready;
 mod reveal;
 mod service;
-mod sign;
 mod store;
 mod verify;
 
 pub use config::{BlockTag, BudgetConfig, Config, FetchConfig, Limits, ProviderConfig};
 pub use error::JurorError;
 pub use interchange::{Merged, export, import};
+pub use ledger::spending;
 pub use service::{Handle, run, start, start_on};

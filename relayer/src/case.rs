@@ -11,9 +11,12 @@ use std::time::Duration;
 use alloy::primitives::B256;
 use surety_bindings::escrow::Terms;
 use surety_chain::BlockTag;
+use surety_service::pulse::Beat;
+use surety_service::request_id;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::reason::Reason;
 use crate::relayer::Relayer;
 use crate::store::cases::{self, CaseRow, CaseState};
 use crate::store::deals::{self, Place};
@@ -31,11 +34,13 @@ pub(crate) enum Next {
 }
 
 /// Sees to it that every open case has exactly one task.
-pub(crate) async fn run_all(relayer: Arc<Relayer>, stop: CancellationToken) {
+pub(crate) async fn run_all(relayer: Arc<Relayer>, beat: Beat, cut: CancellationToken) {
+    let stop = relayer.stop.clone();
     let mut tasks = Tasks::default();
     loop {
+        beat.beat();
         match open_cases(&relayer).await {
-            Ok(open) => tasks.start(&relayer, &stop, open),
+            Ok(open) => tasks.start(&relayer, &cut, open),
             Err(error) => report(&error),
         }
         tokio::select! {
@@ -56,10 +61,11 @@ struct Tasks {
 }
 
 impl Tasks {
-    fn start(&mut self, relayer: &Arc<Relayer>, stop: &CancellationToken, open: Vec<B256>) {
+    fn start(&mut self, relayer: &Arc<Relayer>, cut: &CancellationToken, open: Vec<B256>) {
         for id in open {
             if self.running.insert(id) {
-                self.set.spawn(run_one(Arc::clone(relayer), id, stop.clone()));
+                let work = run_one(Arc::clone(relayer), id, cut.clone());
+                self.set.spawn(request_id::within(relayer.take_up(id), work));
             }
         }
     }
@@ -86,19 +92,26 @@ async fn open_cases(relayer: &Relayer) -> Result<Vec<B256>, RelayerError> {
 }
 
 /// Takes one case to its end. Returns the case.
-async fn run_one(relayer: Arc<Relayer>, id: B256, stop: CancellationToken) -> B256 {
-    stop.run_until_cancelled(async {
+///
+/// When the relayer is told to end, the stage in progress may end and no other begins; `cut` ends
+/// the stage where it is, which is a crash to it, and crashes are safe.
+async fn run_one(relayer: Arc<Relayer>, id: B256, cut: CancellationToken) -> B256 {
+    cut.run_until_cancelled(async {
         let mut trouble: u32 = 0;
-        loop {
-            match stage(&relayer, id).await {
+        while !relayer.stop.is_cancelled() {
+            let pause = match Box::pin(stage(&relayer, id)).await {
                 Ok(Next::Stop) => return,
-                Ok(Next::Again) => trouble = 0,
-                Ok(Next::Later) => tokio::time::sleep(relayer.poll()).await,
+                Ok(Next::Again) => {
+                    trouble = 0;
+                    continue;
+                }
+                Ok(Next::Later) => relayer.poll(),
                 Err(error) => {
                     trouble = trouble.saturating_add(1).min(6);
-                    tokio::time::sleep(setback(&relayer, id, &error, trouble)).await;
+                    setback(&relayer, id, &error, trouble)
                 }
-            }
+            };
+            relayer.stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     })
     .await;
@@ -108,6 +121,7 @@ async fn run_one(relayer: Arc<Relayer>, id: B256, stop: CancellationToken) -> B2
 /// How long to wait before a stage that failed is run again.
 fn setback(relayer: &Relayer, id: B256, error: &RelayerError, trouble: u32) -> Duration {
     tracing::warn!(case = %id, %error, "a stage failed and will be run again");
+    relayer.metrics.case_setbacks.inc();
     if error.retryable() { relayer.poll() * 2_u32.pow(trouble) } else { Duration::from_mins(1) }
 }
 
@@ -123,11 +137,19 @@ async fn stage(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
     }
     match row.state {
         CaseState::Seen => ask(relayer, id).await,
-        CaseState::Asked => collect::collect(relayer, &row).await,
+        CaseState::Asked => until_stop(relayer, collect::collect(relayer, &row)).await,
         CaseState::Decided => submit::submit(relayer, &row).await,
-        CaseState::Sent => submit::confirm(relayer, &row).await,
+        CaseState::Sent => until_stop(relayer, submit::confirm(relayer, &row)).await,
         CaseState::Final | CaseState::GivenUp => Ok(Next::Stop),
     }
+}
+
+/// A stage that waits for others. What it learns is stored as it comes, so it may end at any moment.
+async fn until_stop(
+    relayer: &Relayer,
+    stage: impl Future<Output = Result<Next, RelayerError>>,
+) -> Result<Next, RelayerError> {
+    relayer.stop.run_until_cancelled(stage).await.unwrap_or(Ok(Next::Stop))
 }
 
 /// Writes that the panel is asked; asking is the next stage.
@@ -176,6 +198,10 @@ async fn end(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     cases::ended(&mut tx, row.id, place.block, paid_ms).await?;
     tx.commit().await?;
     relayer.forget_verdict(row.id);
+    relayer.count_end(row.id, CaseState::Final);
+    if let Some(ms) = paid_ms {
+        relayer.metrics.paid_seconds.observe(Duration::from_millis(ms).as_secs_f64());
+    }
     relayer.changed();
     tracing::info!(case = %row.id, block = place.block, ?paid_ms, "the milestone has ended");
     Ok(Next::Stop)
@@ -185,14 +211,17 @@ async fn end(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
 pub(crate) async fn give_up(
     relayer: &Relayer,
     id: B256,
-    reason: &str,
+    reason: impl Into<Reason>,
 ) -> Result<Next, RelayerError> {
+    let reason = reason.into();
     let mut tx = relayer.store.begin().await?;
-    cases::given_up(&mut tx, id, reason).await?;
+    cases::given_up(&mut tx, id, &reason.to_string()).await?;
     tx.commit().await?;
     relayer.forget_verdict(id);
+    relayer.count_end(id, CaseState::GivenUp);
+    relayer.metrics.gave_up(reason.label());
     relayer.changed();
-    tracing::warn!(case = %id, reason, "a case is given up");
+    tracing::warn!(case = %id, %reason, "a case is given up");
     Ok(Next::Stop)
 }
 
@@ -211,7 +240,7 @@ pub(crate) async fn judging_is_over(
 }
 
 /// When the panel's time ends for a milestone that nobody delivered on the chain.
-fn judge_end(terms: &Terms, milestone: u8) -> u64 {
+pub(crate) fn judge_end(terms: &Terms, milestone: u8) -> u64 {
     let deliver_by = terms.milestones.get(usize::from(milestone)).map(|m| m.deliverBy.to::<u64>());
     deliver_by.unwrap_or_default().saturating_add(terms.judgeWithin.to::<u64>())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use surety_chain::ChainError;
 use surety_keys::KeyError;
+use surety_record::RecordError;
 
 /// Everything that can go wrong in a relayer. What a client sees of it is a problem document, see
 /// `http::problem`; nothing here holds an endpoint or a key.
@@ -64,6 +65,15 @@ impl RelayerError {
             | Self::Listen { .. }
             | Self::Client
             | Self::Row { .. } => false,
+        }
+    }
+}
+
+impl From<RecordError> for RelayerError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(error) => error.into(),
+            RecordError::Row { what } => Self::Row { what },
         }
     }
 }

@@ -3,13 +3,16 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy::primitives::{B256, Bytes};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, RequestBuilder, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::Serialize;
-use surety_jury::wire::{CaseRequest, CaseStatus};
+use surety_jury::SignedCommitment;
+use surety_jury::wire::{CaseRequest, CaseStatus, Commitments, WaitFor};
+use surety_relayer_metrics::Metrics;
+use surety_service::request_id;
 use surety_terms::{host, json};
 use url::{Host, Url};
 
@@ -24,6 +27,7 @@ const ANSWER_BYTES: usize = 64 * 1024;
 pub(crate) struct Jurors {
     client: Client,
     config: config::Jurors,
+    metrics: Arc<Metrics>,
 }
 
 /// Why a juror gave no usable answer. It concerns that juror alone.
@@ -41,14 +45,33 @@ pub(crate) enum JurorFault {
     Malformed(String),
     #[error("it answers about another case")]
     OtherCase,
+    #[error("its commitment does not hold: {0}")]
+    Commitment(String),
     #[error("its ballot does not hold: {0}")]
     Ballot(String),
     #[error("it gives no ballot yet: {0}")]
     NoBallot(&'static str),
 }
 
+impl JurorFault {
+    /// The word for counting.
+    pub(crate) const fn label(&self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Unreachable => "unreachable",
+            Self::Status(_) => "status",
+            Self::TooLarge => "too-large",
+            Self::Malformed(_) => "malformed",
+            Self::OtherCase => "other-case",
+            Self::Commitment(_) => "commitment",
+            Self::Ballot(_) => "ballot",
+            Self::NoBallot(_) => "no-ballot",
+        }
+    }
+}
+
 impl Jurors {
-    pub(crate) fn new(config: config::Jurors) -> Result<Self, RelayerError> {
+    pub(crate) fn new(config: config::Jurors, metrics: Arc<Metrics>) -> Result<Self, RelayerError> {
         let mut client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(config.timeout_secs))
@@ -57,7 +80,7 @@ impl Jurors {
             client = client.dns_resolver(Arc::new(PublicOnly));
         }
         let client = client.build().map_err(|_| RelayerError::Client)?;
-        Ok(Self { client, config })
+        Ok(Self { client, config, metrics })
     }
 
     pub(crate) const fn config(&self) -> config::Jurors {
@@ -73,11 +96,38 @@ impl Jurors {
         self.status(self.post(juror, "v1/cases", request)?, Duration::ZERO).await
     }
 
-    /// Asks how far a juror is; it may hold the question open until something changes.
-    pub(crate) async fn wait(&self, juror: &str, case: B256) -> Result<CaseStatus, JurorFault> {
+    /// Asks how far a juror is; it may hold the question open until what is waited for is there.
+    pub(crate) async fn wait(
+        &self,
+        juror: &str,
+        case: B256,
+        what: WaitFor,
+    ) -> Result<CaseStatus, JurorFault> {
         let wait = self.config.wait_secs;
-        let url = self.url(juror, &format!("v1/cases/{case}?waitSecs={wait}"))?;
+        let what = match what {
+            WaitFor::Ballot => "",
+            WaitFor::Commitment => "&waitFor=commitment",
+        };
+        let url = self.url(juror, &format!("v1/cases/{case}?waitSecs={wait}{what}"))?;
         self.status(self.client.get(url), Duration::from_secs(wait)).await
+    }
+
+    /// Asks how far a juror is, now.
+    pub(crate) async fn look(&self, juror: &str, case: B256) -> Result<CaseStatus, JurorFault> {
+        let url = self.url(juror, &format!("v1/cases/{case}"))?;
+        self.status(self.client.get(url), Duration::ZERO).await
+    }
+
+    /// Hands a juror the commitments of its panel.
+    pub(crate) async fn bind(
+        &self,
+        juror: &str,
+        case: B256,
+        commitments: Vec<SignedCommitment>,
+    ) -> Result<(), JurorFault> {
+        let path = format!("v1/cases/{case}/commitments");
+        let request = self.post(juror, &path, &Commitments { commitments })?;
+        self.body(request, Duration::ZERO).await.map(drop)
     }
 
     /// Hands a juror the deliverable's bytes.
@@ -116,8 +166,20 @@ impl Jurors {
 
     async fn body(&self, request: RequestBuilder, held: Duration) -> Result<Vec<u8>, JurorFault> {
         let patience = Duration::from_secs(self.config.timeout_secs).saturating_add(held);
-        let mut answer =
-            request.timeout(patience).send().await.map_err(|_| JurorFault::Unreachable)?;
+        let (client, request) = request.timeout(patience).build_split();
+        let mut request = request.map_err(|_| JurorFault::Url)?;
+        if let Some(id) = request_id::current().and_then(|id| id.parse().ok()) {
+            request.headers_mut().insert(request_id::HEADER, id);
+        }
+        let kind = match *request.method() {
+            Method::POST => "open",
+            Method::PUT => "push",
+            _ => "wait",
+        };
+        let began = Instant::now();
+        let answer = client.execute(request).await;
+        self.metrics.juror_answered(kind, began.elapsed());
+        let mut answer = answer.map_err(|_| JurorFault::Unreachable)?;
         let status = answer.status();
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|_| JurorFault::Unreachable)? {
@@ -177,7 +239,9 @@ mod tests {
     use super::*;
 
     fn jurors(allow_private_hosts: bool) -> Jurors {
-        Jurors::new(config::Jurors { allow_private_hosts, ..config::Jurors::default() }).unwrap()
+        let config = config::Jurors { allow_private_hosts, ..config::Jurors::default() };
+        let metrics = Metrics::new("0", &surety_chain::meter::Meter::default());
+        Jurors::new(config, Arc::new(metrics)).unwrap()
     }
 
     #[test]
@@ -214,7 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_resolves_inward_is_not_connected_to() {
-        let fault = jurors(false).wait("http://localhost:9", B256::ZERO).await.unwrap_err();
+        let fault = jurors(false).look("http://localhost:9", B256::ZERO).await.unwrap_err();
         assert_eq!(fault, JurorFault::Unreachable);
     }
 }

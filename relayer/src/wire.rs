@@ -2,9 +2,10 @@
 
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
-use surety_jury::{CompactSignature, Outcome, Source};
+use surety_jury::{CompactSignature, Outcome, SignedCommitment, Source};
 
 pub use crate::store::cases::CaseState;
+pub use surety_record::JurorRecord;
 
 /// The answer to a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,9 @@ pub struct CaseView {
     /// From the verdict to the milestone's end, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict_to_paid_ms: Option<u64>,
+    /// The commitments of the panel's seats, by seat. Whoever hands q of them to a juror is shown its
+    /// ballot.
+    pub commitments: Vec<SignedCommitment>,
     /// Every ballot that holds, by seat; a juror that equivocated has more than one.
     pub ballots: Vec<BallotView>,
 }
@@ -148,12 +152,28 @@ pub struct EndView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Readiness {
-    /// All of the below.
+    /// Whether nothing keeps it from its work.
     pub is_ready: bool,
-    /// Whether the database answers.
+    /// What does, and what to do about it.
+    pub problems: Vec<String>,
+    /// Whether the database takes writes.
     pub store: bool,
     /// Milliseconds since the chain was last read.
     pub chain_read_ms: u64,
     /// The newest block that was read.
     pub head: u64,
+    /// How long it has been the newest.
+    pub head_age_secs: u64,
+    /// Chain time between it and the block whose facts count.
+    pub tag_lag_secs: u64,
+}
+
+/// Whether the process lives, or has started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Vitality {
+    /// Whether nothing is wrong.
+    pub good: bool,
+    /// What is.
+    pub problems: Vec<String>,
 }

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::fees::Fees;
-use super::{Failure, Request, SendState, SendStatus, gap_id};
+use super::{Failure, Request, SendState, SendStatus, gap_id, orders};
 use crate::{ChainError, Receipt};
 
 /// A request that waits for a nonce.
@@ -278,9 +278,9 @@ pub(super) async fn done(
     .bind(receipt.map(|r| r.tx_hash.to_vec()))
     .bind(receipt.map(|r| signed_number(r.block)).transpose()?)
     .bind(receipt.map(|r| r.block_hash.to_vec()))
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    orders::forget(conn, id).await
 }
 
 /// Takes a request's nonce away: somebody else used it.

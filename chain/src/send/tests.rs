@@ -221,6 +221,38 @@ async fn a_stuck_transaction_is_replaced_by_a_better_paid_one() {
 }
 
 #[tokio::test]
+async fn an_order_pays_more_at_once_or_gives_a_waiting_request_up() {
+    let mut bench = Bench::new(config()).await;
+    let (kept, given_up) = (bench.ask(1).await, bench.ask(2).await);
+    let trace = async |bench: &Bench, id| bench.sender.trace(id).await.unwrap().unwrap();
+    let queued = bench.ask(3).await;
+    assert_eq!(bench.sender.order(queued, Order::Cancel).await.unwrap(), Some(SendState::Queued));
+    assert_eq!(trace(&bench, queued).await.status.failure, Some(Failure::Withdrawn));
+    bench.tick().await.unwrap();
+    let before = trace(&bench, kept).await;
+    assert_eq!((before.nonce, before.attempts.len(), before.order), (Some(0), 1, None));
+    for (id, order) in [(kept, Order::Bump), (given_up, Order::Cancel)] {
+        assert_eq!(bench.sender.order(id, order).await.unwrap(), Some(SendState::Sent));
+        assert_eq!(trace(&bench, id).await.order, Some(order));
+    }
+    // An order is a row: it outlives the process that took it.
+    bench.restart().await;
+    bench.tick().await.unwrap();
+    let after = trace(&bench, kept).await;
+    assert_eq!((after.attempts.len(), after.order), (2, None));
+    assert!(after.attempts[1].max_fee_wei > before.attempts[0].max_fee_wei);
+    assert!(!after.attempts[1].blank && trace(&bench, given_up).await.attempts[1].blank);
+    assert_eq!(bench.sender.line().await.unwrap().gaps(0), [0; 0]);
+    bench.toy.mine();
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(kept).await, SendState::Mined);
+    assert_eq!(trace(&bench, given_up).await.status.failure, Some(Failure::Withdrawn));
+    assert_eq!(bench.toy.effects(), [effect(1)]);
+    assert_eq!(bench.sender.order(kept, Order::Cancel).await.unwrap(), Some(SendState::Mined));
+    assert_eq!(bench.sender.order(B256::ZERO, Order::Bump).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn bytes_that_no_node_takes_give_their_nonce_to_nobody_and_block_nobody() {
     let mut bench = Bench::new(config()).await;
     bench.toy.state().unacceptable.insert(effect(1));

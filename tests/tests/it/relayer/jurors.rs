@@ -1,21 +1,26 @@
 //! Jurors that answer over HTTP, sign real ballots, and can be told to misbehave.
 #![expect(clippy::unwrap_used, reason = "in a test a broken expectation is its failure")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::signers::SignerSync as _;
 use alloy::signers::local::PrivateKeySigner;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use futures::stream;
 use surety_bindings::jury::Ballot;
-use surety_jury::Source;
 use surety_jury::ballot::compact;
-use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus};
+use surety_jury::commitment::{commitment_digest, seal};
+use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus, Commitments};
+use surety_jury::{SignedCommitment, Source};
 use surety_terms::digest;
 use surety_tests::{Contracts, actors, sign};
 use tokio::net::TcpListener;
@@ -23,8 +28,22 @@ use tokio::net::TcpListener;
 /// What a juror does with a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Habit {
-    /// Takes the bytes and ballots these masks.
+    /// Takes the bytes, commits, and ballots these masks once a quorum has committed.
     Votes(u16, u16),
+    /// Ballots these masks at once, as jurors did before they sealed.
+    Unsealed(u16, u16),
+    /// Commits, and never shows its ballot.
+    Withholds,
+    /// Commits to one ballot and shows another.
+    Contradicts,
+    /// Commits, and shows its ballot without what opens the commitment.
+    Saltless,
+    /// Commits with a key that holds no seat.
+    Forges,
+    /// Hands out another juror's commitment.
+    Copies,
+    /// Hands out its commitment to another case.
+    Elsewhere,
     /// Says that it is at work, for ever.
     Silent,
     /// Refuses every case.
@@ -41,6 +60,10 @@ pub(crate) enum Habit {
     OtherCase,
     /// Answers HTTP 500.
     Broken,
+    /// Answers without an end.
+    Endless,
+    /// Answers a byte now and then.
+    Drips,
 }
 
 #[derive(Debug)]
@@ -50,6 +73,10 @@ struct Inner {
     contracts: Mutex<Option<Contracts>>,
     bytes: Mutex<HashMap<B256, Vec<u8>>>,
     cases: Mutex<HashMap<B256, B256>>,
+    /// The ids of the requests that told of a case.
+    asked_for: Mutex<Vec<String>>,
+    /// The cases to which a quorum has committed.
+    bound: Mutex<HashSet<B256>>,
 }
 
 /// A juror and its server.
@@ -68,10 +95,13 @@ impl TestJuror {
             contracts: Mutex::new(None),
             bytes: Mutex::default(),
             cases: Mutex::default(),
+            asked_for: Mutex::default(),
+            bound: Mutex::default(),
         });
         let app = Router::new()
             .route("/v1/cases", post(open))
             .route("/v1/cases/{id}", get(show))
+            .route("/v1/cases/{id}/commitments", post(bind))
             .route("/v1/deliverables/{digest}", put(take))
             .with_state(Arc::clone(&inner));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -80,12 +110,18 @@ impl TestJuror {
         Self { inner, url }
     }
 
-    pub(crate) fn key(&self) -> &PrivateKeySigner {
-        &self.inner.key
-    }
-
     pub(crate) fn serve_chain(&self, contracts: &Contracts) {
         *self.inner.contracts.lock().unwrap() = Some(contracts.clone());
+    }
+
+    /// The ids of the requests that told it of a case.
+    pub(crate) fn asked_for(&self) -> Vec<String> {
+        self.inner.asked_for.lock().unwrap().clone()
+    }
+
+    /// Lets it show its ballot of a case.
+    pub(crate) fn bind(&self, case: B256) {
+        self.inner.bound.lock().unwrap().insert(case);
     }
 
     pub(crate) fn set(&self, habit: Habit) {
@@ -95,7 +131,13 @@ impl TestJuror {
 
 type Juror = State<Arc<Inner>>;
 
-async fn open(State(juror): Juror, Json(request): Json<CaseRequest>) -> Response {
+async fn open(
+    State(juror): Juror,
+    headers: HeaderMap,
+    Json(request): Json<CaseRequest>,
+) -> Response {
+    let id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    juror.asked_for.lock().unwrap().extend(id.map(ToOwned::to_owned));
     let contracts = juror.contracts.lock().unwrap().clone().unwrap();
     let delivery = &request.delivery;
     let case = sign::case(&contracts, delivery.dealId, delivery.milestone, delivery.deliverable);
@@ -106,6 +148,21 @@ async fn open(State(juror): Juror, Json(request): Json<CaseRequest>) -> Response
 
 async fn show(State(juror): Juror, Path(id): Path<B256>) -> Response {
     juror.answer(id)
+}
+
+/// A relayer hands over a quorum of good commitments, and nothing else.
+async fn bind(
+    State(juror): Juror,
+    Path(id): Path<B256>,
+    Json(given): Json<Commitments>,
+) -> StatusCode {
+    let contracts = juror.contracts.lock().unwrap().clone().unwrap();
+    let panel: Vec<Address> = (0..5).map(|i| actors::juror(i).address()).collect();
+    let place = (contracts.chain_id, contracts.jury);
+    let seats = given.commitments.iter().map(|it| it.seat(id, &panel, place).unwrap());
+    assert!(seats.collect::<HashSet<_>>().len() >= 4);
+    juror.bound.lock().unwrap().insert(id);
+    StatusCode::NO_CONTENT
 }
 
 async fn take(
@@ -126,8 +183,17 @@ impl Inner {
         let stranger = PrivateKeySigner::from_bytes(&B256::repeat_byte(3)).unwrap();
         let other = actors::juror(0);
         let (state, ballot) = match habit {
-            Habit::Votes(..) if !has_bytes => (CaseState::AwaitingDeliverable, None),
-            Habit::Votes(met, failed) => {
+            Habit::Votes(..) | Habit::Unsealed(..) | Habit::Withholds if !has_bytes => {
+                (CaseState::AwaitingDeliverable, None)
+            }
+            Habit::Votes(met, failed) => return self.sealed(case_id, (met, failed)),
+            Habit::Withholds | Habit::Contradicts | Habit::Saltless => {
+                return self.sealed(case_id, (3, 0));
+            }
+            Habit::Forges | Habit::Copies | Habit::Elsewhere => {
+                return self.wrongly(case_id, habit);
+            }
+            Habit::Unsealed(met, failed) => {
                 let ballot = self.ballot(case_id, (met, failed), &self.key, self.key.address());
                 (CaseState::Ballot, Some(ballot))
             }
@@ -148,9 +214,63 @@ impl Inner {
             Habit::Refuses => (CaseState::Refused, None),
             Habit::Garbage => return Json(serde_json::json!({"who": "knows"})).into_response(),
             Habit::Huge => return vec![b'['; 10 << 20].into_response(),
+            Habit::Endless => {
+                let chunk = || Ok::<_, Infallible>(Bytes::from_static(&[b'['; 4_096]));
+                return Body::from_stream(stream::repeat_with(chunk)).into_response();
+            }
+            Habit::Drips => {
+                let drop = stream::unfold((), |()| async {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
+                });
+                return Body::from_stream(drop).into_response();
+            }
             Habit::Broken => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         };
-        Json(CaseStatus { case_id, state, ballot, problem: None }).into_response()
+        Json(CaseStatus { case_id, state, commitment: None, ballot, problem: None }).into_response()
+    }
+
+    /// The commitment, and the ballot once a quorum has committed.
+    fn sealed(&self, case_id: B256, masks: (u16, u16)) -> Response {
+        let contracts = self.contracts.lock().unwrap().clone().unwrap();
+        let place = (contracts.chain_id, contracts.jury);
+        let salt = keccak256(self.key.address());
+        let mut body = self.ballot(case_id, masks, &self.key, self.key.address());
+        let digest = seal(digest::ballot_digest(&body.ballot(), place.0, place.1), salt);
+        let commitment = Some(self.commitment(case_id, digest, &self.key));
+        let habit = *self.habit.lock().unwrap();
+        let is_bound = self.bound.lock().unwrap().contains(&case_id);
+        let is_shown = is_bound && habit != Habit::Withholds;
+        if habit == Habit::Contradicts {
+            body = self.ballot(case_id, (0, 3), &self.key, self.key.address());
+        }
+        body.salt = (habit != Habit::Saltless).then_some(salt);
+        let state = if is_shown { CaseState::Ballot } else { CaseState::Committed };
+        let ballot = is_shown.then_some(body);
+        Json(CaseStatus { case_id, state, commitment, ballot, problem: None }).into_response()
+    }
+
+    /// A commitment that binds nobody here.
+    fn wrongly(&self, case_id: B256, habit: Habit) -> Response {
+        let stranger = PrivateKeySigner::from_bytes(&B256::repeat_byte(3)).unwrap();
+        let commitment = if habit == Habit::Copies {
+            self.commitment(case_id, B256::ZERO, &actors::juror(0))
+        } else if habit == Habit::Elsewhere {
+            self.commitment(keccak256(case_id), B256::ZERO, &self.key)
+        } else {
+            let forged = self.commitment(case_id, B256::ZERO, &stranger);
+            SignedCommitment { juror: self.key.address(), ..forged }
+        };
+        let (state, commitment) = (CaseState::Committed, Some(commitment));
+        Json(CaseStatus { case_id, state, commitment, ballot: None, problem: None }).into_response()
+    }
+
+    fn commitment(&self, case_id: B256, digest: B256, key: &PrivateKeySigner) -> SignedCommitment {
+        let contracts = self.contracts.lock().unwrap().clone().unwrap();
+        let place = (contracts.chain_id, contracts.jury);
+        let signature = key.sign_hash_sync(&commitment_digest(case_id, digest, place)).unwrap();
+        let (juror, signature) = (key.address(), compact(&signature));
+        SignedCommitment { case_id, digest, juror, signature }
     }
 
     fn ballot(
