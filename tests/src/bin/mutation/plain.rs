@@ -53,13 +53,13 @@ fn message(kind: TxKind, data: Bytes) -> TxEnv {
 struct Function {
     name: String,
     selector: [u8; 4],
-    /// How many bits each has.
     arguments: Vec<Argument>,
 }
 
 /// A word of calldata.
 #[derive(Clone, Copy, Debug)]
 struct Argument {
+    /// How many the type has.
     bits: usize,
     /// Whether it stands at the word's high end.
     high: bool,
@@ -125,5 +125,48 @@ impl Function {
                 Ok(ExecutionResult::Revert { .. }) | Err(_) => true,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What a test says whose code is these few bytes.
+    fn said(runtime: &[u8], kinds: &[&str]) -> Option<String> {
+        let size = u8::try_from(runtime.len()).unwrap();
+        let code = [&[0x5f + size], runtime, &[0x5f, 0x52, 0x60, size, 0x60, 32 - size, 0xf3]];
+        let inputs: Vec<_> = kinds.iter().map(|kind| json!({ "type": kind })).collect();
+        let interface = json!([{ "type": "function", "name": "test_a", "inputs": inputs }]);
+        let target = Target { file: "A.t.sol".to_owned(), name: "ATest".to_owned() };
+        failure(&[(target, code.concat().into(), interface)]).unwrap()
+    }
+
+    #[test]
+    fn a_test_that_reverts_fails() {
+        let revert = [0x5f, 0x5f, 0xfd];
+        assert_eq!(said(&revert, &[]).as_deref(), Some("A.t.sol test_a"));
+        assert_eq!(said(&revert, &["uint8", "bool"]).as_deref(), Some("A.t.sol test_a"));
+        assert_eq!(said(&[0x00], &["address"]), None);
+    }
+
+    #[test]
+    fn what_costs_too_much_is_left_to_forge() {
+        assert_eq!(said(&[0x5b, 0x5f, 0x56], &[]), None);
+    }
+
+    #[test]
+    fn arguments_that_are_no_single_words_are_left_to_forge() {
+        assert_eq!(said(&[0x5f, 0x5f, 0xfd], &["uint256[]"]), None);
+    }
+
+    #[test]
+    fn an_argument_fits_its_type() {
+        let random = B256::repeat_byte(2);
+        assert_eq!(Argument::read("uint8").unwrap().draw(random), U256::from(255));
+        let high = Argument::read("bytes1").unwrap().draw(random);
+        assert_eq!(high, U256::from(255) << 248);
     }
 }
