@@ -88,6 +88,7 @@ async fn a_ballot_that_kms_signed_is_the_jurors() {
     let ballot = status.ballot.unwrap();
     let contracts = office.market.world.contracts();
     ballot.verify(contracts.chain_id, contracts.jury).unwrap();
-    assert_eq!((ballot.juror, kms.signed().0), (key.address(), 1));
+    // The ballot, and the commitment to it.
+    assert_eq!((ballot.juror, kms.signed().0), (key.address(), 2));
     juror.end().await;
 }
