@@ -110,8 +110,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("juror.age");
         let made = open_or_create(&path).unwrap();
-        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let bits = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(bits & 0o777, 0o600);
         assert_eq!(open_or_create(&path).unwrap().recipient(), made.recipient());
         assert!(create(&path).is_err(), "never overwritten");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
