@@ -16,7 +16,7 @@ mod trail;
 
 use alloy::primitives::{Address, B256};
 use alloy::rpc::types::Filter;
-use sqlx::SqliteConnection;
+use surety_store::Conn;
 
 use crate::{BlockTag, ChainError, Header, Refusal, Rpc};
 
@@ -85,7 +85,7 @@ impl Step {
     /// Remembers the step in the consumer's transaction. Without this the step comes again.
     pub async fn save(
         &self,
-        conn: &mut SqliteConnection,
+        conn: &mut Conn,
         config: &FollowConfig,
     ) -> Result<(), ChainError> {
         match self {
@@ -119,7 +119,7 @@ impl Follower {
     /// The next step after the saved trail, which is read through `conn`.
     ///
     /// Fails when the node fails or lies; the same step can be asked for again.
-    pub async fn next(&mut self, conn: &mut SqliteConnection) -> Result<Step, ChainError> {
+    pub async fn next(&mut self, conn: &mut Conn) -> Result<Step, ChainError> {
         let head = self.rpc.head(self.config.tag).await?;
         let from = match trail::newest(conn, self.config.name).await? {
             None => self.config.start_block,
@@ -155,7 +155,7 @@ impl Follower {
 
     /// Whether a chain that ends below our newest mark is a prefix of what we know. Then it lags,
     /// and we wait; else it is another chain, and waiting would keep orphaned rows alive.
-    async fn root(&self, conn: &mut SqliteConnection, head: Header) -> Result<bool, ChainError> {
+    async fn root(&self, conn: &mut Conn, head: Header) -> Result<bool, ChainError> {
         let below = head.number.saturating_add(1);
         Ok(match trail::below(conn, self.config.name, below).await? {
             None => true,
@@ -165,7 +165,7 @@ impl Follower {
 
     async fn walk_back(
         &self,
-        conn: &mut SqliteConnection,
+        conn: &mut Conn,
         head: Header,
     ) -> Result<Step, ChainError> {
         let mut below = head.number.saturating_add(1);

@@ -7,7 +7,7 @@
 //!   and keeps at it until a receipt stands in a canonical block.
 //! - [`rpc`] is the only place that talks to a node. What a node says is checked, and its words
 //!   never reach an error: endpoints carry keys.
-//! - [`store`] opens the SQLite file that both write to.
+//! - [`store`] is the database that both write to.
 //!
 //! The crate knows blocks, logs and transactions, and nothing about what they mean.
 
@@ -16,10 +16,10 @@ pub mod follow;
 pub mod refusal;
 pub mod rpc;
 pub mod send;
-pub mod store;
 #[cfg(test)]
 mod toy;
 
 pub use error::ChainError;
+pub use surety_store as store;
 pub use refusal::Refusal;
 pub use rpc::{BlockTag, CallOutcome, Header, Receipt, Rpc, RpcUrl};

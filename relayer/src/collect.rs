@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::case::Next;
 use crate::jurors::JurorFault;
-use crate::relayer::Relayer;
+use crate::relayer::{ROUND, Relayer};
 use crate::store::ballots::{self, BallotRow, Kept};
 use crate::store::cases::{self, CaseRow};
 use crate::store::deals;
@@ -120,6 +120,25 @@ async fn seats(relayer: &Relayer, terms: &Terms, round: u8) -> Result<Vec<Seat>,
         seats.push(Seat { index, juror, family, operator, url });
     }
     Ok(seats)
+}
+
+/// Whether a juror of the panel has taken a case.
+pub(crate) async fn is_taken(
+    relayer: &Relayer,
+    terms: &Terms,
+    case: B256,
+) -> Result<bool, RelayerError> {
+    let seats = seats(relayer, terms, ROUND).await?;
+    let asked = seats.iter().map(|seat| relayer.jurors.look(&seat.url, case));
+    let answers = futures::future::join_all(asked).await;
+    let taken = |status: &CaseStatus| {
+        status.case_id == case
+            && match status.state {
+                JurorState::AwaitingDeliverable | JurorState::Judging | JurorState::Ballot => true,
+                JurorState::Silent | JurorState::Refused => false,
+            }
+    };
+    Ok(answers.iter().flatten().any(taken))
 }
 
 /// Talks with one juror until it gives a ballot that holds. Never ends without one.
@@ -237,7 +256,7 @@ async fn keep(
         signed: signed.clone(),
         counted: true,
     };
-    let mut tx = relayer.store.begin().await?;
+    let mut tx = relayer.begin(body.case_id).await?;
     let kept = ballots::keep(&mut tx, &row).await?;
     tx.commit().await?;
     relayer.changed();
@@ -258,7 +277,7 @@ async fn decide(relayer: &Relayer, row: &CaseRow, count: &Count) -> Result<Next,
     let packed = ballot::pack(&ballots)
         .map_err(|_| RelayerError::Row { what: "ballots that do not pack" })?;
     let tally = count.tally();
-    let mut tx = relayer.store.begin().await?;
+    let mut tx = relayer.begin(row.id).await?;
     cases::decided(&mut tx, row.id, (&packed, &tally), relayer.now()).await?;
     tx.commit().await?;
     relayer.changed();

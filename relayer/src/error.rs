@@ -1,10 +1,10 @@
 //! What stops a relayer, and what one of its stages may meet.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use surety_chain::ChainError;
 use surety_keys::KeyError;
+use surety_store::StoreError;
 
 /// Everything that can go wrong in a relayer. What a client sees of it is a problem document, see
 /// `http::problem`; nothing here holds an endpoint or a key.
@@ -31,14 +31,6 @@ pub enum RelayerError {
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built")]
     Client,
-    /// A deliverable's file cannot be read or written.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
     /// A row holds what this program never writes.
     #[error("the store holds a broken row: {what}")]
     Row {
@@ -58,7 +50,7 @@ impl RelayerError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Chain(error) => error.retryable(),
-            Self::File { .. } | Self::Contradiction { .. } => true,
+            Self::Contradiction { .. } => true,
             Self::Config(_)
             | Self::Key(_)
             | Self::Listen { .. }
@@ -68,8 +60,21 @@ impl RelayerError {
     }
 }
 
+impl RelayerError {
+    /// Whether another instance has taken over what was worked on.
+    pub(crate) const fn is_lease_lost(&self) -> bool {
+        matches!(self, Self::Chain(ChainError::Store(StoreError::LeaseLost { .. })))
+    }
+}
+
 impl From<sqlx::Error> for RelayerError {
     fn from(error: sqlx::Error) -> Self {
+        Self::Chain(error.into())
+    }
+}
+
+impl From<StoreError> for RelayerError {
+    fn from(error: StoreError) -> Self {
         Self::Chain(error.into())
     }
 }

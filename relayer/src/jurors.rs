@@ -73,6 +73,12 @@ impl Jurors {
         self.status(self.post(juror, "v1/cases", request)?, Duration::ZERO).await
     }
 
+    /// Asks how far a juror is, at once.
+    pub(crate) async fn look(&self, juror: &str, case: B256) -> Result<CaseStatus, JurorFault> {
+        let url = self.url(juror, &format!("v1/cases/{case}"))?;
+        self.status(self.client.get(url), Duration::ZERO).await
+    }
+
     /// Asks how far a juror is; it may hold the question open until something changes.
     pub(crate) async fn wait(&self, juror: &str, case: B256) -> Result<CaseStatus, JurorFault> {
         let wait = self.config.wait_secs;

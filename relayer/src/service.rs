@@ -1,14 +1,13 @@
 //! Booting a relayer: the world is checked first, then everything starts, and everything stops.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use alloy::providers::DynProvider;
 use surety_chain::send::Sender;
-use surety_chain::store::Store;
+use surety_store::{Blobs, Store};
 use surety_chain::{BlockTag, Rpc, follow};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -31,6 +30,7 @@ pub struct Handle {
     tasks: JoinSet<()>,
     http: JoinSet<()>,
     relayer: Weak<Relayer>,
+    store: Store,
 }
 
 impl Handle {
@@ -45,6 +45,9 @@ impl Handle {
         while self.http.join_next().await.is_some() {}
         while self.tasks.join_next().await.is_some() {}
         self.gone().await;
+        if let Err(error) = self.store.leave().await {
+            tracing::warn!(%error, "others take over only when the leases have run out");
+        }
     }
 
     /// Stops it wherever it is, like a crash, and returns when nothing of it is left.
@@ -104,27 +107,36 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     let escrow =
         Escrow::connect(rpc.clone(), config.chain_id, config.escrow, config.block_tag).await?;
     let head = rpc.head(BlockTag::Latest).await?;
-    let store = open_store(&config.store).await?;
+    let store = open_store(&config).await?;
     let (sender, sender_task) =
         Sender::new(store.clone(), rpc, key.into_tx_signer(), config.sending()).await?;
-    let shelf = Shelf::open(config.store.join("deliverables"), store.clone(), config.limits)?;
+    let blobs = match &config.deliverables {
+        None => Blobs::folder(&config.store.join("deliverables"))?,
+        Some(bucket) => Blobs::bucket(bucket)?,
+    };
+    let shelf = Shelf::new(blobs, store.clone(), config.limits);
     let jurors = Jurors::new(config.jurors)?;
     let (listener, local) = listen(config.listen).await?;
     let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
+    let ours = store.clone();
     let parts = Parts { config, escrow, store, sender, shelf, jurors, head, stop: stop.clone() };
     let relayer = Arc::new(Relayer::new(parts));
     let weak = Arc::downgrade(&relayer);
     let mut tasks = JoinSet::new();
+    tasks.spawn(ours.clone().keep_alive(stop.clone()));
     tasks.spawn(sender_task.run(stop.clone()));
     tasks.spawn(watch::run(Arc::clone(&relayer), stop.clone()));
     tasks.spawn(case::run_all(Arc::clone(&relayer), stop.clone()));
     let mut http = JoinSet::new();
     http.spawn(http::serve(listener, relayer, cut.clone()));
-    Ok(Handle { url: format!("http://{local}"), stop, cut, tasks, http, relayer: weak })
+    Ok(Handle { url: format!("http://{local}"), stop, cut, tasks, http, relayer: weak, store: ours })
 }
 
-async fn open_store(folder: &Path) -> Result<Store, RelayerError> {
-    let store = Store::open(folder, "relayer").await?;
+async fn open_store(config: &Config) -> Result<Store, RelayerError> {
+    let store = match &config.database {
+        None => Store::open(&config.store, "relayer", config.leases).await?,
+        Some(url) => Store::connect(url, config.leases).await?,
+    };
     store.migrate("follow", follow::migrations()).await?;
     store.migrate("relayer", store::migrations()).await?;
     Ok(store)

@@ -5,6 +5,8 @@ pub(crate) mod cases;
 pub(crate) mod columns;
 pub(crate) mod deals;
 pub(crate) mod deliverables;
+#[cfg(test)]
+mod tests;
 
 use sqlx::migrate::Migrator;
 

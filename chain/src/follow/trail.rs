@@ -2,7 +2,8 @@
 
 use alloy::primitives::B256;
 use sqlx::migrate::Migrator;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
+use surety_store::Conn;
 
 use crate::ChainError;
 
@@ -25,7 +26,7 @@ pub struct Mark {
 
 /// The newest mark.
 pub(super) async fn newest(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     name: &str,
 ) -> Result<Option<Mark>, ChainError> {
     below(conn, name, u64::MAX).await
@@ -33,7 +34,7 @@ pub(super) async fn newest(
 
 /// The newest mark below a block.
 pub(super) async fn below(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     name: &str,
     block: u64,
 ) -> Result<Option<Mark>, ChainError> {
@@ -55,7 +56,7 @@ pub(super) async fn below(
 }
 
 pub(super) async fn extend(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     name: &str,
     marks: &[Mark],
 ) -> Result<(), ChainError> {
@@ -83,7 +84,7 @@ pub(super) async fn extend(
 }
 
 pub(super) async fn rewind(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     name: &str,
     from_block: u64,
 ) -> Result<(), ChainError> {

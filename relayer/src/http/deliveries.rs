@@ -17,7 +17,7 @@ use crate::relayer::{ROUND, Relayer};
 use crate::store::deals::Pin;
 use crate::store::{cases, deals, deliverables};
 use crate::wire::{CaseState, DeliveryAnswer};
-use crate::{RelayerError, watch};
+use crate::{RelayerError, collect, watch};
 
 /// `POST /v1/deliveries`: everything is checked before anything is stored, and all of it is stored
 /// at once. The same delivery twice is one case.
@@ -36,7 +36,7 @@ pub(super) async fn post(
     is_open(&relayer, place).await?;
     is_signed(&relayer, &request, &terms).await?;
     let pin = pin(&relayer, place).await?;
-    is_timely(&relayer, &request, &terms, pin.as_ref()).await?;
+    is_timely(&relayer, &request, pin.as_ref(), case_id).await?;
     let state = store(&relayer, &request, case_id, pin.as_ref()).await??;
     relayer.changed();
     relayer.cases.notify_one();
@@ -123,13 +123,15 @@ async fn pin(relayer: &Relayer, place: (B256, u8)) -> Result<Option<Pin>, Refusa
 }
 
 /// A delivery counts until just before its deadline; one that is pinned was in time, and is worth
-/// judging as long as the panel has time.
+/// judging as long as the panel has time. So is one that a juror of the panel has taken, since jurors
+/// take none that is late: this relayer may have lost it with its disk.
 async fn is_timely(
     relayer: &Relayer,
     request: &DeliveryRequest,
-    terms: &Terms,
     pin: Option<&Pin>,
+    case_id: B256,
 ) -> Result<(), Refusal> {
+    let terms = request.term_sheet.terms();
     let index = usize::from(request.delivery.milestone);
     let deliver_by = terms.milestones.get(index).map(|m| m.deliverBy.to::<u64>());
     let pinned = pin.filter(|pin| pin.state.deliverable == request.delivery.deliverable);
@@ -141,6 +143,10 @@ async fn is_timely(
     };
     let now = relayer.escrow.rpc.head(BlockTag::Latest).await?.timestamp;
     if now < until {
+        return Ok(());
+    }
+    let judge_end = until.saturating_add(terms.judgeWithin.to::<u64>());
+    if pinned.is_none() && now < judge_end && collect::is_taken(relayer, &terms, case_id).await? {
         return Ok(());
     }
     let detail = format!("It is {now} on the chain; the deadline was {until}.");
@@ -160,6 +166,7 @@ async fn store(
     let delivery = &request.delivery;
     let place = (delivery.dealId, delivery.milestone);
     let mut tx = relayer.store.begin().await?;
+    deals::lock(&mut tx, place.0).await?;
     if pin.is_none_or(|pin| pin.state.deliverable != delivery.deliverable) {
         let others = cases::of_milestone(&mut tx, place).await?;
         let other = others.iter().find(|c| c.id != case_id).map(|c| c.delivery.deliverable);

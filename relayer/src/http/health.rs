@@ -21,7 +21,7 @@ pub(super) async fn live() -> &'static str {
 
 pub(super) async fn ready(State(relayer): State<Arc<Relayer>>) -> (StatusCode, Json<Readiness>) {
     let store = match relayer.store.read().await {
-        Ok(mut conn) => cases::open(&mut conn).await.is_ok(),
+        Ok(mut conn) => cases::count_open(&mut conn).await.is_ok(),
         Err(_) => false,
     };
     let clock = *relayer.clock.borrow();

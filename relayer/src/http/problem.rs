@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use surety_bindings::revert;
+use surety_store::StoreError;
 use surety_terms::problem::CONTENT_TYPE;
 use surety_terms::{Problem, TermsError};
 
@@ -41,6 +42,12 @@ impl From<RelayerError> for Refusal {
 
 impl From<surety_chain::ChainError> for Refusal {
     fn from(error: surety_chain::ChainError) -> Self {
+        RelayerError::from(error).into()
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
         RelayerError::from(error).into()
     }
 }

@@ -3,6 +3,7 @@
 //! Run it on a quiet machine: these are rates, not limits that a test checks.
 
 mod jury;
+mod relayer;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -40,8 +41,12 @@ type Keys = Vec<(String, Value)>;
 /// A bench's name and what measures it.
 type Bench = (&'static str, fn(&Arguments) -> anyhow::Result<Keys>);
 
-const BENCHES: [Bench; 3] =
-    [("lifecycles", lifecycles), ("histories", histories), ("jury", jury::run)];
+const BENCHES: [Bench; 4] = [
+    ("lifecycles", lifecycles),
+    ("histories", histories),
+    ("jury", jury::run),
+    ("relayer", relayer::run),
+];
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();

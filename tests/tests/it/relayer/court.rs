@@ -13,6 +13,7 @@ use serde_json::Value;
 use surety_bindings::escrow::{DealEscrow, Delivery};
 use surety_relayer::wire::{CaseState, CaseView, DeliveryAnswer};
 use surety_relayer::{Config, Handle};
+use surety_store::scratch::Schema;
 use surety_terms::wire::DeliveryRequest;
 use surety_terms::{
     Bps, Criterion, Kind, MilestoneSheet, Problem, TermSheet, Usdc, Version, digest,
@@ -26,8 +27,22 @@ alloy::sol! {
     function balanceOf(address account) external view returns (uint256);
 }
 
+/// Set where the relayers of these tests keep their rows on PostgreSQL.
+const ON_POSTGRES: &str = "SURETY_RELAYER_ON_POSTGRES";
+
 /// The longest that anything here may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A relayer that answers somewhere, in this process or in one of its own.
+pub(crate) trait At {
+    fn url(&self) -> &str;
+}
+
+impl At for Handle {
+    fn url(&self) -> &str {
+        Self::url(self)
+    }
+}
 
 pub(crate) struct Court {
     pub(crate) node: Node,
@@ -36,7 +51,9 @@ pub(crate) struct Court {
     pub(crate) sheet: TermSheet,
     pub(crate) work: Bytes,
     pub(crate) http: Client,
-    dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
+    /// On PostgreSQL, where the suite is told to run there.
+    pub(crate) database: Option<Schema>,
     /// The relayer's transactions before this test.
     relayed_before: u64,
 }
@@ -59,6 +76,15 @@ impl Court {
         };
         court.send(open.abi_encode().into()).await;
         court
+    }
+
+    /// The same for relayers that share a database. None where no PostgreSQL server is.
+    pub(crate) async fn shared() -> Option<Self> {
+        let mut court = Self::new().await;
+        if court.database.is_none() {
+            court.database = Some(Schema::new().await?);
+        }
+        Some(court)
     }
 
     /// The same before the deal is opened.
@@ -85,7 +111,13 @@ impl Court {
         node.set_balance(key.address(), U256::from(10).pow(U256::from(18)));
         let work = Bytes::from_static(b"the work");
         let http = Client::new();
-        let mut court = Self { node, contracts, jurors, sheet, work, http, dir, relayed_before: 0 };
+        let database = if std::env::var_os(ON_POSTGRES).is_some() {
+            Some(Schema::new().await.unwrap())
+        } else {
+            None
+        };
+        let mut court =
+            Self { node, contracts, jurors, sheet, work, http, dir, database, relayed_before: 0 };
         court.relayed_before = court.relayed().await;
         court
     }
@@ -97,12 +129,16 @@ impl Court {
     }
 
     pub(crate) fn toml(&self) -> String {
+        let database = self.database.as_ref();
+        let database = database.map(|d| format!("database = \"{}\"\n", d.url()));
         format!(
-            "chain_rpc = \"http://127.0.0.1:1\"\nchain_id = {}\nescrow = \"{}\"\n\
+            "{}chain_rpc = \"http://127.0.0.1:1\"\nchain_id = {}\nescrow = \"{}\"\n\
              block_tag = \"latest\"\nlisten = \"127.0.0.1:0\"\nstore = \"{}\"\nkey_file = \"{}\"\n\
              poll_ms = 10\n[sending]\nrebroadcast_ms = 20\n\
+             [leases]\nttl_ms = 2000\nrenew_ms = 400\n\
              [jurors]\nallow_private_hosts = true\nretry_ms = 10\nretry_most_ms = 50\n\
              wait_secs = 0\ngrace_ms = 50\n",
+            database.unwrap_or_default(),
             self.contracts.chain_id,
             self.contracts.escrow,
             self.dir.path().join("store").display(),
@@ -120,6 +156,14 @@ impl Court {
 
     pub(crate) async fn start_behind(&self, gate: &Gate) -> Handle {
         surety_relayer::start_on(self.config(), gate.provider()).await.unwrap()
+    }
+
+    /// Loses all that a relayer has stored.
+    pub(crate) async fn lose_disk(&mut self) {
+        std::fs::remove_dir_all(self.dir.path().join("store")).unwrap();
+        if self.database.is_some() {
+            self.database = Schema::new().await;
+        }
     }
 
     pub(crate) fn gate(&self, rule: Rule) -> Gate {
@@ -152,7 +196,7 @@ impl Court {
     }
 
     /// Hands in the bytes and the delivery of the first milestone.
-    pub(crate) async fn deliver(&self, relayer: &Handle) -> B256 {
+    pub(crate) async fn deliver(&self, relayer: &impl At) -> B256 {
         self.put(relayer, &self.work).await;
         let (status, body) = self.post(relayer, "deliveries", &self.delivery(0, &self.work)).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{body}");
@@ -161,7 +205,7 @@ impl Court {
         answer.case_id
     }
 
-    pub(crate) async fn put(&self, relayer: &Handle, work: &[u8]) {
+    pub(crate) async fn put(&self, relayer: &impl At, work: &[u8]) {
         let url = format!("{}/v1/deliverables/{}", relayer.url(), keccak256(work));
         let answer = self.http.put(url).body(work.to_vec()).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
@@ -171,7 +215,7 @@ impl Court {
 
     pub(crate) async fn post(
         &self,
-        relayer: &Handle,
+        relayer: &impl At,
         path: &str,
         body: &impl serde::Serialize,
     ) -> (StatusCode, Value) {
@@ -180,7 +224,7 @@ impl Court {
 
     pub(crate) async fn post_bytes(
         &self,
-        relayer: &Handle,
+        relayer: &impl At,
         path: &str,
         body: Vec<u8>,
     ) -> (StatusCode, Value) {
@@ -190,7 +234,7 @@ impl Court {
         (status, answer.json().await.unwrap())
     }
 
-    pub(crate) async fn get(&self, relayer: &Handle, path: &str) -> (StatusCode, Value) {
+    pub(crate) async fn get(&self, relayer: &impl At, path: &str) -> (StatusCode, Value) {
         let url = format!("{}/v1/{path}", relayer.url());
         let answer = self.http.get(url).send().await.unwrap();
         let status = answer.status();
@@ -205,19 +249,19 @@ impl Court {
         problem
     }
 
-    pub(crate) async fn case(&self, relayer: &Handle, id: B256, wait_secs: u64) -> CaseView {
+    pub(crate) async fn case(&self, relayer: &impl At, id: B256, wait_secs: u64) -> CaseView {
         let (_, body) = self.get(relayer, &format!("cases/{id}?waitSecs={wait_secs}")).await;
         serde_json::from_value(body).unwrap()
     }
 
     /// The case once it is over.
-    pub(crate) async fn over(&self, relayer: &Handle, id: B256) -> CaseView {
+    pub(crate) async fn over(&self, relayer: &impl At, id: B256) -> CaseView {
         let view = self.case(relayer, id, 30).await;
         assert!(view.state.is_over(), "{view:?}");
         view
     }
 
-    pub(crate) async fn reaches(&self, relayer: &Handle, id: B256, state: CaseState) {
+    pub(crate) async fn reaches(&self, relayer: &impl At, id: B256, state: CaseState) {
         eventually(&format!("{state:?}"), || async {
             self.case(relayer, id, 0).await.state == state
         })

@@ -105,6 +105,9 @@ async fn open(State(juror): Juror, Json(request): Json<CaseRequest>) -> Response
 }
 
 async fn show(State(juror): Juror, Path(id): Path<B256>) -> Response {
+    if !juror.cases.lock().unwrap().contains_key(&id) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     juror.answer(id)
 }
 
