@@ -83,11 +83,7 @@ pub struct Batch {
 
 impl Step {
     /// Remembers the step in the consumer's transaction. Without this the step comes again.
-    pub async fn save(
-        &self,
-        conn: &mut Conn,
-        config: &FollowConfig,
-    ) -> Result<(), ChainError> {
+    pub async fn save(&self, conn: &mut Conn, config: &FollowConfig) -> Result<(), ChainError> {
         match self {
             Self::Batch(batch) => trail::extend(conn, config.name, &batch.marks).await,
             Self::Orphaned { from_block } => trail::rewind(conn, config.name, *from_block).await,
@@ -163,11 +159,7 @@ impl Follower {
         })
     }
 
-    async fn walk_back(
-        &self,
-        conn: &mut Conn,
-        head: Header,
-    ) -> Result<Step, ChainError> {
+    async fn walk_back(&self, conn: &mut Conn, head: Header) -> Result<Step, ChainError> {
         let mut below = head.number.saturating_add(1);
         while let Some(mark) = trail::below(conn, self.config.name, below).await? {
             if self.stands(mark, head).await? == Standing::Canonical {

@@ -20,6 +20,6 @@ pub mod send;
 mod toy;
 
 pub use error::ChainError;
-pub use surety_store as store;
 pub use refusal::Refusal;
 pub use rpc::{BlockTag, CallOutcome, Header, Receipt, Rpc, RpcUrl};
+pub use surety_store as store;

@@ -184,7 +184,8 @@ impl Sender {
         };
         let memory = engine::Memory::default();
         let role = Role::new(handle.store.clone(), "key", handle.address.as_slice());
-        let task = SenderTask { rpc, signer, chain_id, config, handle: handle.clone(), role, memory };
+        let task =
+            SenderTask { rpc, signer, chain_id, config, handle: handle.clone(), role, memory };
         Ok((handle, task))
     }
 

@@ -17,5 +17,5 @@ pub mod wire;
 
 pub use config::{Config, Jurors as JurorsConfig, Limits, Sending};
 pub use error::RelayerError;
-pub use surety_store::Leases;
 pub use service::{Handle, run, start, start_on};
+pub use surety_store::Leases;

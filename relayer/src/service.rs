@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use alloy::providers::DynProvider;
 use surety_chain::send::Sender;
-use surety_store::{Blobs, Store};
 use surety_chain::{BlockTag, Rpc, follow};
+use surety_store::{Blobs, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -129,7 +129,15 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     tasks.spawn(case::run_all(Arc::clone(&relayer), stop.clone()));
     let mut http = JoinSet::new();
     http.spawn(http::serve(listener, relayer, cut.clone()));
-    Ok(Handle { url: format!("http://{local}"), stop, cut, tasks, http, relayer: weak, store: ours })
+    Ok(Handle {
+        url: format!("http://{local}"),
+        stop,
+        cut,
+        tasks,
+        http,
+        relayer: weak,
+        store: ours,
+    })
 }
 
 async fn open_store(config: &Config) -> Result<Store, RelayerError> {

@@ -4,8 +4,8 @@ use alloy::primitives::{Address, Bytes};
 use proptest::prelude::*;
 
 use super::*;
-use surety_store::Store;
 use crate::toy::{Fault, Toy};
+use surety_store::Store;
 use surety_store::scratch::{Engine, Scratch};
 
 const ADDRESS: Address = Address::repeat_byte(5);

@@ -1,8 +1,8 @@
 //! The saved trail of blocks that a follower has delivered.
 
 use alloy::primitives::B256;
-use sqlx::migrate::Migrator;
 use sqlx::Row;
+use sqlx::migrate::Migrator;
 use surety_store::Conn;
 
 use crate::ChainError;
@@ -25,10 +25,7 @@ pub struct Mark {
 }
 
 /// The newest mark.
-pub(super) async fn newest(
-    conn: &mut Conn,
-    name: &str,
-) -> Result<Option<Mark>, ChainError> {
+pub(super) async fn newest(conn: &mut Conn, name: &str) -> Result<Option<Mark>, ChainError> {
     below(conn, name, u64::MAX).await
 }
 
@@ -55,11 +52,7 @@ pub(super) async fn below(
     .transpose()
 }
 
-pub(super) async fn extend(
-    conn: &mut Conn,
-    name: &str,
-    marks: &[Mark],
-) -> Result<(), ChainError> {
+pub(super) async fn extend(conn: &mut Conn, name: &str, marks: &[Mark]) -> Result<(), ChainError> {
     for mark in marks {
         sqlx::query(
             "INSERT INTO follow_mark (name, number, hash) VALUES ($1, $2, $3)
@@ -83,11 +76,7 @@ pub(super) async fn extend(
     Ok(())
 }
 
-pub(super) async fn rewind(
-    conn: &mut Conn,
-    name: &str,
-    from_block: u64,
-) -> Result<(), ChainError> {
+pub(super) async fn rewind(conn: &mut Conn, name: &str, from_block: u64) -> Result<(), ChainError> {
     sqlx::query("DELETE FROM follow_mark WHERE name = $1 AND number >= $2")
         .bind(name)
         .bind(number(from_block)?)

@@ -101,7 +101,10 @@ impl Store {
     pub(crate) async fn join(&self) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let now = if self.is_shared() { self.now(&mut tx).await? } else { i64::MAX };
-        sqlx::query("DELETE FROM instance WHERE until_ms <= $1").bind(now).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM instance WHERE until_ms <= $1")
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
         self.beat().await
     }
@@ -153,7 +156,11 @@ impl Store {
         .bind(self.instance())
         .execute(&mut *tx)
         .await?;
-        if held.rows_affected() == 1 { Ok(tx) } else { Err(StoreError::LeaseLost { kind: lease.kind }) }
+        if held.rows_affected() == 1 {
+            Ok(tx)
+        } else {
+            Err(StoreError::LeaseLost { kind: lease.kind })
+        }
     }
 
     /// Whether somebody who lives holds a lease, and whether it is this one. Locks nothing.

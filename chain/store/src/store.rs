@@ -86,7 +86,9 @@ impl Store {
         let writer = pool(&format!("{url}?mode=rwc"), 1, SQLITE.to_owned()).await?;
         let reader = pool(&format!("{url}?mode=ro"), READERS, SQLITE.to_owned()).await?;
         let lock = Some(Arc::new(lock));
-        Self { writer, reader, dialect: IN_SQLITE, instance: instance(), leases, lock }.joined().await
+        Self { writer, reader, dialect: IN_SQLITE, instance: instance(), leases, lock }
+            .joined()
+            .await
     }
 
     /// Connects to a PostgreSQL database, such as `postgres://relayer@db.example/relayer`, which

@@ -42,10 +42,7 @@ pub(crate) fn number<T: TryFrom<i64>>(row: &DbRow, name: &'static str) -> Result
     T::try_from(row.try_get::<i64, _>(name)?).map_err(|_| broken(name))
 }
 
-pub(crate) fn maybe_number<T: TryFrom<i64>>(
-    row: &DbRow,
-    name: &'static str,
-) -> Result<Option<T>> {
+pub(crate) fn maybe_number<T: TryFrom<i64>>(row: &DbRow, name: &'static str) -> Result<Option<T>> {
     let value = row.try_get::<Option<i64>, _>(name)?;
     value.map(|n| T::try_from(n).map_err(|_| broken(name))).transpose()
 }

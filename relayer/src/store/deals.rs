@@ -59,10 +59,12 @@ pub(crate) struct MilestoneRow {
 /// Takes a deal for this transaction. Whoever decides by what it reads about a deal's deliveries and
 /// cases takes it first: what another writer commits meanwhile is seen, or waited for.
 pub(crate) async fn lock(conn: &mut Conn, deal: B256) -> Result<()> {
-    sqlx::query("INSERT INTO deal (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET id = excluded.id")
-        .bind(deal.as_slice())
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "INSERT INTO deal (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET id = excluded.id",
+    )
+    .bind(deal.as_slice())
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -42,12 +42,7 @@ pub(crate) async fn totals(conn: &mut Conn) -> Result<(u64, u64)> {
     Ok((number(&row, "total")?, number(&row, "unnamed")?))
 }
 
-pub(crate) async fn add(
-    conn: &mut Conn,
-    digest: B256,
-    size: u64,
-    named: bool,
-) -> Result<()> {
+pub(crate) async fn add(conn: &mut Conn, digest: B256, size: u64, named: bool) -> Result<()> {
     sqlx::query(
         "INSERT INTO deliverable (digest, size, named) VALUES ($1, $2, $3)
          ON CONFLICT (digest) DO NOTHING",

@@ -49,9 +49,10 @@ async fn a_case_goes_from_state_to_state_and_back_when_its_end_is_orphaned(scrat
     let store = opened(scratch, Leases::default()).await;
     let id = seen(&store, 1).await;
     seen(&store, 1).await;
-    let (ballots, tally) = (Bytes::from_static(b"ballots"), surety_jury::tally::tally(
-        alloy::primitives::U256::ZERO, 5, &[],
-    ));
+    let (ballots, tally) = (
+        Bytes::from_static(b"ballots"),
+        surety_jury::tally::tally(alloy::primitives::U256::ZERO, 5, &[]),
+    );
     let mut tx = store.begin().await.unwrap();
     assert_eq!(cases::of_deal(&mut tx, digest(0xdd)).await.unwrap().len(), 1);
     cases::asked(&mut tx, id).await.unwrap();

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy::network::TxSigner;
-use alloy::providers::Provider as _;
 use alloy::primitives::{Address, B256, Bytes, Signature, U256, keccak256};
+use alloy::providers::Provider as _;
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::Context as _;
 use serde_json::json;
@@ -117,7 +117,6 @@ impl Instance {
         stop.cancel();
         Ok(sending.await?)
     }
-
 }
 
 async fn state(sender: &Sender, instance: u8, n: u64) -> anyhow::Result<SendState> {
