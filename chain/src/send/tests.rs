@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::toy::{Fault, Toy};
+use surety_store::{Leases, StoreError};
 use surety_store::scratch::{Engine, Scratch};
 
 struct Bench {
@@ -374,6 +375,31 @@ async fn live_through(scratch: &Scratch, acts: Vec<Act>) -> (Vec<u64>, Bench) {
     asked.sort_unstable();
     asked.dedup();
     (asked, bench)
+}
+
+/// The first owner is silent for the others and does not notice: it is frozen, or cut off.
+#[tokio::test]
+async fn a_key_that_is_taken_over_goes_on_with_the_same_bytes_and_its_old_owner_signs_nothing() {
+    let Some(scratch) = Scratch::new(Engine::Postgres).await else { return };
+    let frozen = scratch.open_with(Leases { ttl_ms: 0, renew_ms: 600_000 }).await;
+    let mut bench = Bench::new(&scratch, config()).await;
+    let made = Sender::new(frozen, bench.toy.rpc(), key(), config()).await.unwrap();
+    let (_, mut old) = made;
+    bench.ask(1).await;
+    old.tick().await.unwrap();
+    let signed = std::mem::take(&mut bench.toy.state().pool);
+    assert_eq!(signed.len(), 1);
+
+    bench.tick().await.unwrap();
+    assert_eq!(bench.toy.state().pool, signed);
+    bench.ask(2).await;
+    let error = old.tick().await.unwrap_err();
+    assert!(matches!(error, ChainError::Store(StoreError::LeaseLost { kind: "key" })), "{error}");
+    old.role.doubt();
+    assert!(!old.tick().await.unwrap());
+    bench.tick().await.unwrap();
+    bench.toy.mine();
+    assert_eq!(bench.toy.effects(), [effect(1), effect(2)]);
 }
 
 surety_store::on_both!(
