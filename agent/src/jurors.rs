@@ -4,11 +4,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use surety_jury::preview::{PreviewRequest, PreviewStatus};
 use surety_terms::{Reveal, host};
 use tokio::task::JoinSet;
 use url::{Host, Url};
 
-use crate::Error;
+use crate::{Error, relayer::Client};
 
 /// How long one push may take.
 const PUSH_WITHIN: Duration = Duration::from_secs(30);
@@ -77,6 +78,19 @@ impl Jurors {
             });
         }
         tasks.join_all().await.into_iter().flatten().collect()
+    }
+
+    /// Asks for a preview, and lets the juror wait for its answer for a while.
+    pub(crate) async fn preview(
+        &self,
+        url: &str,
+        request: &PreviewRequest,
+    ) -> Result<PreviewStatus, Error> {
+        if !self.is_usable(url) {
+            return Err(Error::refused("url", "is no address that may be asked"));
+        }
+        let juror = Client::over(self.client.clone(), "the juror", url);
+        juror.post("/v1/previews?waitSecs=20", request).await
     }
 
     /// Whether a juror's URL is a plain one, outside of private networks. Names are looked at when

@@ -44,9 +44,14 @@ impl Client {
         Ok(Self { http, base: base.as_str().trim_end_matches('/').to_owned(), service })
     }
 
+    /// A client of another service at `base`, over `http`.
+    pub(crate) fn over(http: reqwest::Client, service: &'static str, base: &str) -> Self {
+        Self { http, base: base.trim_end_matches('/').to_owned(), service }
+    }
+
     /// The same client for another service at `base`.
     pub(crate) fn elsewhere(&self, service: &'static str, base: &str) -> Self {
-        Self { http: self.http.clone(), base: base.trim_end_matches('/').to_owned(), service }
+        Self::over(self.http.clone(), service, base)
     }
 
     /// Hands in calldata for the escrow. The relayer simulates it first.

@@ -7,12 +7,14 @@
 //!   and keeps at it until a receipt stands in a canonical block.
 //! - [`rpc`] is the only place that talks to a node. What a node says is checked, and its words
 //!   never reach an error: endpoints carry keys.
+//! - [`meter`] counts what the others do, for whoever shows numbers.
 //! - [`store`] is the database that both write to.
 //!
 //! The crate knows blocks, logs and transactions, and nothing about what they mean.
 
 mod error;
 pub mod follow;
+pub mod meter;
 pub mod refusal;
 pub mod rpc;
 pub mod send;

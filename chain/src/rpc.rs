@@ -1,10 +1,10 @@
 //! Talking to a node. Every answer is checked here; nothing a node says reaches an error's text.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy::network::Ethereum;
-use alloy::primitives::{Address, B256, Bytes, U64, U128};
+use alloy::primitives::{Address, B256, Bytes, U64, U128, U256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::client::RpcClient;
 use alloy::rpc::json_rpc::{ErrorPayload, RpcError, RpcRecv, RpcSend};
@@ -14,6 +14,7 @@ use alloy::transports::{HttpError, TransportError, TransportErrorKind};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::meter::Meter;
 use crate::{ChainError, Refusal};
 
 /// How deep in the chain a service acts. Deeper is later and safer.
@@ -121,6 +122,8 @@ pub struct Receipt {
     pub succeeded: bool,
     /// What it cost, in gas.
     pub gas_used: u64,
+    /// What it cost, in wei: the gas, and on a rollup the data layer's fee. 0 where the node is silent.
+    pub cost_wei: u128,
 }
 
 #[derive(Deserialize)]
@@ -131,6 +134,10 @@ struct RawReceipt {
     block_hash: B256,
     status: U64,
     gas_used: U64,
+    #[serde(default)]
+    effective_gas_price: Option<U128>,
+    #[serde(default)]
+    l1_fee: Option<U128>,
 }
 
 impl From<RawReceipt> for Receipt {
@@ -141,6 +148,10 @@ impl From<RawReceipt> for Receipt {
             block_hash: raw.block_hash,
             succeeded: raw.status == U64::from(1),
             gas_used: raw.gas_used.to(),
+            cost_wei: raw
+                .effective_gas_price
+                .map_or(0, |price| price.to::<u128>().saturating_mul(raw.gas_used.to()))
+                .saturating_add(raw.l1_fee.map_or(0, |fee| fee.to())),
         }
     }
 }
@@ -178,6 +189,7 @@ pub enum CallOutcome<T = Bytes> {
 #[derive(Clone, Debug)]
 pub struct Rpc {
     provider: DynProvider,
+    meter: Meter,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -191,8 +203,13 @@ struct CallParam<'a> {
 
 impl Rpc {
     /// Talks through a provider that exists: any transport, also one inside this process.
-    pub const fn new(provider: DynProvider) -> Self {
-        Self { provider }
+    pub fn new(provider: DynProvider) -> Self {
+        Self { provider, meter: Meter::default() }
+    }
+
+    /// What was counted of its calls, and of the work that is done through it.
+    pub const fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Connects over HTTP. Every call ends after `timeout`, with an error if need be.
@@ -220,7 +237,23 @@ impl Rpc {
         method: &'static str,
         params: P,
     ) -> Result<R, ChainError> {
-        self.provider.client().request(method, params).await.map_err(|e| translate(method, e))
+        self.request(method, params).await.map_err(|e| translate(method, e))
+    }
+
+    /// Calls the node, and counts it.
+    async fn request<P: RpcSend, R: RpcRecv>(
+        &self,
+        method: &'static str,
+        params: P,
+    ) -> Result<R, TransportError> {
+        let began = Instant::now();
+        let answer = self.provider.client().request(method, params).await;
+        self.meter.asked(
+            ENDPOINT,
+            answer.as_ref().map_or_else(outcome_of, |_| "ok"),
+            began.elapsed(),
+        );
+        answer
     }
 
     /// The chain's id.
@@ -234,9 +267,19 @@ impl Rpc {
         if got == needed { Ok(()) } else { Err(ChainError::ChainId { got, needed }) }
     }
 
+    /// The code at an address, empty where there is none.
+    pub async fn code(&self, address: Address) -> Result<Bytes, ChainError> {
+        self.ask("eth_getCode", (address, "latest")).await
+    }
+
+    /// What an account owns, in wei.
+    pub async fn balance(&self, account: Address) -> Result<U256, ChainError> {
+        self.ask("eth_getBalance", (account, "latest")).await
+    }
+
     /// Refuses an address without code.
     pub async fn expect_code(&self, address: Address) -> Result<(), ChainError> {
-        let code: Bytes = self.ask("eth_getCode", (address, "latest")).await?;
+        let code = self.code(address).await?;
         if code.is_empty() { Err(ChainError::NoCode { address }) } else { Ok(()) }
     }
 
@@ -313,7 +356,7 @@ impl Rpc {
         tag: BlockTag,
     ) -> Result<CallOutcome, ChainError> {
         let param = CallParam { from, to, calldata };
-        let answer = self.provider.client().request("eth_call", (param, tag.param())).await;
+        let answer = self.request("eth_call", (param, tag.param())).await;
         outcome("eth_call", answer)
     }
 
@@ -326,7 +369,7 @@ impl Rpc {
         block: u64,
     ) -> Result<CallOutcome, ChainError> {
         let param = CallParam { from, to, calldata };
-        let answer = self.provider.client().request("eth_call", (param, U64::from(block))).await;
+        let answer = self.request("eth_call", (param, U64::from(block))).await;
         outcome("eth_call", answer)
     }
 
@@ -338,7 +381,7 @@ impl Rpc {
         calldata: &Bytes,
     ) -> Result<CallOutcome<u64>, ChainError> {
         let param = CallParam { from: Some(from), to, calldata };
-        let answer = self.provider.client().request("eth_estimateGas", (param, "latest")).await;
+        let answer = self.request("eth_estimateGas", (param, "latest")).await;
         Ok(match outcome::<U64>("eth_estimateGas", answer)? {
             CallOutcome::Returned(gas) => CallOutcome::Returned(gas.to()),
             CallOutcome::Reverted(data) => CallOutcome::Reverted(data),
@@ -376,6 +419,22 @@ impl Rpc {
         match self.view(to, call, tag).await? {
             CallOutcome::Returned(value) => Ok(value),
             CallOutcome::Reverted(_) => Err(refused("eth_call", 3, Refusal::Reverted)),
+        }
+    }
+}
+
+/// The label of the one node that is asked.
+const ENDPOINT: &str = "primary";
+
+/// What went wrong, in a word for counting.
+fn outcome_of(error: &TransportError) -> &'static str {
+    match error {
+        RpcError::ErrorResp(_) => "refused",
+        RpcError::Transport(kind) if kind.is_http_error() => "http-error",
+        RpcError::Transport(_) => "unreachable",
+        RpcError::NullResp | RpcError::DeserError { .. } => "malformed",
+        RpcError::SerError(_) | RpcError::LocalUsageError(_) | RpcError::UnsupportedFeature(_) => {
+            "unsupported"
         }
     }
 }

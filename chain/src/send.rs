@@ -20,13 +20,14 @@
 mod engine;
 mod fees;
 mod observe;
+mod orders;
 mod rows;
 mod sign;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy::network::TxSigner;
 use alloy::primitives::{Address, B256, Bytes, Signature, keccak256};
@@ -39,6 +40,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{BlockTag, ChainError, Rpc};
 
 pub use fees::FeeCaps;
+pub use orders::{AttemptView, Line, Order, Trace};
+
+/// The longest pause after a round that went wrong: who waits for us hears soon that we are back.
+const MOST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The tables of this module. Run them as owner `send` with [`Store::migrate`].
 pub fn migrations() -> Migrator {
@@ -146,6 +151,10 @@ pub struct Sender {
     store: Store,
     wake: Arc<Notify>,
     changes: watch::Sender<u64>,
+    /// When a round last went well.
+    looked: watch::Sender<Instant>,
+    /// Rounds, however they went.
+    rounds: watch::Sender<u64>,
 }
 
 /// The task behind a [`Sender`]. There must be one per key in each process.
@@ -181,6 +190,8 @@ impl Sender {
             store,
             wake: Arc::new(Notify::new()),
             changes: watch::Sender::new(0),
+            looked: watch::Sender::new(Instant::now()),
+            rounds: watch::Sender::new(0),
         };
         let memory = engine::Memory::default();
         let role = Role::new(handle.store.clone(), "key", handle.address.as_slice());
@@ -204,6 +215,16 @@ impl Sender {
         request: &Request,
     ) -> Result<SendStatus, ChainError> {
         rows::queue(conn, self.address, request).await
+    }
+
+    /// How long ago a round of the task last went well.
+    pub fn looked(&self) -> Duration {
+        self.looked.borrow().elapsed()
+    }
+
+    /// Rings with every round of the task, however it went.
+    pub fn rounds(&self) -> watch::Receiver<u64> {
+        self.rounds.subscribe()
     }
 
     /// Tells the task that there is something to do.
@@ -261,6 +282,7 @@ impl SenderTask {
             let mut trouble: u32 = 0;
             loop {
                 trouble = self.round(trouble).await;
+                self.handle.rounds.send_modify(|n| *n = n.wrapping_add(1));
             }
         })
         .await;
@@ -279,9 +301,10 @@ impl SenderTask {
             let trouble = trouble.saturating_add(1).min(6);
             tracing::warn!(%error, "the sender will try again");
             // New work must not hurry us now: the node or the disk needs the pause.
-            tokio::time::sleep(poll * 2_u32.pow(trouble)).await;
+            tokio::time::sleep((poll * 2_u32.pow(trouble)).min(MOST_PAUSE)).await;
             return trouble;
         }
+        self.handle.looked.send_replace(Instant::now());
         // Whether it rang or the time is over, the next round looks.
         drop(tokio::time::timeout(poll, self.handle.wake.notified()).await);
         0

@@ -1,5 +1,7 @@
 //! `surety deal ...`.
 
+mod preview;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use alloy::primitives::B256;
@@ -20,6 +22,8 @@ pub(crate) enum DealCommand {
     Show(ShowArgs),
     /// Reveal a hidden criterion of a delivery to every juror of the panel
     Reveal(RevealArgs),
+    /// Ask the panel what it would say of a deliverable before it is delivered; binds nobody
+    Preview(preview::PreviewArgs),
 }
 
 #[derive(Args, Debug)]
@@ -64,6 +68,7 @@ struct Revealed {
 /// Runs the command. A juror that does not take a reveal makes it a failure.
 pub(crate) async fn run(command: DealCommand, output: Output) -> Result<ExitCode> {
     match command {
+        DealCommand::Preview(args) => preview::run(args, output).await,
         DealCommand::Show(ShowArgs { deal, from_block, chain }) => {
             let chain = chain.connect().await?;
             output.result(&DealView::of_chain(&chain, deal, from_block).await?)?;

@@ -1,6 +1,8 @@
 //! `surety juror ...`.
 
 mod ballots;
+mod earnings;
+mod qualify;
 mod seat;
 
 use std::path::PathBuf;
@@ -39,6 +41,10 @@ pub(crate) enum JurorCommand {
     Export(ballots::ExportArgs),
     /// Add the ballots of such a document to the store of a juror that does not run
     Import(ballots::ImportArgs),
+    /// Measure the seat on labelled cases and sign what came of it, or check such a certificate
+    Qualify(Box<qualify::QualifyArgs>),
+    /// Show what came in and what it cost: fees, the provider, gas, by day
+    Earnings(earnings::EarningsArgs),
     /// Register a new key that follows a juror's, under the same family and operator
     Rotate(seat::RotateArgs),
 }
@@ -91,6 +97,8 @@ pub(crate) async fn run(command: JurorCommand, output: Output) -> Result<()> {
         JurorCommand::Claim(args) => seat::claim(args, output).await,
         JurorCommand::Export(args) => ballots::export(args, output).await,
         JurorCommand::Import(args) => ballots::import(args, output).await,
+        JurorCommand::Qualify(args) => qualify::qualify(*args, output).await,
+        JurorCommand::Earnings(args) => earnings::earnings(args, output).await,
         JurorCommand::Rotate(args) => seat::rotate(args, output).await,
     }
 }

@@ -54,7 +54,7 @@ enum Command {
     /// Create and show juries
     #[command(subcommand)]
     Jury(jury::JuryCommand),
-    /// Show deals, and reveal what was hidden until the delivery
+    /// Show and preview deals, and reveal what was hidden until the delivery
     #[command(subcommand)]
     Deal(deal::DealCommand),
     /// Check and lint term sheets
@@ -92,7 +92,7 @@ async fn run(command: Command, output: Output) -> Result<ExitCode> {
     match command {
         Command::Agent(command) => agent::run(command, output).await?,
         Command::Juror(command) => juror::run(command, output).await?,
-        Command::Relayer(command) => relayer::run(command, output).await?,
+        Command::Relayer(command) => return relayer::run(command, output).await,
         Command::Jury(command) => jury::run(command, output).await?,
         Command::Deal(command) => return deal::run(command, output).await,
         Command::Terms(command) => return terms::run(command, output).await,

@@ -122,7 +122,11 @@ fn plain(value: &Value) -> String {
 
 /// Sends logs to stderr.
 pub(crate) fn start_log(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // At its own level it writes whole URLs, and endpoints carry keys.
+    if let Ok(quiet) = "alloy_transport_http=warn".parse() {
+        filter = filter.add_directive(quiet);
+    }
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

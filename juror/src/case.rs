@@ -13,15 +13,16 @@ use std::{
 };
 
 use alloy::primitives::{B128, B256, Bytes, FixedBytes};
-use surety_judge::{Judge, Judged, Session, Until};
+use surety_judge::{Judge, Judged, Session, Turns, Until};
 use surety_jury::{
     Opinion,
     wire::{BallotBody, CaseRequest, CaseState, CaseStatus},
 };
 use surety_metrics::Metrics;
+use surety_preview::Previews;
 use surety_prices::Prices;
 use surety_terms::{Problem, json};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -56,8 +57,9 @@ pub(crate) struct Desk {
     pub(crate) fetch: FetchConfig,
     pub(crate) limits: Limits,
     pub(crate) moments: watch::Receiver<Moment>,
-    /// How many cases may be judged at once.
-    pub(crate) judging: Semaphore,
+    /// Where cases are judged, so many at once.
+    pub(crate) judging: Turns,
+    pub(crate) previews: Arc<Previews>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) open: OpenCases,
@@ -372,7 +374,7 @@ impl Work {
             let reveals = self.reveals().await?;
             self.say(CaseState::Judging);
             // Programs take memory and processors, so they count as judging.
-            let permit = desk.judging.acquire().await.map_err(|_| JurorError::Stopped)?;
+            let permit = desk.judging.acquire().await.ok_or(JurorError::Stopped)?;
             session.read(bytes, &reveals).await?;
             drop(permit);
             self.judge(&session).await?
@@ -389,7 +391,7 @@ impl Work {
     async fn judge(&self, session: &Session<'_>) -> Result<Opinion, JurorError> {
         let mut wait = FIRST_WAIT;
         loop {
-            let permit = self.desk.judging.acquire().await.map_err(|_| JurorError::Stopped)?;
+            let permit = self.desk.judging.acquire().await.ok_or(JurorError::Stopped)?;
             let until = {
                 let standing = self.standing.borrow();
                 let deadline = Instant::now() + standing.patience();

@@ -14,8 +14,10 @@ use alloy::{eips::BlockNumberOrTag, primitives::Address};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use surety_fetch::Bounds;
+use surety_judge::Provider;
 pub use surety_judge::{BudgetConfig, ProviderConfig};
 use surety_keys::{Key, KeySource};
+use surety_preview::PreviewsConfig;
 use surety_prices::PricesConfig;
 use url::Url;
 
@@ -60,6 +62,9 @@ pub struct Config {
     /// What this juror asks; by default nothing.
     #[serde(default)]
     pub prices: PricesConfig,
+    /// What this juror says to sellers before they deliver.
+    #[serde(default)]
+    pub previews: PreviewsConfig,
 }
 
 /// The block whose state counts.
@@ -125,10 +130,19 @@ impl Config {
         text.parse()
     }
 
+    /// The configured provider, with its key from the environment.
+    pub fn provider(&self) -> Result<Provider, JurorError> {
+        Ok(Provider::new(&self.provider, self.api_key()?)?)
+    }
+
+    fn api_key(&self) -> Result<Option<SecretString>, JurorError> {
+        self.provider.api_key_env.as_deref().map(read_env).transpose()
+    }
+
     /// Reads the secrets that the configuration points to.
     pub(crate) async fn secrets(&self) -> Result<Secrets, JurorError> {
         let key = self.key.open().await?;
-        let api_key = self.provider.api_key_env.as_deref().map(read_env).transpose()?;
+        let api_key = self.api_key()?;
         Ok(Secrets { key, api_key })
     }
 
@@ -175,7 +189,8 @@ impl Config {
             (self.prices.valid_secs > 0, "prices.valid_secs", "must be at least 1"),
             (self.limits.check_secs > 0, "limits.check_secs", "must be at least 1"),
         ];
-        match rules.into_iter().find(|(holds, ..)| !holds) {
+        let previews = self.previews.rules(budget.map(|budget| budget.worst(0, answer)));
+        match rules.into_iter().chain(previews).find(|(holds, ..)| !holds) {
             Some((_, field, rule)) => Err(invalid(field, rule)),
             None => Ok(()),
         }
@@ -317,7 +332,7 @@ mod tests {
             .join("\n");
         assert_eq!(needed.parse::<Config>().unwrap(), config);
         let left_out = example.lines().count() - needed.lines().count();
-        assert_eq!(left_out, 20, "as many keys have a default");
+        assert_eq!(left_out, 28, "as many keys have a default");
         for dialect in Dialect::ALL {
             assert!(example.contains(&format!("\"{dialect}\"")), "{dialect}");
         }

@@ -3,7 +3,9 @@
 //! Bodies are bounded in size and time, requests in number. A ballot is no secret: whoever asks for
 //! a case gets it, the parties too.
 
-use std::{sync::Arc, time::Duration};
+mod previews;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use alloy::primitives::{B256, keccak256};
 use axum::{
@@ -13,7 +15,7 @@ use axum::{
         Path, Query, Request, State,
         rejection::{PathRejection, QueryRejection},
     },
-    http::{HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post, put},
@@ -22,12 +24,15 @@ use serde::Deserialize;
 use surety_jury::wire::{CaseRequest, CaseStatus, JurorInfo};
 use surety_metrics::Now;
 use surety_prices::SignedPrices;
-use surety_terms::{Problem, Reveal, json, limits, problem::CONTENT_TYPE};
+use surety_qualify::Certificate;
+use surety_service::{refusal, request_id};
+use surety_terms::{Problem, Reveal, json, limits};
 use tokio::sync::Semaphore;
 
 use crate::{
     JurorError,
     case::{CASE_BYTES, Desk},
+    qualified,
     verify::Fault,
 };
 
@@ -41,6 +46,8 @@ const MOST_WAIT_SECS: u64 = 60;
 pub(crate) struct Door {
     pub(crate) desk: Arc<Desk>,
     pub(crate) info: JurorInfo,
+    /// Where the certificate is.
+    pub(crate) certificate: PathBuf,
     /// Requests that may be served at once.
     pub(crate) requests: Semaphore,
     /// Those of them that may wait; the others are answered at once.
@@ -57,6 +64,15 @@ struct Wait {
     wait_secs: u64,
 }
 
+impl Wait {
+    /// How long is waited for an answer.
+    fn read(wait: Result<Query<Self>, QueryRejection>) -> Result<Duration, Refused> {
+        let Query(wait) =
+            wait.map_err(|_| malformed("waitSecs", "must be a whole number of seconds"))?;
+        Ok(Duration::from_secs(wait.wait_secs.min(MOST_WAIT_SECS)))
+    }
+}
+
 /// All routes.
 pub(crate) fn router(door: Arc<Door>) -> Router {
     Router::new()
@@ -64,6 +80,8 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/cases/{case_id}", get(show_case))
         .route("/v1/cases/{case_id}/reveals", get(show_reveals).post(take_reveal))
         .route("/v1/deliverables/{digest}", put(take_deliverable))
+        .route("/v1/qualification", get(show_qualification))
+        .route("/v1/previews", post(previews::take))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), bounded))
         .layer(middleware::from_fn(to_the_end))
         .route("/v1/juror", get(show_juror))
@@ -75,25 +93,17 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
             refused("not-found", StatusCode::NOT_FOUND, "There is no such resource", "no such path")
         })
         .method_not_allowed_fallback(|| async {
-            refused(
-                "method-not-allowed",
-                StatusCode::METHOD_NOT_ALLOWED,
-                "The resource does not do that",
-                "another method is needed",
-            )
+            let (title, detail) = ("The resource does not do that", "another method is needed");
+            Refused::from(Problem::new("method-not-allowed", 405, title, detail))
         })
+        .layer(middleware::from_fn(request_id::identify))
         .with_state(door)
 }
 
 async fn bounded(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let Ok(_permit) = door.requests.try_acquire() else {
-        return refused(
-            "busy",
-            StatusCode::SERVICE_UNAVAILABLE,
-            "The juror is busy",
-            "too many requests are being served",
-        )
-        .into_response();
+        let detail = "too many requests are being served";
+        return refusal::answer(&Problem::new("busy", 503, "The juror is busy", detail));
     };
     next.run(request).await
 }
@@ -127,12 +137,10 @@ async fn show_case(
     wait: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Json<CaseStatus>, Refused> {
     let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
-    let Query(wait) =
-        wait.map_err(|_| malformed("waitSecs", "must be a whole number of seconds"))?;
-    let secs = wait.wait_secs.min(MOST_WAIT_SECS);
-    let permit = if secs > 0 { door.polls.try_acquire().ok() } else { None };
+    let wait = Wait::read(wait)?;
+    let permit = if wait.is_zero() { None } else { door.polls.try_acquire().ok() };
     let status = match permit {
-        Some(_permit) => door.desk.wait(case_id, Duration::from_secs(secs)).await?,
+        Some(_permit) => door.desk.wait(case_id, wait).await?,
         None => door.desk.status(case_id).await?,
     };
     status.map(Json).ok_or_else(|| {
@@ -207,6 +215,10 @@ async fn show_juror(State(door): State<Arc<Door>>) -> Json<JurorInfo> {
 async fn show_prices(State(door): State<Arc<Door>>) -> Result<Json<SignedPrices>, Refused> {
     let now = door.desk.moments.borrow().head.timestamp;
     Ok(Json(door.desk.prices.signed(door.desk.signer.key(), now).await.map_err(JurorError::from)?))
+}
+
+async fn show_qualification(State(door): State<Arc<Door>>) -> Result<Json<Certificate>, Refused> {
+    Ok(Json(qualified::certificate(&door.certificate, &door.info).await?))
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> Result<StatusCode, Refused> {
@@ -288,15 +300,7 @@ impl From<Fault> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let status =
-            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self.0)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        response
+        refusal::answer(&self.0)
     }
 }
 

@@ -3,15 +3,16 @@
 //! A start checks the world first: key, store, chain, contracts, registration. What is wrong stops
 //! it with one line.
 
-use std::{future::IntoFuture, pin::pin, sync::Arc, time::Duration};
+use std::{future::IntoFuture, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use alloy::{
     primitives::Address,
     providers::{DynProvider, Provider as _, ProviderBuilder},
 };
-use surety_judge::{Judge, Provider};
+use surety_judge::{Judge, JudgeError, Provider, Turns};
 use surety_jury::{Source, wire::JurorInfo};
 use surety_metrics::Metrics;
+use surety_preview::Previews;
 use surety_prices::Prices;
 use tokio::{
     net::TcpListener,
@@ -66,6 +67,7 @@ impl Handle {
         }
         self.desk.tasks.close();
         self.desk.tasks.wait().await;
+        self.desk.previews.close().await;
         self.desk.store.close().await;
     }
 }
@@ -95,19 +97,25 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     let registered = chain.preflight(juror).await?;
     let source = Source::of_family(&registered.family);
     let info = info(&config, juror, &registered, source);
-    let judge = Judge {
-        provider: Provider::new(&config.provider, secrets.api_key)?,
-        budget: config.budget.map(|budget| store.budget(budget)),
-        family: registered.family,
-        source,
-        questions: config.limits.questions,
-        bounds: config.fetch.bounds(),
-        check_within: Duration::from_secs(config.limits.check_secs),
+    // Cases and previews have a provider's client each: what fails for one does not stop the other.
+    let judge = |budget| {
+        Ok::<_, JudgeError>(Judge {
+            provider: Provider::new(&config.provider, secrets.api_key.clone())?,
+            budget,
+            family: registered.family.clone(),
+            source,
+            questions: config.limits.questions,
+            bounds: config.fetch.bounds(),
+            check_within: Duration::from_secs(config.limits.check_secs),
+        })
     };
+    let judges = [judge(config.budget.map(|budget| store.budget(budget)))?, judge(None)?];
     let signer = BallotSigner::new(secrets.key, config.chain_id, config.jury);
-    let (desk, moments) = desk(&config, chain, store, (judge, signer)).await?;
+    let (desk, moments) = desk(&config, chain, store, (judges, signer)).await?;
     let (listener, url) = listen(&config.listen).await?;
     desk.resume().await?;
+    let now = desk.moments.borrow().head.timestamp;
+    desk.previews.resume(now).await?;
     let every = Duration::from_millis(config.poll_ms);
     let follow = chain::follow(desk.chain.clone(), every, moments, desk.stop.clone());
     desk.tasks.spawn(follow);
@@ -115,8 +123,10 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     desk.tasks.spawn(async move {
         head.readiness.follow(head.moments.clone(), head.stop.clone()).await;
     });
+    let (previews, head) = (Arc::clone(&desk.previews), desk.moments.clone());
+    desk.tasks.spawn(async move { previews.follow(head, |now| now.head.timestamp).await });
     announce(&info, &registered.url, &url);
-    let server = serve(listener, &desk, info);
+    let server = serve(listener, &desk, info, config.certificate());
     Ok(Handle { url, juror, desk, server })
 }
 
@@ -124,10 +134,19 @@ async fn desk(
     config: &Config,
     chain: Chain,
     store: Store,
-    (judge, signer): (Judge, BallotSigner),
+    ([judge, previewing], signer): ([Judge; 2], BallotSigner),
 ) -> Result<(Arc<Desk>, watch::Sender<Moment>), JurorError> {
     let moments = watch::Sender::new(chain.moment().await?);
     let juror = signer.juror();
+    let judging = Turns::new(config.limits.judging);
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let previews = Previews::open(
+        config.store.join("previews"),
+        config.previews.clone(),
+        (previewing, config.budget),
+        judging.cases(),
+        (stop.clone(), tasks.clone()),
+    );
     let desk = Desk {
         chain,
         store,
@@ -136,9 +155,10 @@ async fn desk(
         fetch: config.fetch.clone(),
         limits: config.limits.clone(),
         moments: moments.subscribe(),
-        judging: Semaphore::new(config.limits.judging),
-        stop: CancellationToken::new(),
-        tasks: TaskTracker::new(),
+        judging,
+        previews: Arc::new(previews.await?),
+        stop,
+        tasks,
         open: OpenCases::default(),
         prices: Prices::new((config.chain_id, config.jury, juror), &config.prices),
         metrics: Metrics::default(),
@@ -181,11 +201,17 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<(), Ju
     Ok(())
 }
 
-fn serve(listener: TcpListener, desk: &Arc<Desk>, info: JurorInfo) -> JoinHandle<()> {
+fn serve(
+    listener: TcpListener,
+    desk: &Arc<Desk>,
+    info: JurorInfo,
+    certificate: PathBuf,
+) -> JoinHandle<()> {
     let requests = desk.limits.requests;
     let door = Arc::new(Door {
         desk: Arc::clone(desk),
         info,
+        certificate,
         requests: Semaphore::new(requests),
         polls: Semaphore::new(requests.div_ceil(2)),
     });

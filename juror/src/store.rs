@@ -19,7 +19,7 @@ use sqlx::{
     },
 };
 use surety_bindings::jury::Ballot;
-use surety_judge::{Budget, BudgetConfig, Case, Records, write_whole};
+use surety_judge::{Budget, BudgetConfig, Case, Records, make_private_dir, write_whole};
 use surety_terms::Reveal;
 
 use crate::JurorError;
@@ -409,18 +409,6 @@ where
     i64: TryFrom<T>,
 {
     i64::try_from(value).map_err(|_| JurorError::StoreDamaged { column: "integer" })
-}
-
-/// Makes a folder that only its owner can read: deliverables and transcripts are private.
-fn make_private_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(dir)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use surety_terms::{MilestoneSheet, Problem, TermSheet, digest, limits};
 
 use crate::{
     JurorError,
-    chain::{Block, Chain, Delivered, Moment, Place},
+    chain::{Block, Chain, Delivered, MilestoneView, Moment, Place},
 };
 
 /// `IDealEscrow.Status.Delivered`: the ABI knows an enum only as a number.
@@ -40,7 +40,7 @@ pub(crate) struct Asked {
     terms: Terms,
     domain: Eip712Domain,
     /// When the milestone has to be delivered.
-    deliver_by: u64,
+    pub(crate) deliver_by: u64,
 }
 
 /// When a case can be balloted.
@@ -197,16 +197,7 @@ impl Asked {
     ) -> Result<Verified, Fault> {
         let moment = chain.moment().await?;
         let at = moment.settled;
-        let panel = chain.panel(at, self.terms.jury, self.round).await?.unwrap_or_default();
-        let seat = panel.iter().position(|key| *key == juror).and_then(|i| u8::try_from(i).ok());
-        let Some(seat) = seat else {
-            return Err(refusal(
-                "not-in-panel",
-                format!("juror {juror} holds no seat in jury {}", self.terms.jury),
-                ("termSheet.jury", "must name a jury whose panel holds this juror's key"),
-            )
-            .into());
-        };
+        let (seat, seats) = self.seat(chain, at, juror).await?;
         let standing = self.standing(chain, moment).await?;
         let pinned = standing.pins(self.deliverable()).is_some();
         if seen == Seen::Now && !pinned && standing.now >= self.deliver_by {
@@ -224,7 +215,27 @@ impl Asked {
         if !signed && !pinned {
             return Err(self.unsigned());
         }
-        Ok(Verified { seat, seats: panel.len(), signed, standing })
+        Ok(Verified { seat, seats, signed, standing })
+    }
+
+    /// The juror's seat in the panel, and how many there are.
+    pub(crate) async fn seat(
+        &self,
+        chain: &Chain,
+        at: Block,
+        juror: Address,
+    ) -> Result<(u8, usize), Fault> {
+        let panel = chain.panel(at, self.terms.jury, self.round).await?.unwrap_or_default();
+        let seat = panel.iter().position(|key| *key == juror).and_then(|i| u8::try_from(i).ok());
+        let Some(seat) = seat else {
+            return Err(refusal(
+                "not-in-panel",
+                format!("juror {juror} holds no seat in jury {}", self.terms.jury),
+                ("termSheet.jury", "must name a jury whose panel holds this juror's key"),
+            )
+            .into());
+        };
+        Ok((seat, panel.len()))
     }
 
     /// Whether a juror of `family` may judge it: the seller does not declare that family as its own
@@ -275,25 +286,7 @@ impl Asked {
     /// How the milestone stands now; a fault when no ballot could count any more.
     pub(crate) async fn standing(&self, chain: &Chain, moment: Moment) -> Result<Standing, Fault> {
         let (now, at) = (moment.head.timestamp, moment.settled);
-        let view = chain.milestone(at, self.place).await?;
-        let deal = self.place.deal_id;
-        if !view.opened || view.revoked {
-            let what = if view.revoked { "was revoked" } else { "is not open" };
-            return Err(conflict(
-                "deal-not-open",
-                format!("deal {deal} {what} at block {}", at.number),
-                ("delivery.dealId", "must be a deal that is open and not revoked"),
-            )
-            .into());
-        }
-        if view.ended {
-            return Err(conflict(
-                "milestone-ended",
-                format!("milestone {} of deal {deal} has ended", self.place.milestone),
-                ("delivery.milestone", "must not have ended"),
-            )
-            .into());
-        }
+        let view = self.live(chain, at).await?;
         let delivered = if view.state_digest.is_zero() {
             None
         } else {
@@ -332,6 +325,30 @@ impl Asked {
         Ok(standing)
     }
 
+    /// The milestone of a deal that is open, which has not ended.
+    pub(crate) async fn live(&self, chain: &Chain, at: Block) -> Result<MilestoneView, Fault> {
+        let view = chain.milestone(at, self.place).await?;
+        let deal = self.place.deal_id;
+        if !view.opened || view.revoked {
+            let what = if view.revoked { "was revoked" } else { "is not open" };
+            return Err(conflict(
+                "deal-not-open",
+                format!("deal {deal} {what} at block {}", at.number),
+                ("delivery.dealId", "must be a deal that is open and not revoked"),
+            )
+            .into());
+        }
+        if view.ended {
+            return Err(conflict(
+                "milestone-ended",
+                format!("milestone {} of deal {deal} has ended", self.place.milestone),
+                ("delivery.milestone", "must not have ended"),
+            )
+            .into());
+        }
+        Ok(view)
+    }
+
     fn window(&self, delivered: Option<&Delivered>) -> Window {
         let within: u64 = self.terms.judgeWithin.to();
         let judge_end = delivered.map_or_else(
@@ -357,11 +374,22 @@ impl Asked {
     /// The seller's key, or its contract wallet, signed exactly this delivery.
     async fn signed_by_seller(&self, chain: &Chain, at: Block) -> Result<bool, JurorError> {
         let digest = digest::delivery_digest(&self.delivery, &self.domain);
+        self.is_sellers(chain, at, digest, &self.signature).await
+    }
+
+    /// Whether the seller's key, or its contract wallet, signed a digest.
+    pub(crate) async fn is_sellers(
+        &self,
+        chain: &Chain,
+        at: Block,
+        digest: B256,
+        signature: &Bytes,
+    ) -> Result<bool, JurorError> {
         let seller = self.terms.seller;
-        if recovers_to(&self.signature, digest, seller) {
+        if recovers_to(signature, digest, seller) {
             return Ok(true);
         }
-        chain.wallet_accepts(at, seller, digest, &self.signature).await
+        chain.wallet_accepts(at, seller, digest, signature).await
     }
 }
 

@@ -12,6 +12,7 @@
 pub mod ballot;
 pub mod canary;
 pub mod opinion;
+pub mod preview;
 pub mod prompt;
 pub mod query;
 pub mod record;

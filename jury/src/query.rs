@@ -39,15 +39,22 @@ pub enum Subject {
     },
 }
 
+impl Subject {
+    /// The answer of whoever reads the deliverable, where a program knows it.
+    pub(crate) const fn truth(&self, is_negated: bool) -> Option<Answer> {
+        match self {
+            Self::Criterion(_) => None,
+            Self::Canary { is_met, .. } => {
+                Some(if *is_met == is_negated { Answer::NotMet } else { Answer::Met })
+            }
+        }
+    }
+}
+
 impl Query {
     /// The answer of whoever reads the deliverable, where a program knows it.
     pub const fn truth(&self) -> Option<Answer> {
-        match &self.subject {
-            Subject::Criterion(_) => None,
-            Subject::Canary { is_met, .. } => {
-                Some(if *is_met == self.is_negated { Answer::NotMet } else { Answer::Met })
-            }
-        }
+        self.subject.truth(self.is_negated)
     }
 }
 

@@ -108,7 +108,12 @@ impl Record {
 
     /// The answer to a question, if it has one.
     pub fn answer(&self, query: &Query) -> Option<Finding> {
-        self.answers.get(&query.asked.id).copied()
+        self.answer_to(&query.asked.id)
+    }
+
+    /// The answer to the question of an id, if it has one.
+    pub fn answer_to(&self, question_id: &str) -> Option<Finding> {
+        self.answers.get(question_id).copied()
     }
 
     /// What a program says of a criterion, if it ran.

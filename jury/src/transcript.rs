@@ -15,6 +15,7 @@ use crate::opinion::Opinion;
 use crate::query::Subject;
 use crate::source::Source;
 use crate::view::Signals;
+use crate::vote::Answer;
 
 /// One line of a transcript.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +109,13 @@ pub struct Told {
     pub subject: Subject,
     /// Whether it was asked in denied words.
     pub is_negated: bool,
+}
+
+impl Told {
+    /// The answer of whoever reads the deliverable, where a program knows it.
+    pub const fn truth(&self) -> Option<Answer> {
+        self.subject.truth(self.is_negated)
+    }
 }
 
 /// One request to the provider and what came back. Bodies are stored beside it by their digests;

@@ -11,10 +11,13 @@ use std::time::Duration;
 use alloy::primitives::B256;
 use surety_bindings::escrow::Terms;
 use surety_chain::BlockTag;
+use surety_service::pulse::Beat;
+use surety_service::request_id;
 use surety_store::Lease;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::reason::Reason;
 use crate::relayer::Relayer;
 use crate::store::cases::{self, CaseRow, CaseState};
 use crate::store::deals::{self, Place};
@@ -32,11 +35,13 @@ pub(crate) enum Next {
 }
 
 /// Sees to it that every open case has exactly one task, in one instance.
-pub(crate) async fn run_all(relayer: Arc<Relayer>, stop: CancellationToken) {
+pub(crate) async fn run_all(relayer: Arc<Relayer>, beat: Beat, cut: CancellationToken) {
+    let stop = relayer.stop.clone();
     let mut tasks = Tasks::default();
     loop {
+        beat.beat();
         match held_cases(&relayer).await {
-            Ok(held) => tasks.start(&relayer, &stop, held),
+            Ok(held) => tasks.start(&relayer, &cut, held),
             Err(error) => report(&error),
         }
         tokio::select! {
@@ -58,13 +63,14 @@ struct Tasks {
 }
 
 impl Tasks {
-    fn start(&mut self, relayer: &Arc<Relayer>, stop: &CancellationToken, leases: Vec<Lease>) {
+    fn start(&mut self, relayer: &Arc<Relayer>, cut: &CancellationToken, leases: Vec<Lease>) {
         let Ok(mut held) = relayer.held.lock() else { return };
         for lease in leases {
             let Ok(id) = B256::try_from(lease.subject()) else { continue };
             if let Entry::Vacant(place) = held.entry(id) {
                 place.insert(lease);
-                self.set.spawn(run_one(Arc::clone(relayer), id, stop.clone()));
+                let work = run_one(Arc::clone(relayer), id, cut.clone());
+                self.set.spawn(request_id::within(relayer.take_up(id), work));
             }
         }
     }
@@ -104,23 +110,31 @@ async fn held_cases(relayer: &Relayer) -> Result<Vec<Lease>, RelayerError> {
 }
 
 /// Takes one case to its end. Returns the case.
-async fn run_one(relayer: Arc<Relayer>, id: B256, stop: CancellationToken) -> B256 {
-    stop.run_until_cancelled(async {
+///
+/// When the relayer is told to end, the stage in progress may end and no other begins; `cut` ends
+/// the stage where it is, which is a crash to it, and crashes are safe.
+async fn run_one(relayer: Arc<Relayer>, id: B256, cut: CancellationToken) -> B256 {
+    cut.run_until_cancelled(async {
         let mut trouble: u32 = 0;
-        loop {
-            match stage(&relayer, id).await {
+        while !relayer.stop.is_cancelled() {
+            let pause = match Box::pin(stage(&relayer, id)).await {
                 Ok(Next::Stop) => return,
-                Ok(Next::Again) => trouble = 0,
-                Ok(Next::Later) => tokio::time::sleep(relayer.poll()).await,
+                Ok(Next::Again) => {
+                    trouble = 0;
+                    continue;
+                }
+                Ok(Next::Later) => relayer.poll(),
                 Err(error) if error.is_lease_lost() => {
                     tracing::warn!(case = %id, "another instance has taken the case over");
+                    relayer.let_go(id);
                     return;
                 }
                 Err(error) => {
                     trouble = trouble.saturating_add(1).min(6);
-                    tokio::time::sleep(setback(&relayer, id, &error, trouble)).await;
+                    setback(&relayer, id, &error, trouble)
                 }
-            }
+            };
+            relayer.stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     })
     .await;
@@ -130,6 +144,7 @@ async fn run_one(relayer: Arc<Relayer>, id: B256, stop: CancellationToken) -> B2
 /// How long to wait before a stage that failed is run again.
 fn setback(relayer: &Relayer, id: B256, error: &RelayerError, trouble: u32) -> Duration {
     tracing::warn!(case = %id, %error, "a stage failed and will be run again");
+    relayer.metrics.case_setbacks.inc();
     if error.retryable() { relayer.poll() * 2_u32.pow(trouble) } else { Duration::from_mins(1) }
 }
 
@@ -145,11 +160,19 @@ async fn stage(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
     }
     match row.state {
         CaseState::Seen => ask(relayer, id).await,
-        CaseState::Asked => collect::collect(relayer, &row).await,
+        CaseState::Asked => until_stop(relayer, collect::collect(relayer, &row)).await,
         CaseState::Decided => submit::submit(relayer, &row).await,
-        CaseState::Sent => submit::confirm(relayer, &row).await,
+        CaseState::Sent => until_stop(relayer, submit::confirm(relayer, &row)).await,
         CaseState::Final | CaseState::GivenUp => Ok(Next::Stop),
     }
+}
+
+/// A stage that waits for others. What it learns is stored as it comes, so it may end at any moment.
+async fn until_stop(
+    relayer: &Relayer,
+    stage: impl Future<Output = Result<Next, RelayerError>>,
+) -> Result<Next, RelayerError> {
+    relayer.stop.run_until_cancelled(stage).await.unwrap_or(Ok(Next::Stop))
 }
 
 /// Writes that the panel is asked; asking is the next stage.
@@ -202,6 +225,10 @@ async fn end(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     cases::ended(&mut tx, row.id, place.block, paid_ms).await?;
     tx.commit().await?;
     relayer.forget_verdict(row.id);
+    relayer.count_end(row.id, CaseState::Final);
+    if let Some(ms) = paid_ms {
+        relayer.metrics.paid_seconds.observe(Duration::from_millis(ms).as_secs_f64());
+    }
     relayer.changed();
     tracing::info!(case = %row.id, block = place.block, ?paid_ms, "the milestone has ended");
     Ok(Next::Stop)
@@ -211,14 +238,17 @@ async fn end(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
 pub(crate) async fn give_up(
     relayer: &Relayer,
     id: B256,
-    reason: &str,
+    reason: impl Into<Reason>,
 ) -> Result<Next, RelayerError> {
+    let reason = reason.into();
     let mut tx = relayer.begin(id).await?;
-    cases::given_up(&mut tx, id, reason).await?;
+    cases::given_up(&mut tx, id, &reason.to_string()).await?;
     tx.commit().await?;
     relayer.forget_verdict(id);
+    relayer.count_end(id, CaseState::GivenUp);
+    relayer.metrics.gave_up(reason.label());
     relayer.changed();
-    tracing::warn!(case = %id, reason, "a case is given up");
+    tracing::warn!(case = %id, %reason, "a case is given up");
     Ok(Next::Stop)
 }
 

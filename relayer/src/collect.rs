@@ -13,11 +13,12 @@ use futures::stream::FuturesUnordered;
 use surety_bindings::escrow::Terms;
 use surety_jury::tally::tally;
 use surety_jury::wire::{BallotBody, CaseRequest, CaseState as JurorState, CaseStatus};
-use surety_jury::{SignedBallot, Tally, ballot};
+use surety_jury::{Outcome, SignedBallot, Tally, ballot};
 use tokio::time::Instant;
 
 use crate::case::Next;
 use crate::jurors::JurorFault;
+use crate::reason::Reason;
 use crate::relayer::{ROUND, Relayer};
 use crate::store::ballots::{self, BallotRow, Kept};
 use crate::store::cases::{self, CaseRow};
@@ -155,6 +156,7 @@ async fn talk<'a>(
         match converse(relayer, seat, request, case).await {
             Ok(body) => return (seat, body),
             Err(fault) => {
+                relayer.metrics.juror_failed(fault.label());
                 tracing::info!(
                     %case, seat = seat.index, juror = %seat.juror, %fault,
                     "a juror gives no ballot; it will be asked again"
@@ -260,6 +262,7 @@ async fn keep(
     let kept = ballots::keep(&mut tx, &row).await?;
     tx.commit().await?;
     relayer.changed();
+    relayer.metrics.ballot(seat.index, kept.label());
     match kept {
         Kept::First => Ok(Some(signed)),
         Kept::Again => Ok(None),
@@ -281,6 +284,12 @@ async fn decide(relayer: &Relayer, row: &CaseRow, count: &Count) -> Result<Next,
     cases::decided(&mut tx, row.id, (&packed, &tally), relayer.now()).await?;
     tx.commit().await?;
     relayer.changed();
+    relayer.metrics.verdict(match tally.outcome {
+        Outcome::Accepted => "accepted",
+        Outcome::Rejected => "rejected",
+        Outcome::Undetermined => "undetermined",
+        Outcome::NoVerdict => "none",
+    });
     tracing::info!(
         case = %row.id, outcome = ?tally.outcome, seats = tally.seats.count_ones(), "decided"
     );
@@ -289,6 +298,5 @@ async fn decide(relayer: &Relayer, row: &CaseRow, count: &Count) -> Result<Next,
 
 async fn give_up(relayer: &Relayer, row: &CaseRow, count: &Count) -> Result<Next, RelayerError> {
     let (got, needed) = (count.ballots.len(), surety_jury::quorum(count.seats));
-    let reason = format!("no verdict: {got} of {needed} needed ballots when the time was over");
-    case::give_up(relayer, row.id, &reason).await
+    case::give_up(relayer, row.id, Reason::NoVerdict { got, needed }).await
 }

@@ -3,14 +3,20 @@
 //! This is the only file of the crate that reads a configuration, a key file or the environment.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use alloy::primitives::Address;
+use axum::http::HeaderName;
+use axum::http::header::InvalidHeaderName;
 use serde::Deserialize;
 use surety_chain::send::{FeeCaps, SendConfig};
 use surety_chain::{BlockTag, RpcUrl};
 use surety_keys::KeySource;
+use surety_service::guard;
+use surety_service::layers::{Layers, Overrides};
 use surety_store::{Bucket, Leases};
 use url::Url;
 
@@ -67,6 +73,105 @@ pub struct Config {
     /// How much is taken on.
     #[serde(default)]
     pub limits: Limits,
+    /// How much strangers may cost at the socket.
+    #[serde(default)]
+    pub http: Http,
+    /// When the relayer calls itself not ready.
+    #[serde(default)]
+    pub health: Health,
+    /// How long stages have to end when the relayer is told to end, in seconds.
+    #[serde(default = "Config::default_stop_secs")]
+    pub stop_secs: u64,
+}
+
+/// How much strangers may cost at the socket.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Requests of one address a second, on average.
+    pub per_second: NonZeroU32,
+    /// Requests of one address at once.
+    pub burst: NonZeroU32,
+    /// Requests that are served at once.
+    pub requests: usize,
+    /// Connections at once.
+    pub connections: usize,
+    /// Connections of one address at once.
+    pub connections_per_address: usize,
+    /// Bytes of all bodies that are read at once.
+    pub body_bytes: usize,
+    /// How long a body may take to come, in seconds.
+    pub body_secs: u64,
+    /// How long the head of a request may take to come, in seconds.
+    pub head_secs: u64,
+    /// The header in which the proxy in front names the client. Only where all requests come through
+    /// that proxy: else anybody can write it.
+    pub proxy_header: Option<String>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            per_second: NonZeroU32::MIN.saturating_add(199),
+            burst: NonZeroU32::MIN.saturating_add(999),
+            requests: 1_024,
+            connections: 2_048,
+            connections_per_address: 256,
+            body_bytes: 64 << 20,
+            body_secs: 30,
+            head_secs: 30,
+            proxy_header: None,
+        }
+    }
+}
+
+impl Http {
+    /// The header, once it is known to be one.
+    fn proxy(&self) -> Option<Result<HeaderName, InvalidHeaderName>> {
+        self.proxy_header.as_deref().map(str::parse)
+    }
+
+    pub(crate) fn limits(&self) -> guard::Limits {
+        guard::Limits {
+            per_second: self.per_second,
+            burst: self.burst,
+            requests: self.requests,
+            body_bytes: self.body_bytes,
+            body_within: Duration::from_secs(self.body_secs),
+            proxy_header: self.proxy().and_then(Result::ok),
+        }
+    }
+}
+
+/// When the relayer calls itself not ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Health {
+    /// The least that the sending key has to own, in wei.
+    pub least_balance_wei: u64,
+    /// How long the chain may go unread, in seconds.
+    pub unread_secs: u64,
+    /// How long the newest block may stay the newest, in seconds; not asked on a local chain.
+    pub head_still_secs: u64,
+    /// How far the block whose facts count may be behind the newest one, in seconds of chain time.
+    pub tag_lag_secs: u64,
+    /// How long a transaction may wait for a block, in seconds of chain time.
+    pub stuck_secs: u64,
+    /// How long a task may stand still before `/livez` asks for a restart, in seconds.
+    pub task_still_secs: u64,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            least_balance_wei: 500_000_000_000_000,
+            unread_secs: 10,
+            head_still_secs: 60,
+            tag_lag_secs: 3_600,
+            stuck_secs: 900,
+            task_still_secs: 300,
+        }
+    }
 }
 
 /// How transactions are sent.
@@ -160,17 +265,24 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// Reads a configuration file. Relative paths in it are relative to its folder.
-    pub fn load(path: &Path) -> Result<Self, RelayerError> {
+    /// The names that the environment and flags may use, and the keys that may hold secrets.
+    pub const LAYERS: Layers = Layers {
+        prefix: "SURETY_RELAYER",
+        aliases: &[("key_file", "key")],
+        secrets: &["chain_rpc", "rpc.*.url", "rpc.*.ws"],
+    };
+
+    /// Reads a configuration file, then what the environment and flags say. Relative paths are
+    /// relative to the file's folder.
+    pub fn load(path: &Path, overrides: &Overrides) -> Result<Self, RelayerError> {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|e| RelayerError::Config(format!("{shown}: cannot be read ({})", e.kind())))?;
-        let mut config =
-            Self::read(&text).map_err(|what| RelayerError::Config(format!("{shown}: {what}")))?;
-        if let Some(folder) = path.parent() {
-            config.store = folder.join(&config.store);
-            config.key = config.key.within(folder);
-        }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut config = Self::read((&text, folder), overrides)
+            .map_err(|what| RelayerError::Config(format!("{shown}: {what}")))?;
+        config.store = folder.join(&config.store);
+        config.key = config.key.within(folder);
         Ok(config)
     }
 
@@ -195,6 +307,10 @@ impl Config {
         10
     }
 
+    const fn default_stop_secs() -> u64 {
+        8
+    }
+
     /// What the types cannot say.
     fn check(&self) -> Result<(), String> {
         let rules = [
@@ -217,6 +333,28 @@ impl Config {
                 "limits.deliverable_max_bytes",
                 "must be at most 67108864",
             ),
+            (
+                u64::try_from(self.http.body_bytes).is_ok_and(|bytes| bytes >= self.largest_body()),
+                "http.body_bytes",
+                "must be at least 524288 and limits.deliverable_max_bytes",
+            ),
+            (self.http.requests > 0, "http.requests", "must be at least 1"),
+            (self.http.connections > 0, "http.connections", "must be at least 1"),
+            (
+                self.http.connections_per_address > 0,
+                "http.connections_per_address",
+                "must be at least 1",
+            ),
+            (self.http.body_secs > 0, "http.body_secs", "must be at least 1"),
+            (self.http.head_secs > 0, "http.head_secs", "must be at least 1"),
+            (
+                self.http.proxy().is_none_or(|name| name.is_ok()),
+                "http.proxy_header",
+                "must be a header's name in lower case",
+            ),
+            (self.health.unread_secs > 0, "health.unread_secs", "must be at least 1"),
+            (self.health.task_still_secs > 59, "health.task_still_secs", "must be at least 60"),
+            (self.stop_secs < 12, "stop_secs", "must be less than 12"),
         ];
         if let Some((_, field, rule)) = rules.into_iter().find(|(holds, ..)| !holds) {
             return Err(format!("{field} {rule}"));
@@ -233,22 +371,22 @@ impl FromStr for Config {
 
     /// Reads TOML. An error is one line: where, and what is wrong.
     fn from_str(text: &str) -> Result<Self, RelayerError> {
-        Self::read(text).map_err(RelayerError::Config)
+        let nothing = Overrides::default();
+        Self::read((text, Path::new("")), &nothing).map_err(RelayerError::Config)
     }
 }
 
 impl Config {
-    fn read(text: &str) -> Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|e| {
-            let line = e
-                .span()
-                .and_then(|span| text.get(..span.start))
-                .map(|before| format!("line {}: ", before.matches('\n').count() + 1));
-            let what = e.message().split('\n').collect::<Vec<_>>().join(" ");
-            format!("{}{what}", line.unwrap_or_default())
-        })?;
+    fn read(file: (&str, &Path), overrides: &Overrides) -> Result<Self, String> {
+        let config: Self = Self::LAYERS.read(file, overrides).map_err(|e| e.to_string())?;
         config.check()?;
         Ok(config)
+    }
+
+    /// The largest body that is read anywhere.
+    fn largest_body(&self) -> u64 {
+        let document = u64::try_from(surety_terms::limits::BODY_BYTES).unwrap_or(u64::MAX);
+        self.limits.deliverable_max_bytes.max(document)
     }
 }
 
@@ -286,7 +424,12 @@ key_file = "key"
             (with("[fees]\nmax_fee_wei = 0"), "fees.max_fee_wei"),
             (with("block_tag = \"earliest\""), "earliest"),
             (GOOD.replace("chain_id = 8453", ""), "chain_id"),
-            (GOOD.replace("https://node", "node"), "line 2: must be an http or https URL"),
+            (
+                GOOD.replace("https://node", "node"),
+                "line 2: chain_rpc: must be an http or https URL",
+            ),
+            (with("[http]\nproxy_header = \"a b\""), "http.proxy_header"),
+            (with("[http]\nbody_bytes = 1"), "http.body_bytes"),
         ] {
             let shown = text.parse::<Config>().unwrap_err().to_string();
             assert!(shown.contains(needed), "{shown}");
@@ -294,9 +437,46 @@ key_file = "key"
         }
     }
 
+    /// The keys of a section, as an error about an unknown one lists them.
+    fn keys(section: &str) -> Vec<String> {
+        let text = match section {
+            "" => format!("no_such_key = 1\n{GOOD}"),
+            section => format!("{GOOD}[{section}]\nno_such_key = 1\n"),
+        };
+        let shown = text.parse::<Config>().unwrap_err().to_string();
+        let listed = shown.split_once("expected").unwrap().1;
+        let names = listed.split('`').skip(1).step_by(2).map(ToOwned::to_owned);
+        let mut keys: Vec<String> = names.filter(|name| name != "key_file").collect();
+        keys.sort();
+        keys
+    }
+
+    #[test]
+    fn the_readmes_example_has_every_key_and_states_every_default() {
+        let readme = include_str!("../README.md");
+        let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let config: Config = example.parse().unwrap();
+        let stated: toml::Table = example.parse().unwrap();
+        let is_section = |name: &str| name != "key" && stated[name].is_table();
+        for section in std::iter::once("").chain(stated.keys().map(String::as_str)) {
+            let table = match section {
+                "" => &stated,
+                name if is_section(name) => stated[name].as_table().unwrap(),
+                _ => continue,
+            };
+            let mut shown: Vec<String> = table.keys().cloned().collect();
+            shown.sort();
+            assert_eq!(shown, keys(section), "[{section}]");
+        }
+        let needed = example.lines().filter(|line| !line.contains("# default:"));
+        let needed: Config = needed.collect::<Vec<_>>().join("\n").parse().unwrap();
+        assert_eq!(needed, config);
+    }
+
     #[test]
     fn a_missing_file_is_named() {
-        let shown = Config::load(Path::new("/nowhere/relayer.toml")).unwrap_err().to_string();
+        let path = Path::new("/nowhere/relayer.toml");
+        let shown = Config::load(path, &Overrides::default()).unwrap_err().to_string();
         assert!(shown.contains("/nowhere/relayer.toml"), "{shown}");
     }
 }

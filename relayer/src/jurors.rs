@@ -3,13 +3,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy::primitives::{B256, Bytes};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, RequestBuilder, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use surety_jury::wire::{CaseRequest, CaseStatus};
+use surety_relayer_metrics::Metrics;
+use surety_service::request_id;
 use surety_terms::{host, json};
 use url::{Host, Url};
 
@@ -24,6 +26,7 @@ const ANSWER_BYTES: usize = 64 * 1024;
 pub(crate) struct Jurors {
     client: Client,
     config: config::Jurors,
+    metrics: Arc<Metrics>,
 }
 
 /// Why a juror gave no usable answer. It concerns that juror alone.
@@ -47,8 +50,24 @@ pub(crate) enum JurorFault {
     NoBallot(&'static str),
 }
 
+impl JurorFault {
+    /// The word for counting.
+    pub(crate) const fn label(&self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Unreachable => "unreachable",
+            Self::Status(_) => "status",
+            Self::TooLarge => "too-large",
+            Self::Malformed(_) => "malformed",
+            Self::OtherCase => "other-case",
+            Self::Ballot(_) => "ballot",
+            Self::NoBallot(_) => "no-ballot",
+        }
+    }
+}
+
 impl Jurors {
-    pub(crate) fn new(config: config::Jurors) -> Result<Self, RelayerError> {
+    pub(crate) fn new(config: config::Jurors, metrics: Arc<Metrics>) -> Result<Self, RelayerError> {
         let mut client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(config.timeout_secs))
@@ -57,7 +76,7 @@ impl Jurors {
             client = client.dns_resolver(Arc::new(PublicOnly));
         }
         let client = client.build().map_err(|_| RelayerError::Client)?;
-        Ok(Self { client, config })
+        Ok(Self { client, config, metrics })
     }
 
     pub(crate) const fn config(&self) -> config::Jurors {
@@ -122,8 +141,20 @@ impl Jurors {
 
     async fn body(&self, request: RequestBuilder, held: Duration) -> Result<Vec<u8>, JurorFault> {
         let patience = Duration::from_secs(self.config.timeout_secs).saturating_add(held);
-        let mut answer =
-            request.timeout(patience).send().await.map_err(|_| JurorFault::Unreachable)?;
+        let (client, request) = request.timeout(patience).build_split();
+        let mut request = request.map_err(|_| JurorFault::Url)?;
+        if let Some(id) = request_id::current().and_then(|id| id.parse().ok()) {
+            request.headers_mut().insert(request_id::HEADER, id);
+        }
+        let kind = match *request.method() {
+            Method::POST => "open",
+            Method::PUT => "push",
+            _ => "wait",
+        };
+        let began = Instant::now();
+        let answer = client.execute(request).await;
+        self.metrics.juror_answered(kind, began.elapsed());
+        let mut answer = answer.map_err(|_| JurorFault::Unreachable)?;
         let status = answer.status();
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|_| JurorFault::Unreachable)? {
@@ -183,7 +214,9 @@ mod tests {
     use super::*;
 
     fn jurors(allow_private_hosts: bool) -> Jurors {
-        Jurors::new(config::Jurors { allow_private_hosts, ..config::Jurors::default() }).unwrap()
+        let config = config::Jurors { allow_private_hosts, ..config::Jurors::default() };
+        let metrics = Metrics::new("0", &surety_chain::meter::Meter::default());
+        Jurors::new(config, Arc::new(metrics)).unwrap()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod case;
 mod collect;
 mod config;
@@ -7,15 +8,19 @@ mod error;
 mod escrow;
 mod http;
 mod jurors;
+mod reason;
 mod relayer;
+mod schema;
 mod service;
 mod shelf;
 mod store;
 mod submit;
+mod vitals;
 mod watch;
 pub mod wire;
 
-pub use config::{Config, Jurors as JurorsConfig, Limits, Sending};
+pub use config::{Config, Health, Http, Jurors as JurorsConfig, Limits, Sending};
 pub use error::RelayerError;
+pub use schema::{StoreState, store_state};
 pub use service::{Handle, run, start, start_on};
 pub use surety_store::Leases;

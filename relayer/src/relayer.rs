@@ -1,7 +1,7 @@
 //! What all of the relayer's tasks share.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use alloy::primitives::B256;
@@ -13,10 +13,14 @@ use surety_terms::digest;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use surety_relayer_metrics::Metrics;
+
 use crate::config::Config;
 use crate::escrow::Escrow;
 use crate::jurors::Jurors;
 use crate::shelf::Shelf;
+use crate::store::cases::CaseState;
+use crate::vitals::Health;
 
 /// The round that every case is of, until appeals come.
 pub(crate) const ROUND: u8 = 1;
@@ -45,6 +49,10 @@ pub(crate) struct Relayer {
     pub(crate) held: Mutex<HashMap<B256, Lease>>,
     /// When verdicts were found and how much later their milestones had ended. Lost by a restart.
     verdicts: Mutex<HashMap<B256, (Instant, Option<Duration>)>>,
+    /// When this process took each of its open cases up, and for which request.
+    taken: Mutex<HashMap<B256, (Instant, String)>>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) health: Health,
     /// Rings when the relayer is to end; nobody should wait for anything then.
     pub(crate) stop: CancellationToken,
 }
@@ -54,6 +62,24 @@ pub(crate) struct Relayer {
 pub(crate) struct Clock {
     pub(crate) head: Header,
     pub(crate) read: Instant,
+    /// When another block than this one was the newest for the last time.
+    pub(crate) moved: Instant,
+    /// The time of the block whose facts count.
+    pub(crate) tagged_at: u64,
+}
+
+impl Clock {
+    /// Chain time between the newest block and the one whose facts count.
+    pub(crate) const fn tag_lag_secs(self) -> u64 {
+        self.head.timestamp.saturating_sub(self.tagged_at)
+    }
+
+    /// The clock after a look at the chain.
+    pub(crate) fn looked(self, head: Header, tagged: Header) -> Self {
+        let now = Instant::now();
+        let moved = if head.hash == self.head.hash { self.moved } else { now };
+        Self { head, read: now, moved, tagged_at: tagged.timestamp }
+    }
 }
 
 /// What a relayer is made of.
@@ -65,12 +91,14 @@ pub(crate) struct Parts {
     pub(crate) shelf: Shelf,
     pub(crate) jurors: Jurors,
     pub(crate) head: Header,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: CancellationToken,
 }
 
 impl Relayer {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, escrow, store, sender, shelf, jurors, head, stop } = parts;
+        let Parts { config, escrow, store, sender, shelf, jurors, head, metrics, stop } = parts;
+        let now = Instant::now();
         Self {
             asking: Semaphore::new(config.limits.asking),
             config,
@@ -79,11 +107,19 @@ impl Relayer {
             sender,
             shelf,
             jurors,
-            clock: watch::Sender::new(Clock { head, read: Instant::now() }),
+            clock: watch::Sender::new(Clock {
+                head,
+                read: now,
+                moved: now,
+                tagged_at: head.timestamp,
+            }),
             changes: watch::Sender::new(0),
             cases: Notify::new(),
             held: Mutex::new(HashMap::new()),
             verdicts: Mutex::new(HashMap::new()),
+            taken: Mutex::default(),
+            metrics,
+            health: Health::new(),
             stop,
         }
     }
@@ -147,6 +183,39 @@ impl Relayer {
         let mut verdicts = self.verdicts.lock().ok()?;
         let (at, paid) = verdicts.get_mut(&case)?;
         Some(*paid.get_or_insert(at.elapsed()))
+    }
+
+    /// Notes for which request a case was opened; its jurors are asked in that request's name.
+    pub(crate) fn opened_for(&self, case: B256, request: String) {
+        self.taken().entry(case).or_insert_with(|| (Instant::now(), request));
+    }
+
+    /// Notes that work on a case begins. Returns the request that it is for.
+    pub(crate) fn take_up(&self, case: B256) -> String {
+        let named = || (Instant::now(), surety_service::request_id::fresh());
+        self.taken().entry(case).or_insert_with(named).1.clone()
+    }
+
+    /// Counts a case that ended.
+    pub(crate) fn count_end(&self, case: B256, state: CaseState) {
+        let took = self.taken().remove(&case).map(|(since, _)| since.elapsed());
+        self.metrics.case_ended(state.as_str(), took);
+    }
+
+    /// Forgets a case that this process works on no more.
+    pub(crate) fn let_go(&self, case: B256) {
+        self.taken().remove(&case);
+        self.forget_verdict(case);
+    }
+
+    /// How long this process has worked on its oldest open case.
+    pub(crate) fn oldest_case(&self) -> Duration {
+        let taken = self.taken();
+        taken.values().map(|(since, _)| since.elapsed()).max().unwrap_or_default()
+    }
+
+    fn taken(&self) -> std::sync::MutexGuard<'_, HashMap<B256, (Instant, String)>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn forget_verdict(&self, case: B256) {

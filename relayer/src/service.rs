@@ -6,8 +6,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use alloy::providers::DynProvider;
-use surety_chain::send::Sender;
+use surety_chain::send::{Sender, SenderTask};
 use surety_chain::{BlockTag, Rpc, follow};
+use surety_relayer_metrics::Metrics;
+use surety_service::pulse::Beat;
 use surety_store::{Blobs, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -18,17 +20,28 @@ use crate::escrow::Escrow;
 use crate::jurors::Jurors;
 use crate::relayer::{Parts, Relayer};
 use crate::shelf::Shelf;
-use crate::{RelayerError, case, http, store, watch};
+use crate::{RelayerError, admin, case, http, store, vitals, watch};
+
+/// How long requests have to end, before stages get their time.
+const HTTP_WITHIN: Duration = Duration::from_secs(5);
+/// How long everything else may take to let go.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
 
 /// A running relayer. Dropping it stops it at once, as a crash would.
 #[derive(Debug)]
 pub struct Handle {
     url: String,
     stop: CancellationToken,
-    /// Cuts requests off in the middle.
+    /// Ends the tasks that other tasks rely on.
+    halt: CancellationToken,
+    /// Cuts requests and stages off in the middle.
     cut: CancellationToken,
+    /// The work on cases.
+    cases: JoinSet<()>,
+    /// What cases rely on: the watcher, the sender, the vitals.
     tasks: JoinSet<()>,
     http: JoinSet<()>,
+    stop_within: Duration,
     relayer: Weak<Relayer>,
     store: Store,
 }
@@ -39,32 +52,61 @@ impl Handle {
         &self.url
     }
 
-    /// Stops it in order: no new requests, stages end where they are, then everything is closed.
+    /// Stops it in order and in bounded time: first no new work, while the requests in progress end;
+    /// then stages end or stay as they were; then everything is closed.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
-        while self.http.join_next().await.is_some() {}
-        while self.tasks.join_next().await.is_some() {}
-        self.gone().await;
-        if let Err(error) = self.store.leave().await {
-            tracing::warn!(%error, "others take over only when the leases have run out");
+        say_stopping();
+        let drained = ended(&mut self.http, HTTP_WITHIN);
+        let (drained, ended) = tokio::join!(drained, ended(&mut self.cases, self.stop_within));
+        if !(drained && ended) {
+            say_cut_off();
+        }
+        self.end().await;
+        let left = tokio::time::timeout(GONE_WITHIN, self.store.leave()).await;
+        if !matches!(left, Ok(Ok(()))) {
+            tracing::warn!("others take over only when this relayer's leases have run out");
         }
     }
 
     /// Stops it wherever it is, like a crash, and returns when nothing of it is left.
     pub async fn abort(mut self) {
-        self.tasks.shutdown().await;
-        self.cut.cancel();
-        self.stop.cancel();
-        while self.http.join_next().await.is_some() {}
-        self.gone().await;
+        self.tasks.abort_all();
+        self.cases.abort_all();
+        self.end().await;
     }
 
-    /// Waits until the store is let go of, so that another relayer may open it.
-    async fn gone(&self) {
-        while self.relayer.strong_count() > 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+    async fn end(&mut self) {
+        self.cut.cancel();
+        self.stop.cancel();
+        self.halt.cancel();
+        for set in [&mut self.http, &mut self.cases, &mut self.tasks] {
+            if !ended(set, GONE_WITHIN).await {
+                set.abort_all();
+            }
         }
+        // The store is let go of with the last of it, so that another relayer may open it.
+        let gone = async {
+            while self.relayer.strong_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        drop(tokio::time::timeout(GONE_WITHIN, gone).await);
     }
+}
+
+/// Whether all tasks of a set end in time.
+async fn ended(set: &mut JoinSet<()>, within: Duration) -> bool {
+    let all = async { while set.join_next().await.is_some() {} };
+    tokio::time::timeout(within, all).await.is_ok()
+}
+
+fn say_stopping() {
+    tracing::info!("told to end: no new work, requests and stages may end");
+}
+
+fn say_cut_off() {
+    tracing::warn!("requests or stages are cut off; the next start takes them up");
 }
 
 impl Drop for Handle {
@@ -72,6 +114,7 @@ impl Drop for Handle {
         // Connections have tasks of their own, which end by themselves once these ring.
         self.cut.cancel();
         self.stop.cancel();
+        self.halt.cancel();
     }
 }
 
@@ -110,34 +153,57 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     let store = open_store(&config).await?;
     let (sender, sender_task) =
         Sender::new(store.clone(), rpc, key.into_tx_signer(), config.sending()).await?;
-    let blobs = match &config.deliverables {
+    let shelf = Shelf::new(blobs(&config)?, store.clone(), config.limits);
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), escrow.rpc.meter()));
+    let jurors = Jurors::new(config.jurors, Arc::clone(&metrics))?;
+    let (listener, local) = listen(config.listen).await?;
+    #[cfg(unix)]
+    let orders = admin::listen(&config.store)?;
+    let stop_within = Duration::from_secs(config.stop_secs);
+    let tokens = [CancellationToken::new(), CancellationToken::new(), CancellationToken::new()];
+    let [stop, halt, cut] = tokens;
+    let ours = store.clone();
+    let parts =
+        Parts { config, escrow, store, sender, shelf, jurors, head, metrics, stop: stop.clone() };
+    let relayer = Arc::new(Relayer::new(parts));
+    let beat = |name| relayer.health.pulses.task(name);
+    let weak = Arc::downgrade(&relayer);
+    let (mut tasks, mut cases, mut http) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+    let sending = beat("sender");
+    tasks.spawn(ours.clone().keep_alive(halt.clone()));
+    tasks.spawn(send(Arc::clone(&relayer), sender_task, sending, halt.clone()));
+    tasks.spawn(watch::run(Arc::clone(&relayer), beat("watcher"), halt.clone()));
+    tasks.spawn(vitals::run(Arc::clone(&relayer), beat("vitals"), halt.clone()));
+    cases.spawn(case::run_all(Arc::clone(&relayer), beat("cases"), cut.clone()));
+    #[cfg(unix)]
+    http.spawn(admin::serve(orders, Arc::clone(&relayer)));
+    http.spawn(http::serve(listener, relayer, cut.clone()));
+    let url = format!("http://{local}");
+    Ok(Handle { url, stop, halt, cut, cases, tasks, http, stop_within, relayer: weak, store: ours })
+}
+
+fn blobs(config: &Config) -> Result<Blobs, RelayerError> {
+    Ok(match &config.deliverables {
         None => Blobs::folder(&config.store.join("deliverables"))?,
         Some(bucket) => Blobs::bucket(bucket)?,
-    };
-    let shelf = Shelf::new(blobs, store.clone(), config.limits);
-    let jurors = Jurors::new(config.jurors)?;
-    let (listener, local) = listen(config.listen).await?;
-    let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
-    let ours = store.clone();
-    let parts = Parts { config, escrow, store, sender, shelf, jurors, head, stop: stop.clone() };
-    let relayer = Arc::new(Relayer::new(parts));
-    let weak = Arc::downgrade(&relayer);
-    let mut tasks = JoinSet::new();
-    tasks.spawn(ours.clone().keep_alive(stop.clone()));
-    tasks.spawn(sender_task.run(stop.clone()));
-    tasks.spawn(watch::run(Arc::clone(&relayer), stop.clone()));
-    tasks.spawn(case::run_all(Arc::clone(&relayer), stop.clone()));
-    let mut http = JoinSet::new();
-    http.spawn(http::serve(listener, relayer, cut.clone()));
-    Ok(Handle {
-        url: format!("http://{local}"),
-        stop,
-        cut,
-        tasks,
-        http,
-        relayer: weak,
-        store: ours,
     })
+}
+
+/// Runs the sender. Its pulse is that of its rounds, good or bad: each has an end.
+async fn send(relayer: Arc<Relayer>, task: SenderTask, beat: Beat, halt: CancellationToken) {
+    let mut changes = relayer.sender.rounds();
+    let beats = async {
+        loop {
+            beat.beat();
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = task.run(halt) => {}
+        () = beats => {}
+    }
 }
 
 async fn open_store(config: &Config) -> Result<Store, RelayerError> {

@@ -15,6 +15,7 @@ use surety_chain::{BlockTag, CallOutcome};
 use crate::RelayerError;
 use crate::case::{self, Next};
 use crate::escrow::Escrow;
+use crate::reason::Reason;
 use crate::relayer::Relayer;
 use crate::store::cases::{self, CaseRow};
 use crate::store::deals;
@@ -71,10 +72,9 @@ async fn refused(relayer: &Relayer, row: &CaseRow, data: &[u8]) -> Result<Next, 
         // The chain moved on; the next look finds where to.
         Ok(Next::Later)
     } else if is(DeadlinePassed::SELECTOR) {
-        case::give_up(relayer, row.id, "the verdict came too late").await
+        case::give_up(relayer, row.id, Reason::TooLate).await
     } else if is(DeliverableMismatch::SELECTOR) {
-        let reason = "the seller pinned another deliverable, and only a rejection could stand";
-        case::give_up(relayer, row.id, reason).await
+        case::give_up(relayer, row.id, Reason::OtherDeliverable).await
     } else if is(NoVerdict::SELECTOR) {
         ask_on(relayer, row.id).await
     } else {
@@ -99,7 +99,7 @@ async fn retry(relayer: &Relayer, row: &CaseRow, revert: &str) -> Result<Next, R
     let sheet = deals::sheet(&mut *relayer.store.read().await?, row.delivery.dealId).await?;
     let Some(sheet) = sheet else { return Ok(Next::Later) };
     if case::judging_is_over(relayer, row, &sheet.terms()).await? {
-        return case::give_up(relayer, row.id, &format!("the escrow refuses: {revert}")).await;
+        return case::give_up(relayer, row.id, Reason::Refused(revert.to_owned())).await;
     }
     Ok(Next::Later)
 }

@@ -4,7 +4,8 @@
 //! the same way, and cases that had ended in them are open again.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use alloy::primitives::{B256, Bytes, Log};
 use alloy::sol_types::{SolCall, SolEvent};
@@ -12,20 +13,24 @@ use surety_bindings::escrow::DealEscrow::{self, DealOpened, MilestoneDelivered, 
 use surety_bindings::escrow::Delivery;
 use surety_chain::follow::{Batch, FollowConfig, FollowedLog, Follower, Step};
 use surety_chain::{BlockTag, Header};
+use surety_service::pulse::Beat;
 use surety_store::{Conn, Role};
 use surety_terms::digest;
 use tokio_util::sync::CancellationToken;
 
 use crate::RelayerError;
-use crate::relayer::{Clock, ROUND, Relayer};
+use crate::relayer::{ROUND, Relayer};
 use crate::store::deals::{self, End, Pin, Place};
 use crate::store::{cases, deliverables};
 
 /// The widest range of blocks that is asked for at once.
 const RANGE: u64 = 2_000;
 
+/// The longest pause after a step that failed: readers hear soon that the chain is back.
+const MOST_PAUSE: Duration = Duration::from_secs(5);
+
 /// Follows the escrow until `stop`.
-pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
+pub(crate) async fn run(relayer: Arc<Relayer>, beat: Beat, stop: CancellationToken) {
     let config = FollowConfig {
         name: "escrow",
         addresses: vec![relayer.escrow.address],
@@ -38,6 +43,7 @@ pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
     stop.run_until_cancelled(async {
         let mut trouble: u32 = 0;
         loop {
+            beat.beat();
             match step(&relayer, &mut follower, &mut role).await {
                 Ok(true) => trouble = 0,
                 Ok(false) => {
@@ -49,7 +55,7 @@ pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
                     trouble = trouble.saturating_add(1).min(5);
                     role.doubt();
                     report(&error);
-                    tokio::time::sleep(relayer.poll() * 2_u32.pow(trouble)).await;
+                    tokio::time::sleep((relayer.poll() * 2_u32.pow(trouble)).min(MOST_PAUSE)).await;
                 }
             }
         }
@@ -70,12 +76,14 @@ async fn step(
 ) -> Result<bool, RelayerError> {
     if !role.is_held().await? {
         tick(relayer, relayer.escrow.rpc.head(BlockTag::Latest).await?).await?;
+        relayer.health.caught_up.store(true, Ordering::Relaxed);
         return Ok(false);
     }
     let step = follower.next(&mut *relayer.store.read().await?).await?;
     let facts = match &step {
         Step::CaughtUp { head } => {
             tick(relayer, *head).await?;
+            relayer.health.caught_up.store(true, Ordering::Relaxed);
             return Ok(false);
         }
         Step::Batch(batch) => {
@@ -93,11 +101,18 @@ async fn step(
     }
     step.save(&mut tx, follower.config()).await?;
     tx.commit().await?;
-    if !facts.is_empty() || matches!(step, Step::Orphaned { .. }) {
+    announce(relayer, matches!(step, Step::Orphaned { .. }), facts.len());
+    Ok(true)
+}
+
+/// Counts what a step brought, and rings for those who wait for it.
+fn announce(relayer: &Relayer, orphaned: bool, facts: usize) {
+    relayer.metrics.events.inc_by(u64::try_from(facts).unwrap_or(u64::MAX));
+    relayer.metrics.reorgs.inc_by(u64::from(orphaned));
+    if facts > 0 || orphaned {
         relayer.changed();
         relayer.cases.notify_one();
     }
-    Ok(true)
 }
 
 async fn orphan(conn: &mut Conn, from_block: u64) -> Result<(), RelayerError> {
@@ -107,12 +122,12 @@ async fn orphan(conn: &mut Conn, from_block: u64) -> Result<(), RelayerError> {
 }
 
 /// Moves the clock: time is the newest block's, however deep we act.
-async fn tick(relayer: &Relayer, head: Header) -> Result<(), RelayerError> {
+async fn tick(relayer: &Relayer, tagged: Header) -> Result<(), RelayerError> {
     let head = match relayer.config.block_tag {
-        BlockTag::Latest => head,
+        BlockTag::Latest => tagged,
         BlockTag::Safe | BlockTag::Finalized => relayer.escrow.rpc.head(BlockTag::Latest).await?,
     };
-    relayer.clock.send_replace(Clock { head, read: Instant::now() });
+    relayer.clock.send_modify(|clock| *clock = clock.looked(head, tagged));
     Ok(())
 }
 

@@ -148,12 +148,28 @@ pub struct EndView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Readiness {
-    /// All of the below.
+    /// Whether nothing keeps it from its work.
     pub is_ready: bool,
-    /// Whether the database answers.
+    /// What does, and what to do about it.
+    pub problems: Vec<String>,
+    /// Whether the database takes writes.
     pub store: bool,
     /// Milliseconds since the chain was last read.
     pub chain_read_ms: u64,
     /// The newest block that was read.
     pub head: u64,
+    /// How long it has been the newest.
+    pub head_age_secs: u64,
+    /// Chain time between it and the block whose facts count.
+    pub tag_lag_secs: u64,
+}
+
+/// Whether the process lives, or has started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Vitality {
+    /// Whether nothing is wrong.
+    pub good: bool,
+    /// What is.
+    pub problems: Vec<String>,
 }

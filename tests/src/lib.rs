@@ -13,6 +13,7 @@ pub mod gas;
 pub mod meter;
 pub mod model;
 pub mod node;
+pub mod red_team;
 pub mod sign;
 pub mod world;
 

@@ -81,7 +81,8 @@ pub(crate) fn start(
 
 /// Runs the benches, optimised.
 pub(crate) fn bench(repository: &Repository, name: Option<&str>) -> anyhow::Result<()> {
-    let path = build_optimised(repository, &["surety-bench"])?;
+    // The binary too: a juror's memory is that of its process.
+    let path = build_optimised(repository, &["surety-bench", "surety"])?;
     let results = repository.target()?.join("bench.json");
     let mut bench = repository.command(path);
     bench.arg("--results").arg(results).args(name);

@@ -8,6 +8,7 @@ pub mod concede;
 pub mod deliver;
 pub mod expire;
 pub mod open;
+pub mod preview;
 pub mod reclaim;
 pub mod reveal;
 pub mod withdraw;

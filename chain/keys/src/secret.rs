@@ -44,7 +44,7 @@ impl Passphrase {
 }
 
 /// The text of a short file that nobody but its owner may read.
-pub(crate) fn private_text(what: &'static str, path: &Path) -> Result<Zeroizing<String>, KeyError> {
+pub fn private_text(what: &'static str, path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let wrong = |rule: String| KeyError::file(what, path, rule);
     let unreadable = |error: &std::io::Error| {
         wrong(if error.kind() == ErrorKind::NotFound {

@@ -7,7 +7,7 @@ use alloy::primitives::B256;
 
 use super::fees::{self, Fees};
 use super::rows::{self, Attempt, Kind, Queued, Signed};
-use super::{Failure, SenderTask, sign};
+use super::{Failure, Order, SenderTask, orders, sign};
 use crate::{BlockTag, CallOutcome, ChainError, Header, Refusal};
 
 /// What the task remembers between rounds. Losing it costs a few calls, never a transaction.
@@ -135,6 +135,10 @@ impl SenderTask {
     ) -> Result<(), ChainError> {
         let sender = self.handle.address;
         let mut tx = self.role.begin().await?;
+        // An operator may have cancelled it since it was read.
+        if kind == Kind::Call && !rows::is_queued(&mut tx, request.id).await? {
+            return Ok(());
+        }
         let nonce = rows::free_nonce(&mut tx, sender, count).await?;
         let earlier = rows::attempts(&mut tx, sender, nonce, None).await?;
         // Another request once held this nonce and its bytes may still be about: pay more.
@@ -174,6 +178,7 @@ impl SenderTask {
             }
             let Some(fees) = self.quote().await? else { return Ok(()) };
             tracing::warn!(nonce = free, "filling a gap in the nonces");
+            self.rpc.meter().gaps.inc();
             let mut tx = self.role.begin().await?;
             let id = rows::gap(&mut tx, sender, free).await?;
             tx.commit().await?;
@@ -217,6 +222,15 @@ impl SenderTask {
         (count, latest): (u64, Header),
     ) -> Result<Move, ChainError> {
         let id = request.id;
+        let ordered = {
+            let mut conn = self.handle.store.read().await?;
+            orders::get(&mut conn, id).await?
+        };
+        match ordered {
+            Some(Order::Cancel) => return Ok(Move::Replace(Kind::Blank)),
+            Some(Order::Bump) => return Ok(Move::Replace(newest.kind)),
+            None => {}
+        }
         let age = latest.timestamp.saturating_sub(request.since);
         let is_old = age >= self.config.replace_after_secs;
         if newest.kind == Kind::Call && (request.suspect || is_old) {
@@ -258,13 +272,22 @@ impl SenderTask {
         let now = self.quote().await?;
         let Some(fees) = fees::replacement(newest.fees, now, &self.config.fees) else {
             capped(request);
+            // An order that cannot be carried out now must not surprise anybody later.
+            let mut tx = self.role.begin().await?;
+            orders::forget(&mut tx, request.id).await?;
+            tx.commit().await?;
             return Ok(newest);
         };
         let next = Signed { since: latest.timestamp, ..request.clone() };
         let attempt = sign::attempt(&self.signer, self.chain_id, &next, kind, fees).await?;
         let mut tx = self.role.begin().await?;
         rows::record(&mut tx, self.handle.address, &next, &attempt).await?;
+        orders::forget(&mut tx, request.id).await?;
         tx.commit().await?;
+        self.rpc.meter().replaced(match kind {
+            Kind::Call => "call",
+            Kind::Blank => "blank",
+        });
         replaced(request, &attempt);
         Ok(attempt)
     }
@@ -274,21 +297,25 @@ impl SenderTask {
     async fn broadcast(&mut self, request: &Signed, attempt: &Attempt) -> Result<(), ChainError> {
         self.memory.handed_out.insert(request.id, Instant::now());
         let Err(error) = self.rpc.broadcast(&attempt.raw).await else {
+            self.rpc.meter().attempted("accepted");
             self.handle.changed();
             return Ok(());
         };
-        match error.refusal() {
-            Some(Refusal::AlreadyKnown | Refusal::NonceTooLow) => {}
+        self.rpc.meter().attempted(match error.refusal() {
+            Some(Refusal::AlreadyKnown | Refusal::NonceTooLow) => "known",
             Some(Refusal::Underpriced | Refusal::FeeTooLow) => {
                 self.memory.cheap.insert(request.id);
+                "too-cheap"
             }
             Some(Refusal::Unacceptable) => {
                 self.memory.unacceptable.insert(request.id);
+                "unacceptable"
             }
             Some(_) | None => {
                 tracing::warn!(id = %request.id, %error, "handed out, with an unclear answer");
+                "unclear"
             }
-        }
+        });
         Ok(())
     }
 }

@@ -102,6 +102,7 @@ impl SenderTask {
         let mut tx = self.role.begin().await?;
         rows::done(&mut tx, request.id, Some(receipt), failure.as_ref()).await?;
         tx.commit().await?;
+        self.rpc.meter().mined(receipt.gas_used, receipt.cost_wei);
         tracing::info!(
             id = %request.id, tx = %receipt.tx_hash, block = receipt.block, nonce = request.nonce,
             gas = receipt.gas_used, ?failure, "a transaction is done"

@@ -5,7 +5,7 @@ use sqlx::Row;
 use surety_store::{Conn, DbRow};
 
 use super::fees::Fees;
-use super::{Failure, Request, SendState, SendStatus, gap_id};
+use super::{Failure, Request, SendState, SendStatus, gap_id, orders};
 use crate::{ChainError, Receipt};
 
 /// A request that waits for a nonce.
@@ -277,9 +277,9 @@ pub(super) async fn done(
     .bind(receipt.map(|r| r.tx_hash.to_vec()))
     .bind(receipt.map(|r| signed_number(r.block)).transpose()?)
     .bind(receipt.map(|r| r.block_hash.to_vec()))
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    orders::forget(conn, id).await
 }
 
 /// Takes a request's nonce away: somebody else used it.
@@ -291,6 +291,16 @@ pub(super) async fn requeue(conn: &mut Conn, id: B256) -> Result<()> {
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Whether a request still waits for a nonce. Its row is this transaction's until it ends.
+pub(super) async fn is_queued(conn: &mut Conn, id: B256) -> Result<bool> {
+    let found =
+        sqlx::query("UPDATE send_request SET state = state WHERE id = $1 AND state = 'queued'")
+            .bind(id.as_slice())
+            .execute(conn)
+            .await?;
+    Ok(found.rows_affected() == 1)
 }
 
 /// Moves a queued request behind all others, so that one which no node likes blocks nobody.

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::toy::{Fault, Toy};
-use surety_store::{Leases, StoreError};
 use surety_store::scratch::{Engine, Scratch};
+use surety_store::{Leases, StoreError};
 
 struct Bench {
     toy: Toy,
@@ -218,6 +218,37 @@ async fn a_stuck_transaction_is_replaced_by_a_better_paid_one(scratch: &Scratch)
     assert_eq!(bench.toy.effects(), [effect(1)]);
 }
 
+async fn an_order_pays_more_at_once_or_gives_a_waiting_request_up(scratch: &Scratch) {
+    let mut bench = Bench::new(scratch, config()).await;
+    let (kept, given_up) = (bench.ask(1).await, bench.ask(2).await);
+    let trace = async |bench: &Bench, id| bench.sender.trace(id).await.unwrap().unwrap();
+    let queued = bench.ask(3).await;
+    assert_eq!(bench.sender.order(queued, Order::Cancel).await.unwrap(), Some(SendState::Queued));
+    assert_eq!(trace(&bench, queued).await.status.failure, Some(Failure::Withdrawn));
+    bench.tick().await.unwrap();
+    let before = trace(&bench, kept).await;
+    assert_eq!((before.nonce, before.attempts.len(), before.order), (Some(0), 1, None));
+    for (id, order) in [(kept, Order::Bump), (given_up, Order::Cancel)] {
+        assert_eq!(bench.sender.order(id, order).await.unwrap(), Some(SendState::Sent));
+        assert_eq!(trace(&bench, id).await.order, Some(order));
+    }
+    // An order is a row: it outlives the process that took it.
+    bench.restart().await;
+    bench.tick().await.unwrap();
+    let after = trace(&bench, kept).await;
+    assert_eq!((after.attempts.len(), after.order), (2, None));
+    assert!(after.attempts[1].max_fee_wei > before.attempts[0].max_fee_wei);
+    assert!(!after.attempts[1].blank && trace(&bench, given_up).await.attempts[1].blank);
+    assert_eq!(bench.sender.line().await.unwrap().gaps(0), [0; 0]);
+    bench.toy.mine();
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(kept).await, SendState::Mined);
+    assert_eq!(trace(&bench, given_up).await.status.failure, Some(Failure::Withdrawn));
+    assert_eq!(bench.toy.effects(), [effect(1)]);
+    assert_eq!(bench.sender.order(kept, Order::Cancel).await.unwrap(), Some(SendState::Mined));
+    assert_eq!(bench.sender.order(B256::ZERO, Order::Bump).await.unwrap(), None);
+}
+
 async fn bytes_that_no_node_takes_give_their_nonce_to_nobody_and_block_nobody(scratch: &Scratch) {
     let mut bench = Bench::new(scratch, config()).await;
     bench.toy.state().unacceptable.insert(effect(1));
@@ -412,6 +443,7 @@ surety_store::on_both!(
     a_chain_that_only_became_shorter_is_believed_after_a_while,
     what_would_revert_is_not_sent_and_may_be_asked_again,
     a_stuck_transaction_is_replaced_by_a_better_paid_one,
+    an_order_pays_more_at_once_or_gives_a_waiting_request_up,
     bytes_that_no_node_takes_give_their_nonce_to_nobody_and_block_nobody,
     a_gap_below_waiting_transactions_is_filled,
     a_nonce_that_a_stranger_used_is_not_waited_for,

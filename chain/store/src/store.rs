@@ -133,6 +133,11 @@ impl Store {
         Ok(migrator.run(&self.writer).await?)
     }
 
+    /// Fails when nothing can be written, such as on a full or read-only disk.
+    pub async fn expect_writable(&self) -> Result<(), StoreError> {
+        self.beat().await
+    }
+
     /// Begins a write. In SQLite it waits for the write in progress, if any.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(self.writer.begin_with(self.dialect.begin).await?)

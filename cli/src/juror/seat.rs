@@ -4,12 +4,16 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use serde::Serialize;
 use surety_juror::Config;
 use surety_keys::Key;
 use surety_seat::{Seat, Status, Successor};
 use surety_terms::Usdc;
 
-use super::endpoint;
+use super::{
+    endpoint,
+    qualify::{self, Shown},
+};
 use crate::{
     network::{self, SenderArgs},
     output::{self, Output},
@@ -20,16 +24,25 @@ use crate::{
 pub(crate) struct SeatArgs {
     /// The juror's TOML configuration: its key, chain and jury contract
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    pub(super) config: PathBuf,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
-    seat: SeatArgs,
+    pub(super) seat: SeatArgs,
     /// A block before the key registered; a later one is read faster
     #[arg(long, default_value_t = 0)]
-    from_block: u64,
+    pub(super) from_block: u64,
+}
+
+/// How a juror stands, and what it measured of itself.
+#[derive(Debug, Serialize)]
+struct Standing {
+    #[serde(flatten)]
+    status: Status,
+    /// The certificate beside the store; null without one.
+    qualification: Option<Shown>,
 }
 
 #[derive(Args, Debug)]
@@ -76,10 +89,11 @@ impl SeatArgs {
 }
 
 pub(crate) async fn status(args: StatusArgs, output: Output) -> Result<()> {
-    let (_, _, seat) = args.seat.open().await?;
+    let (config, _, seat) = args.seat.open().await?;
     let status = seat.status(args.from_block).await?;
     pots(&status);
-    output.result(&status)
+    let qualification = qualify::beside(&config)?;
+    output.result(&Standing { status, qualification })
 }
 
 pub(crate) async fn unbond(args: UnbondArgs, output: Output) -> Result<()> {

@@ -50,7 +50,8 @@ impl JudgeError {
         Self::Config { field, rule: rule.to_string() }
     }
 
-    pub(crate) fn file(path: &Path, err: &io::Error) -> Self {
+    /// A file that cannot be used.
+    pub fn file(path: &Path, err: &io::Error) -> Self {
         Self::File { path: path.to_owned(), kind: err.kind() }
     }
 }

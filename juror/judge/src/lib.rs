@@ -11,9 +11,11 @@ mod records;
 mod session;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use budget::{Budget, BudgetConfig};
 pub use error::JudgeError;
 pub use provider::{Provider, ProviderConfig};
-pub use records::{Records, write_whole};
+pub use records::{Records, make_private_dir, write_whole};
 pub use session::{Case, Judge, Judged, Session, Until};
+pub use turns::{Turn, Turns};

@@ -16,9 +16,10 @@ use surety_dialect::{
     Dialect, MAX_RESPONSE_BYTES, Model, ProviderFault, WireAnswer, WireRequest, WireResponse,
 };
 use surety_jury::Prompt;
+use tokio::sync::watch;
 use url::Url;
 
-use crate::{JudgeError, breaker::Breaker};
+use crate::{JudgeError, breaker::Breaker, turns};
 
 /// One LLM provider, as an operator configures it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +78,8 @@ pub struct Provider {
     pub(crate) breaker: Breaker,
     timeout: Duration,
     key: Option<(HeaderName, HeaderValue)>,
+    /// How many cases go first.
+    cases: Option<watch::Receiver<usize>>,
 }
 
 /// What came back for one request.
@@ -122,7 +125,22 @@ impl Provider {
             breaker: Breaker::new(config.breaker_outages, Duration::from_secs(config.breaker_secs)),
             timeout,
             key,
+            cases: None,
         })
+    }
+
+    /// The same, asked only while none of these cases is judged.
+    #[must_use]
+    pub fn after(self, cases: watch::Receiver<usize>) -> Self {
+        Self { cases: Some(cases), ..self }
+    }
+
+    /// Waits for its turn; whether that came within so much time.
+    pub(crate) async fn has_turn(&self, within: Duration) -> bool {
+        match &self.cases {
+            Some(cases) => turns::is_quiet(cases, within).await,
+            None => true,
+        }
     }
 
     /// The request for one question. The same question always gives the same bytes.

@@ -77,6 +77,15 @@ impl Records {
     }
 }
 
+/// Makes a folder that only its owner can read: deliverables and transcripts are private.
+pub fn make_private_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
 /// Writes a file so that a crash leaves the whole file or none: a temporary name, a sync, a rename
 /// and a sync of the folder.
 pub async fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -1,13 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 use prometheus_client::{
-    encoding::text::encode,
     metrics::{counter::Counter, gauge::Gauge},
     registry::{Registry, Unit},
 };
-
-/// The content type of what [`Metrics::text`] gives.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub use surety_service::page::CONTENT_TYPE;
 
 /// The numbers of one juror. Every juror has its own registry.
 #[derive(Debug)]
@@ -65,9 +62,7 @@ impl Metrics {
         self.open.set(whole(now.open));
         self.head.set(whole(now.head));
         self.head_age.set(whole(now.head_age_secs));
-        let mut text = String::new();
-        encode(&mut text, &self.registry).ok()?;
-        Some(text)
+        surety_service::page::text(&self.registry)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why an operation on a seat was not done.
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use surety_chain::ChainError;
 use surety_keys::KeyError;
 use surety_terms::Usdc;
@@ -75,5 +75,17 @@ pub enum SeatError {
     NoAmount {
         /// Which answer.
         what: &'static str,
+    },
+    /// The endpoint has no receipt.
+    #[error("the endpoint has no whole receipt of {tx_hash}: use one that keeps old transactions")]
+    NoReceipt {
+        /// The transaction.
+        tx_hash: B256,
+    },
+    /// The endpoint has no such block.
+    #[error("the endpoint has no block {block}, in which it saw an event: ask it again")]
+    NoBlock {
+        /// The block.
+        block: u64,
     },
 }

@@ -2,6 +2,7 @@
 
 mod ballots;
 mod claim;
+mod earnings;
 mod error;
 mod logs;
 mod rotate;
@@ -13,6 +14,7 @@ use surety_bindings::jury::{Juror, Jury};
 use surety_chain::{BlockTag, Rpc};
 
 pub use claim::{Claimed, Payment};
+pub use earnings::{Cost, Day, Earnings, Income, Payers, Sums, Transaction};
 pub use error::SeatError;
 pub use rotate::{Rotated, Successor};
 pub use status::{Pot, Standing, Status};
@@ -63,8 +65,14 @@ impl Seat {
         Ok(self.rpc.read(self.jury, call, BlockTag::Latest).await?)
     }
 
+    /// The family under which the key is registered, if it is.
+    pub async fn family(&self) -> Result<Option<String>, SeatError> {
+        let registered = self.registered().await?;
+        Ok(registered.registered.then_some(registered.family))
+    }
+
     /// The chain's time.
-    async fn now(&self) -> Result<u64, SeatError> {
+    pub async fn now(&self) -> Result<u64, SeatError> {
         Ok(self.rpc.head(BlockTag::Latest).await?.timestamp)
     }
 }

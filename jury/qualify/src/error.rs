@@ -35,6 +35,9 @@ pub enum DataError {
         /// What was wrong.
         reason: String,
     },
+    /// The cases have no canonical form.
+    #[error("the cases cannot be digested: {0}")]
+    Form(#[from] surety_terms::TermsError),
 }
 
 impl DataError {
@@ -50,8 +53,8 @@ pub enum CertificateError {
     /// It is no certificate.
     #[error("the certificate is malformed: {0}")]
     Form(#[from] surety_terms::TermsError),
-    /// Its figures do not follow from its counts.
-    #[error("the certificate's figures do not follow from its counts: do not trust its source")]
+    /// Its counts contradict one another, or its figures do not follow from them.
+    #[error("the certificate's figures do not follow from one another: do not trust its source")]
     Figures,
     /// Its juror did not sign it.
     #[error("the certificate is not signed by juror {juror}: do not trust its source")]

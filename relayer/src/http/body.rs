@@ -13,7 +13,7 @@ use super::problem::{Refusal, malformed};
 /// A body as axum reads it.
 pub(super) type Body = Result<axum::body::Bytes, BytesRejection>;
 /// A path's one argument as axum reads it.
-pub(super) type Id = Result<Path<String>, PathRejection>;
+pub(crate) type Id = Result<Path<String>, PathRejection>;
 /// The query of a question that may be held open.
 pub(super) type Waiting = Result<Query<Wait>, QueryRejection>;
 
@@ -31,7 +31,7 @@ pub(super) fn bytes(body: Body) -> Result<Bytes, Refusal> {
 }
 
 /// A digest from the path.
-pub(super) fn digest(id: Id) -> Result<B256, Refusal> {
+pub(crate) fn digest(id: Id) -> Result<B256, Refusal> {
     let rule = "must be 0x and 64 hexadecimal digits";
     let Ok(Path(text)) = id else { return Err(malformed("id", rule).into()) };
     let parsed = text.starts_with("0x").then(|| text.parse().ok()).flatten();

@@ -60,7 +60,7 @@ async fn wait_until_over(
     }
 }
 
-async fn view(relayer: &Relayer, row: CaseRow) -> Result<CaseView, RelayerError> {
+pub(crate) async fn view(relayer: &Relayer, row: CaseRow) -> Result<CaseView, RelayerError> {
     let (given, tx_hash) = {
         let mut conn = relayer.store.read().await?;
         let given = ballots::of_case(&mut conn, row.id).await?;

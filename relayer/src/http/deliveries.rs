@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use surety_bindings::escrow::Terms;
 use surety_chain::BlockTag;
+use surety_service::request_id;
 use surety_terms::wire::DeliveryRequest;
 use surety_terms::{Problem, digest};
 
@@ -24,26 +25,40 @@ use crate::{RelayerError, collect, watch};
 pub(super) async fn post(
     State(relayer): State<Arc<Relayer>>,
     body: Body,
-) -> Result<(StatusCode, Json<DeliveryAnswer>), Refusal> {
-    let request = DeliveryRequest::parse(&body::bytes(body)?)?;
-    let place = (request.delivery.dealId, request.delivery.milestone);
-    same_chain(&relayer, &request)?;
-    let case_id = relayer.case_id(place, request.delivery.deliverable);
-    if let Some(known) = cases::get(&mut *relayer.store.read().await?, case_id).await? {
-        return Ok(accepted(case_id, known.state));
-    }
-    let terms = request.term_sheet.terms();
-    is_open(&relayer, place).await?;
-    is_signed(&relayer, &request, &terms).await?;
-    let pin = pin(&relayer, place).await?;
-    is_timely(&relayer, &request, pin.as_ref(), case_id).await?;
-    let state = store(&relayer, &request, case_id, pin.as_ref()).await??;
-    relayer.changed();
-    relayer.cases.notify_one();
-    Ok(accepted(case_id, state))
+) -> Result<Answer, Refusal> {
+    let (outcome, answer) = match take(&relayer, body).await {
+        Ok((outcome, answer)) => (outcome, Ok(answer)),
+        Err(refusal) => ("refused", Err(refusal)),
+    };
+    relayer.metrics.delivery(outcome);
+    answer
 }
 
-fn accepted(case_id: B256, state: CaseState) -> (StatusCode, Json<DeliveryAnswer>) {
+type Answer = (StatusCode, Json<DeliveryAnswer>);
+
+async fn take(relayer: &Relayer, body: Body) -> Result<(&'static str, Answer), Refusal> {
+    let request = DeliveryRequest::parse(&body::bytes(body)?)?;
+    let place = (request.delivery.dealId, request.delivery.milestone);
+    same_chain(relayer, &request)?;
+    let case_id = relayer.case_id(place, request.delivery.deliverable);
+    if let Some(known) = cases::get(&mut *relayer.store.read().await?, case_id).await? {
+        return Ok(("known", accepted(case_id, known.state)));
+    }
+    let terms = request.term_sheet.terms();
+    is_open(relayer, place).await?;
+    is_signed(relayer, &request, &terms).await?;
+    let pin = pin(relayer, place).await?;
+    is_timely(relayer, &request, pin.as_ref(), case_id).await?;
+    let state = store(relayer, &request, case_id, pin.as_ref()).await??;
+    if let Some(id) = request_id::current() {
+        relayer.opened_for(case_id, id);
+    }
+    relayer.changed();
+    relayer.cases.notify_one();
+    Ok(("taken", accepted(case_id, state)))
+}
+
+fn accepted(case_id: B256, state: CaseState) -> Answer {
     (StatusCode::ACCEPTED, Json(DeliveryAnswer { case_id, state }))
 }
 

@@ -1,35 +1,44 @@
-//! Whether the process lives, and whether it can work.
+//! Whether the process lives, whether it has started, whether it can work, and its numbers.
+//!
+//! Nothing here makes the chain or the disk work: what is said was found at a steady pace.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 
 use crate::relayer::Relayer;
-use crate::store::cases;
-use crate::wire::Readiness;
+use crate::wire::{Readiness, Vitality};
 
-/// The chain counts as unread after this many polls without an answer.
-const MISSED_POLLS: u32 = 40;
-/// And not before this many milliseconds.
-const LEAST_MS: u64 = 15_000;
-
-pub(super) async fn live() -> &'static str {
-    "alive\n"
+/// 503 when only a restart helps.
+pub(super) async fn live(State(relayer): State<Arc<Relayer>>) -> (StatusCode, Json<Vitality>) {
+    vitality(relayer.stalled())
 }
 
+/// 503 until the chain was read up to its head once.
+pub(super) async fn started(State(relayer): State<Arc<Relayer>>) -> (StatusCode, Json<Vitality>) {
+    vitality(relayer.starting())
+}
+
+/// 503 while something keeps it from its work.
 pub(super) async fn ready(State(relayer): State<Arc<Relayer>>) -> (StatusCode, Json<Readiness>) {
-    let store = match relayer.store.read().await {
-        Ok(mut conn) => cases::count_open(&mut conn).await.is_ok(),
-        Err(_) => false,
-    };
-    let clock = *relayer.clock.borrow();
-    let age = clock.read.elapsed();
-    let patience = relayer.poll() * MISSED_POLLS;
-    let chain_read_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-    let is_ready = store && (age < patience || chain_read_ms < LEAST_MS);
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let head = clock.head.number;
-    (status, Json(Readiness { is_ready, store, chain_read_ms, head }))
+    let readiness = relayer.readiness();
+    (status(readiness.is_ready), Json(readiness))
+}
+
+pub(super) async fn metrics(State(relayer): State<Arc<Relayer>>) -> Response {
+    relayer.measure();
+    let text = relayer.metrics.text().unwrap_or_default();
+    ([(header::CONTENT_TYPE, surety_relayer_metrics::CONTENT_TYPE)], text).into_response()
+}
+
+fn vitality(problems: Vec<String>) -> (StatusCode, Json<Vitality>) {
+    let good = problems.is_empty();
+    (status(good), Json(Vitality { good, problems }))
+}
+
+const fn status(good: bool) -> StatusCode {
+    if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }

@@ -1,18 +1,16 @@
 //! From what went wrong to what a client is told.
 
-use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use surety_bindings::revert;
+use surety_service::refusal;
 use surety_store::StoreError;
-use surety_terms::problem::CONTENT_TYPE;
 use surety_terms::{Problem, TermsError};
 
 use crate::RelayerError;
 
 /// A problem document as an answer (RFC 9457).
 #[derive(Debug)]
-pub(super) struct Refusal(Box<Problem>);
+pub(crate) struct Refusal(Box<Problem>);
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
@@ -54,10 +52,7 @@ impl From<StoreError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status);
-        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let kind = [(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))];
-        (status, kind, Json(self.0)).into_response()
+        refusal::answer(&self.0)
     }
 }
 

@@ -39,6 +39,17 @@ pub(crate) enum Kept {
     Equivocation,
 }
 
+impl Kept {
+    /// The word for counting.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Again => "again",
+            Self::Equivocation => "equivocation",
+        }
+    }
+}
+
 /// Stores a verified ballot.
 pub(crate) async fn keep(conn: &mut Conn, row: &BallotRow) -> Result<Kept> {
     let ballot = &row.signed.ballot;

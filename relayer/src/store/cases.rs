@@ -21,7 +21,8 @@ type Result<T> = std::result::Result<T, RelayerError>;
 /// - Sent: the settlement is with the sender; leaves to Final, and back to Decided when it failed.
 /// - Final: the milestone has ended at the configured depth; leaves to Sent, Decided or Asked only
 ///   when that block is orphaned.
-/// - `GivenUp`: no verdict can take effect any more; nothing leaves it.
+/// - `GivenUp`: no verdict can take effect any more; leaves to Asked or Decided only when an operator
+///   has it taken up again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CaseState {
@@ -295,6 +296,27 @@ pub(crate) async fn given_up(conn: &mut Conn, id: B256, reason: &str) -> Result<
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// An operator has a case taken up again, at the stage that it had reached.
+pub(crate) async fn taken_up(conn: &mut Conn, id: B256) -> Result<()> {
+    sqlx::query(
+        "UPDATE case_file SET reason = NULL,
+           state = CASE WHEN ballots IS NOT NULL THEN 'decided' ELSE 'asked' END
+         WHERE id = $1 AND state = 'given-up'",
+    )
+    .bind(id.as_slice())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// How many cases there are in each state that has some.
+pub(crate) async fn totals(conn: &mut Conn) -> Result<Vec<(CaseState, u64)>> {
+    let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM case_file GROUP BY state")
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(|row| Ok((CaseState::read(row)?, number(row, "n")?))).collect()
 }
 
 /// Opens cases again whose end stands in an orphaned block, at the stage that they had reached.

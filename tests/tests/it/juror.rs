@@ -11,13 +11,17 @@ mod court;
 mod day;
 #[path = "juror/hidden.rs"]
 mod hidden;
+#[path = "juror/hostile.rs"]
+mod hostile;
 #[path = "juror/moved.rs"]
 mod moved;
+#[path = "juror/preview.rs"]
+mod preview;
 #[path = "juror/priced.rs"]
 mod priced;
 #[path = "../../../juror/judge/src/tests/double.rs"]
 #[expect(dead_code, reason = "the juror's own tests use the rest")]
-mod provider;
+pub(crate) mod provider;
 
 use std::io;
 use std::sync::{Arc, Mutex};

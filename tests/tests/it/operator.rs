@@ -3,12 +3,20 @@
 
 #[path = "operator/ballots.rs"]
 mod ballots;
+#[path = "operator/earnings.rs"]
+mod earnings;
 #[path = "operator/keys.rs"]
 mod keys;
 #[path = "../../../chain/keys/src/tests/double.rs"]
 mod kms;
 #[path = "operator/prices.rs"]
 mod prices;
+#[path = "operator/process.rs"]
+mod process;
+#[path = "operator/qualify.rs"]
+mod qualify;
+#[path = "operator/relayer.rs"]
+mod relayer;
 #[path = "operator/seat.rs"]
 mod seat;
 
@@ -89,16 +97,23 @@ impl Office {
     }
 }
 
-/// A juror that the binary runs, and all that it writes.
+/// A service that the binary runs, and all that it writes.
 pub(crate) struct Running {
     child: Child,
     log: JoinHandle<String>,
+    seen: watch::Receiver<String>,
     pub(crate) url: String,
 }
 
 impl Running {
-    /// Waits until the juror is ready. Its log is read all the time: a full pipe would stop it.
-    pub(crate) async fn start(mut command: Command) -> Self {
+    /// Waits until the juror is ready.
+    pub(crate) async fn start(command: Command) -> Self {
+        Self::start_until(command, "juror ready").await
+    }
+
+    /// Waits until a service logs that it is up, and where. Its log is read all the time: a full pipe
+    /// would stop it.
+    pub(crate) async fn start_until(mut command: Command, up: &str) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let (written, mut seen) = watch::channel(String::new());
@@ -109,11 +124,15 @@ impl Running {
             }
             written.borrow().clone()
         });
-        let line = seen.wait_for(|log| ready(log).is_some()).await.unwrap();
-        let url = ready(&line).unwrap().split(" url=").nth(1).unwrap();
-        let url = url.split_whitespace().next().unwrap().trim_matches('"').to_owned();
+        let line = seen.wait_for(|log| ready(log, up).is_some()).await.unwrap();
+        // As text ` url=..`, as JSON `"url":".."`.
+        let rest = ready(&line, up).unwrap();
+        let url =
+            [" url=", "\"url\":\""].iter().find_map(|begin| rest.split(begin).nth(1)).unwrap();
+        let url = url.trim_start_matches('"');
+        let url = url.split(|c: char| c.is_whitespace() || c == '"').next().unwrap().to_owned();
         drop(line);
-        Self { child, log, url }
+        Self { child, log, seen, url }
     }
 
     /// Tells it to end, without waiting.
@@ -128,6 +147,21 @@ impl Running {
         self.ended().await
     }
 
+    /// Kills it where it is.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Waits until it has written this.
+    pub(crate) async fn wrote(&self, text: &str) {
+        self.seen.clone().wait_for(|log| log.contains(text)).await.unwrap();
+    }
+
+    /// Waits until it is gone, and says how it went.
+    pub(crate) async fn left(mut self) -> (Option<i32>, String) {
+        (self.child.wait().await.unwrap().code(), self.log.await.unwrap())
+    }
+
     /// Waits until it has ended well.
     pub(crate) async fn ended(mut self) -> String {
         assert_eq!(self.child.wait().await.unwrap().code(), Some(0));
@@ -135,8 +169,8 @@ impl Running {
     }
 }
 
-/// The line with which a juror says that it is ready, once it is whole.
-fn ready(log: &str) -> Option<&str> {
-    let (line, _) = log.split("juror ready").nth(1)?.split_once('\n')?;
+/// What follows the words with which a service says that it is up, once the line is whole.
+fn ready<'a>(log: &'a str, up: &str) -> Option<&'a str> {
+    let (line, _) = log.split(up).nth(1)?.split_once('\n')?;
     Some(line)
 }

@@ -63,8 +63,8 @@ impl Session<'_> {
 
     /// Sends a request once, with money set aside for it; `None` when there is no time or money.
     async fn send(&self, request: &WireRequest, until: Until) -> Result<Option<Reply>, JudgeError> {
-        let left = until.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        let left = || until.deadline.saturating_duration_since(Instant::now());
+        if left().is_zero() || !self.judge.provider.has_turn(left()).await {
             return Ok(None);
         }
         let money = self.reserve(request, until.day).await?;
@@ -72,7 +72,7 @@ impl Session<'_> {
             return Ok(None);
         }
         let provider = &self.judge.provider;
-        let reply = provider.send(request, left).await;
+        let reply = provider.send(request, left()).await;
         let is_outage = matches!(&reply.answer, Err(fault) if !fault.is_about_content());
         provider.breaker.tell(!is_outage, Instant::now());
         if let Money::Reserved(budget, reserved) = money {

@@ -1,4 +1,5 @@
-//! `cargo x bench jury`: what five real judges decide as a panel, and how fast ballots are counted.
+//! `cargo x bench jury`: what five real judges decide as a panel, what attacks achieve, and what a
+//! juror costs beside its provider.
 
 use std::env;
 use std::fs;
@@ -13,8 +14,9 @@ use surety_qualify::llmbar::PROMPTS;
 use surety_qualify::panel::{self, SPLITS};
 use surety_qualify::{Llmbar, Score, page};
 use surety_terms::rule::Rule;
+use surety_tests::red_team::{self, Counts};
 
-use super::{Arguments, Keys, rate};
+use super::{Arguments, Keys, juror, measured, rate};
 
 const PAGE: &str = "docs/jury.md";
 const TALLIES: usize = 1_000_000;
@@ -24,7 +26,9 @@ pub(super) fn run(_: &Arguments) -> anyhow::Result<Keys> {
     let Some(data) = env::var_os("SURETY_DATA") else {
         bail!("SURETY_DATA is not set: it names the folder that holds llmbar (docs/data.md)");
     };
-    let data = Llmbar::load(&Path::new(&data).join("llmbar"))?;
+    let folder = Path::new(&data);
+    let attacks = red_team::recorded(&folder.join("bipia")).context("bipia (docs/data.md)")?;
+    let data = Llmbar::load(&folder.join("llmbar"))?;
     let mut keys = Keys::new();
     for prompt in PROMPTS {
         for split in SPLITS {
@@ -38,8 +42,16 @@ pub(super) fn run(_: &Arguments) -> anyhow::Result<Keys> {
         }
     }
     keys.push(("tally_per_s".to_owned(), json!(tallies_per_second())));
+    let own = red_team::attack(&red_team::own(&red_team::leaked_tag()));
+    keys.extend(attacked("red_team", &own));
+    let (recorded, voted) = red_team::attack_recorded(&attacks);
+    keys.extend(attacked("red_team.bipia", &recorded));
+    keys.push(("red_team.bipia.voted".to_owned(), json!(voted)));
+    keys.extend(juror::measure()?);
     let text = fs::read_to_string(PAGE).context(PAGE)?;
-    let text = page::put(&text, &page::table(&data)).context("docs/jury.md has no place for it")?;
+    let text = page::put(&text, &page::table(&data))
+        .and_then(|text| measured::put(&text, &keys))
+        .context("docs/jury.md has no place for it")?;
     fs::write(PAGE, text).context(PAGE)?;
     Ok(keys)
 }
@@ -51,6 +63,23 @@ fn counts(name: &str, score: &Score) -> [(String, Value); 5] {
         ("rejected_true", score.rejected_true),
         ("rejected_false", score.rejected_false),
         ("undetermined", score.undetermined()),
+    ]
+    .map(|(key, count)| (format!("{name}.{key}"), json!(count)))
+}
+
+fn attacked(name: &str, counts: &Counts) -> [(String, Value); 11] {
+    [
+        ("payloads", counts.payloads),
+        ("deliverables", counts.deliverables),
+        ("requests", counts.requests),
+        ("escaped", counts.escaped),
+        ("obeyed_unhardened", counts.obeyed_unhardened),
+        ("captured", counts.captured),
+        ("one_captured", counts.one_captured),
+        ("one_captured_accepted", counts.one_captured_accepted),
+        ("two_captured", counts.two_captured),
+        ("two_captured_accepted", counts.two_captured_accepted),
+        ("two_captured_undetermined", counts.two_captured_undetermined),
     ]
     .map(|(key, count)| (format!("{name}.{key}"), json!(count)))
 }

@@ -2,7 +2,9 @@
 //!
 //! Run it on a quiet machine: these are rates, not limits that a test checks.
 
+mod juror;
 mod jury;
+mod measured;
 mod relayer;
 
 use std::collections::BTreeMap;

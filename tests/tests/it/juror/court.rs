@@ -88,6 +88,7 @@ impl Court {
             // Stops at once: what is half judged is left to the next start.
             limits: Limits { stop_secs: 0, ..Limits::default() },
             prices: PricesConfig::default(),
+            previews: surety_preview::PreviewsConfig::default(),
         }
     }
 
@@ -254,8 +255,16 @@ pub(crate) async fn problem(answer: Response) -> Problem {
     problem
 }
 
+/// A file with a key of its own name.
+pub(crate) fn key_file_of(court: &Court, key: &PrivateKeySigner) -> PathBuf {
+    write_key(court.folder.path().join(key.address().to_string()), key)
+}
+
 fn key_file(folder: &Path, key: &PrivateKeySigner) -> PathBuf {
-    let path = folder.join("key");
+    write_key(folder.join("key"), key)
+}
+
+fn write_key(path: PathBuf, key: &PrivateKeySigner) -> PathBuf {
     std::fs::write(&path, format!("{}\n", key.to_bytes())).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     path

@@ -17,10 +17,10 @@ use crate::operator::Running;
 
 /// A provider that answers once its gate is open.
 #[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<bool>, Condvar)>);
+pub(super) struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
-    fn open(&self) {
+    pub(super) fn open(&self) {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_all();
     }
@@ -32,7 +32,7 @@ impl Gate {
         });
     }
 
-    async fn court(&self) -> Court {
+    pub(super) async fn court(&self) -> Court {
         let gate = self.clone();
         let provider = Double::start(move |_, _| {
             gate.pass();
@@ -43,7 +43,7 @@ impl Gate {
 }
 
 /// Hands a case with its work to a juror at `url`, and waits until its provider is asked.
-async fn begin(court: &Court, url: &str) {
+pub(super) async fn begin(court: &Court, url: &str) {
     let request = court.request(WORK);
     let taken = court.http.post(format!("{url}/v1/cases")).json(&request).send().await.unwrap();
     let taken: CaseStatus = taken.json().await.unwrap();
@@ -63,14 +63,14 @@ async fn begin(court: &Court, url: &str) {
 }
 
 /// How many ballots the store holds.
-async fn ballots(court: &Court) -> usize {
+pub(super) async fn ballots(court: &Court) -> usize {
     let config = court.config();
     let key = config.key.open().await.unwrap();
     surety_juror::export(&config, &key).await.unwrap().ballots().len()
 }
 
 /// The juror's command on the court's chain over HTTP.
-fn command(court: &Court, rpc: &str, stop_secs: u64) -> tokio::process::Command {
+pub(super) fn command(court: &Court, rpc: &str, stop_secs: u64) -> tokio::process::Command {
     let mut config = court.config();
     rpc.clone_into(&mut config.chain_rpc);
     config.limits.stop_secs = stop_secs;

@@ -13,13 +13,13 @@ use super::{Office, Running};
 use crate::agent::key_file;
 use crate::cli::surety;
 
-const PHRASE: &str = "planted-passphrase-5up3r";
-const API_KEY: &str = "planted-api-key-8f3a";
-const AWS_SECRET: &str = "planted-aws-secret-c0ffee";
-const AWS_TOKEN: &str = "planted-aws-session-token-beef";
+pub(super) const PHRASE: &str = "planted-passphrase-5up3r";
+pub(super) const API_KEY: &str = "planted-api-key-8f3a";
+pub(super) const AWS_SECRET: &str = "planted-aws-secret-c0ffee";
+pub(super) const AWS_TOKEN: &str = "planted-aws-session-token-beef";
 
 /// The binary with every secret planted in its environment, and the loudest log there is.
-fn loud() -> Command {
+pub(super) fn loud() -> Command {
     let mut command = surety();
     command
         .env("RUST_LOG", "trace")
@@ -38,14 +38,14 @@ async fn run(arguments: &[&str]) -> Output {
     loud().arg("--json").args(arguments).output().await.unwrap()
 }
 
-fn document(output: &Output) -> Value {
+pub(super) fn document(output: &Output) -> Value {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{complaint}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Refuses a text that holds a planted secret, in any of the forms in which it could be printed.
-fn expect_silent(text: &str, secrets: &[&str]) {
+pub(super) fn expect_silent(text: &str, secrets: &[&str]) {
     let lower = text.to_lowercase();
     for secret in secrets {
         let plain = secret.trim_start_matches("0x").to_lowercase();

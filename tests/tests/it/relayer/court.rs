@@ -154,6 +154,20 @@ impl Court {
         self.start_behind(&self.gate(Rule::Open)).await
     }
 
+    /// With more configuration.
+    pub(crate) async fn start_configured(&self, more: &str) -> Handle {
+        self.start_of(&format!("{}{more}", self.toml())).await
+    }
+
+    pub(crate) async fn start_of(&self, toml: &str) -> Handle {
+        let gate = self.gate(Rule::Open);
+        surety_relayer::start_on(toml.parse().unwrap(), gate.provider()).await.unwrap()
+    }
+
+    pub(crate) fn store(&self) -> std::path::PathBuf {
+        self.dir.path().join("store")
+    }
+
     pub(crate) async fn start_behind(&self, gate: &Gate) -> Handle {
         surety_relayer::start_on(self.config(), gate.provider()).await.unwrap()
     }

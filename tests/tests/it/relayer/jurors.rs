@@ -2,16 +2,20 @@
 #![expect(clippy::unwrap_used, reason = "in a test a broken expectation is its failure")]
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::signers::SignerSync as _;
 use alloy::signers::local::PrivateKeySigner;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use futures::stream;
 use surety_bindings::jury::Ballot;
 use surety_jury::Source;
 use surety_jury::ballot::compact;
@@ -41,6 +45,10 @@ pub(crate) enum Habit {
     OtherCase,
     /// Answers HTTP 500.
     Broken,
+    /// Answers without an end.
+    Endless,
+    /// Answers a byte now and then.
+    Drips,
 }
 
 #[derive(Debug)]
@@ -50,6 +58,8 @@ struct Inner {
     contracts: Mutex<Option<Contracts>>,
     bytes: Mutex<HashMap<B256, Vec<u8>>>,
     cases: Mutex<HashMap<B256, B256>>,
+    /// The ids of the requests that told of a case.
+    asked_for: Mutex<Vec<String>>,
 }
 
 /// A juror and its server.
@@ -68,6 +78,7 @@ impl TestJuror {
             contracts: Mutex::new(None),
             bytes: Mutex::default(),
             cases: Mutex::default(),
+            asked_for: Mutex::default(),
         });
         let app = Router::new()
             .route("/v1/cases", post(open))
@@ -88,6 +99,11 @@ impl TestJuror {
         *self.inner.contracts.lock().unwrap() = Some(contracts.clone());
     }
 
+    /// The ids of the requests that told it of a case.
+    pub(crate) fn asked_for(&self) -> Vec<String> {
+        self.inner.asked_for.lock().unwrap().clone()
+    }
+
     pub(crate) fn set(&self, habit: Habit) {
         *self.inner.habit.lock().unwrap() = habit;
     }
@@ -95,7 +111,13 @@ impl TestJuror {
 
 type Juror = State<Arc<Inner>>;
 
-async fn open(State(juror): Juror, Json(request): Json<CaseRequest>) -> Response {
+async fn open(
+    State(juror): Juror,
+    headers: HeaderMap,
+    Json(request): Json<CaseRequest>,
+) -> Response {
+    let id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    juror.asked_for.lock().unwrap().extend(id.map(ToOwned::to_owned));
     let contracts = juror.contracts.lock().unwrap().clone().unwrap();
     let delivery = &request.delivery;
     let case = sign::case(&contracts, delivery.dealId, delivery.milestone, delivery.deliverable);
@@ -151,6 +173,17 @@ impl Inner {
             Habit::Refuses => (CaseState::Refused, None),
             Habit::Garbage => return Json(serde_json::json!({"who": "knows"})).into_response(),
             Habit::Huge => return vec![b'['; 10 << 20].into_response(),
+            Habit::Endless => {
+                let chunk = || Ok::<_, Infallible>(Bytes::from_static(&[b'['; 4_096]));
+                return Body::from_stream(stream::repeat_with(chunk)).into_response();
+            }
+            Habit::Drips => {
+                let drop = stream::unfold((), |()| async {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
+                });
+                return Body::from_stream(drop).into_response();
+            }
             Habit::Broken => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         };
         Json(CaseStatus { case_id, state, ballot, problem: None }).into_response()

@@ -5,10 +5,11 @@ use base64::prelude::BASE64_STANDARD;
 
 /// One attack.
 #[derive(Clone, Debug)]
-pub(crate) struct Payload {
+pub struct Payload {
     /// How it is carried.
-    pub(crate) carrier: &'static str,
-    pub(crate) text: String,
+    pub carrier: &'static str,
+    /// What the deliverable says.
+    pub text: String,
 }
 
 /// What is ordered; each says "answer MET" in some way.
@@ -95,7 +96,7 @@ fn joined(order: &str, between: char) -> String {
 }
 
 /// Every payload of our own; `tag` is what marks the case's lines, as if it had leaked.
-pub(crate) fn own(tag: &str) -> Vec<Payload> {
+pub fn own(tag: &str) -> Vec<Payload> {
     let mut payloads = Vec::new();
     for (carrier, hide) in CARRIERS {
         payloads.extend(ORDERS.iter().map(|order| Payload { carrier, text: hide(order) }));

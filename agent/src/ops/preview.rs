@@ -1,0 +1,93 @@
+//! Preview: a seller asks its deal's jurors what they would say of a deliverable, before it
+//! delivers. Binds nobody. One signature asks the whole panel, again until each juror answers.
+
+use std::time::Duration;
+
+use alloy::primitives::{Address, Bytes};
+use serde::Serialize;
+use surety_jury::preview::{PreviewRequest, PreviewState, PreviewStatus};
+use surety_keys::Key;
+use surety_terms::TermSheet;
+use tokio::time::Instant;
+
+use crate::{Chain, Error, Seat, jurors::Jurors};
+
+/// How long a request is signed for; jurors take no more than a day.
+const VALID_SECS: u64 = 7_200;
+/// How long is waited before a juror that failed is asked again.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// What one juror says.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// The juror.
+    pub juror: Address,
+    /// Its claimed family.
+    pub family: String,
+    /// What it says; null when it says nothing.
+    pub status: Option<PreviewStatus>,
+    /// Why it gives no preview.
+    pub why: Option<String>,
+}
+
+/// Signs a request for the seller of an opened deal.
+pub async fn request(
+    chain: &Chain,
+    key: &Key,
+    term_sheet: TermSheet,
+    (milestone, deliverable): (u8, Bytes),
+) -> Result<PreviewRequest, Error> {
+    let (seller, signer) = (term_sheet.seller, key.address());
+    if signer != seller {
+        let rule = format!("is {seller}; only the seller asks, not {signer}");
+        return Err(Error::refused("seller", rule));
+    }
+    let valid_until = chain.head().await?.timestamp.saturating_add(VALID_SECS);
+    let signature = Bytes::new();
+    let mut request = PreviewRequest { term_sheet, milestone, deliverable, valid_until, signature };
+    let text = serde_json::to_vec(&request).unwrap_or_default();
+    PreviewRequest::parse(&text, request.deliverable.len())?;
+    request.signature = key.sign(&request.id()).await?.as_bytes().into();
+    Ok(request)
+}
+
+/// Asks every juror of the panel, and waits for their answers no longer than `patience`.
+pub async fn ask(
+    chain: &Chain,
+    request: &PreviewRequest,
+    patience: Duration,
+    allow_private_hosts: bool,
+) -> Result<Vec<Answer>, Error> {
+    let jurors = Jurors::new(allow_private_hosts)?;
+    let deadline = Instant::now() + patience;
+    let ask = |seat| tokio::spawn(until_answered(jurors.clone(), seat, request.clone(), deadline));
+    let asked: Vec<_> = chain.panel(request.term_sheet.jury).await?.into_iter().map(ask).collect();
+    let mut answers = Vec::new();
+    for answer in asked {
+        answers.extend(answer.await.ok());
+    }
+    Ok(answers)
+}
+
+async fn until_answered(
+    jurors: Jurors,
+    seat: Seat,
+    request: PreviewRequest,
+    deadline: Instant,
+) -> Answer {
+    loop {
+        let said = jurors.preview(&seat.url, &request).await;
+        let is_open = match &said {
+            Ok(status) => status.state == PreviewState::Pending,
+            Err(error) => matches!(error, Error::Unreachable { .. }),
+        };
+        if !is_open || Instant::now() >= deadline {
+            let why = said.as_ref().err().map(ToString::to_string);
+            return Answer { juror: seat.juror, family: seat.family, status: said.ok(), why };
+        }
+        if said.is_err() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}

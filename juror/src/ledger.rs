@@ -1,0 +1,37 @@
+//! What the provider cost, read beside a running juror: reading takes no part in the store's lock.
+
+use alloy::primitives::B256;
+use sqlx::{
+    ConnectOptions as _, Connection as _, Row as _,
+    sqlite::{SqliteConnectOptions, SqliteRow},
+};
+
+use crate::{Config, JurorError};
+
+/// What one case cost on one day: the case, the day since 1970 by the chain's time, and millionths
+/// of a US dollar. A store that does not exist yet has none.
+pub async fn spending(config: &Config) -> Result<Vec<(B256, u64, u64)>, JurorError> {
+    let database = config.store.join("juror.sqlite");
+    if !database.exists() {
+        return Ok(Vec::new());
+    }
+    let options = SqliteConnectOptions::new().filename(database).read_only(true);
+    let mut connection = options.connect().await?;
+    let rows = sqlx::query(
+        "SELECT case_id, day, sum(micro_usd) AS micro_usd FROM spending GROUP BY case_id, day",
+    )
+    .fetch_all(&mut connection)
+    .await?;
+    connection.close().await?;
+    rows.iter().map(spent).collect()
+}
+
+fn spent(row: &SqliteRow) -> Result<(B256, u64, u64), JurorError> {
+    let number = |column: &'static str| {
+        let number = u64::try_from(row.try_get::<i64, _>(column)?);
+        number.map_err(|_| JurorError::StoreDamaged { column })
+    };
+    let case_id = B256::try_from(row.try_get::<&[u8], _>("case_id")?)
+        .map_err(|_| JurorError::StoreDamaged { column: "case_id" })?;
+    Ok((case_id, number("day")?, number("micro_usd")?))
+}

@@ -1,0 +1,49 @@
+//! The part of `docs/jury.md` that depends on the machine and on the red team.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::Keys;
+
+const BEGIN: &str = "<!-- measured by cargo x bench jury -->\n";
+const END: &str = "<!-- end of what was measured -->\n";
+
+/// A key, and what it is.
+const ROWS: [(&str, &str); 15] = [
+    ("tally_per_s", "Tallies a second on one core, seven ballots over 16 criteria"),
+    (
+        "ballot_beyond_provider_ms.p50",
+        "Milliseconds from a case to its signed ballot beyond the provider's slowest answer, 16 \
+         criteria, median",
+    ),
+    ("ballot_beyond_provider_ms.p95", "The same, 95th percentile"),
+    ("juror_rss_kib.idle", "KiB of resident memory of a juror that is idle"),
+    ("juror_rss_kib.open_1000", "KiB of resident memory of a juror with 1,000 open cases"),
+    ("red_team.payloads", "Attacks of our own"),
+    ("red_team.obeyed_unhardened", "Of them obeyed where nothing is hardened"),
+    ("red_team.requests", "Requests with them in six dialects"),
+    ("red_team.escaped", "Requests in which a deliverable left its place"),
+    ("red_team.captured", "Captured seats that said met on their ballot"),
+    ("red_team.one_captured_accepted", "Accepted with one captured seat of five"),
+    ("red_team.two_captured_accepted", "Accepted with two captured seats of five"),
+    ("red_team.bipia.payloads", "Recorded attacks (BIPIA)"),
+    ("red_team.bipia.escaped", "Requests in which one of them left its place"),
+    ("red_team.bipia.voted", "Models that did what one of them says and cast a vote by it"),
+];
+
+/// The page with these figures in their place; nothing when it has no place for them.
+pub(super) fn put(page: &str, keys: &Keys) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    let build = if cfg!(debug_assertions) { "an unoptimised" } else { "an optimised" };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut table =
+        format!("Measured last with {build} build on {cores} cores:\n\n| | |\n|---|--:|\n");
+    for (key, what) in ROWS {
+        let value = keys.iter().find(|(name, _)| name == key).map(|(_, value)| value)?;
+        let value = if *value == Value::Null { "not known".to_owned() } else { value.to_string() };
+        writeln!(table, "| {what} | {value} |").ok()?;
+    }
+    Some(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
+}
