@@ -1,6 +1,7 @@
 //! What stops a relayer, and what one of its stages may meet.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use surety_chain::ChainError;
 use surety_keys::KeyError;
@@ -31,6 +32,14 @@ pub enum RelayerError {
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built")]
     Client,
+    /// The operator's socket cannot be made.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// A row holds what this program never writes.
     #[error("the store holds a broken row: {what}")]
     Row {
@@ -50,7 +59,7 @@ impl RelayerError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Chain(error) => error.retryable(),
-            Self::Contradiction { .. } => true,
+            Self::File { .. } | Self::Contradiction { .. } => true,
             Self::Config(_)
             | Self::Key(_)
             | Self::Listen { .. }

@@ -17,7 +17,7 @@ mod store;
 pub use blobs::{Blobs, Bucket};
 pub use error::StoreError;
 pub use lease::{Lease, Leases, Role};
-pub use store::{Store, check};
+pub use store::{Store, check, migrations};
 
 /// A connection, or a transaction behind a reference: what every query takes.
 pub type Conn = sqlx::AnyConnection;

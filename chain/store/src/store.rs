@@ -60,21 +60,30 @@ struct Dialect {
     begin: &'static str,
     /// The time in milliseconds.
     clock: &'static str,
+    /// How many tables have a name.
+    tables: &'static str,
 }
 
 const IN_SQLITE: Dialect = Dialect {
     begin: "BEGIN IMMEDIATE",
     clock: "SELECT CAST(unixepoch('subsec') * 1000 AS BIGINT)",
+    tables: "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
 };
 
 const IN_POSTGRES: Dialect = Dialect {
     begin: "BEGIN ISOLATION LEVEL READ COMMITTED",
     clock: "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+    tables: "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1",
 };
 
 impl Store {
     /// Opens `<dir>/<name>.sqlite`, creating both, and locks it for this process.
     pub async fn open(dir: &Path, name: &str, leases: Leases) -> Result<Self, StoreError> {
+        Self::find(dir, name, leases).await?.joined().await
+    }
+
+    /// The same without a change of its tables, for whoever only looks.
+    pub async fn find(dir: &Path, name: &str, leases: Leases) -> Result<Self, StoreError> {
         let folder = |source| StoreError::Folder { path: dir.to_path_buf(), source };
         std::fs::create_dir_all(dir).map_err(folder)?;
         let dir = dir.canonicalize().map_err(folder)?;
@@ -86,24 +95,27 @@ impl Store {
         let writer = pool(&format!("{url}?mode=rwc"), 1, SQLITE.to_owned()).await?;
         let reader = pool(&format!("{url}?mode=ro"), READERS, SQLITE.to_owned()).await?;
         let lock = Some(Arc::new(lock));
-        Self { writer, reader, dialect: IN_SQLITE, instance: instance(), leases, lock }
-            .joined()
-            .await
+        Ok(Self { writer, reader, dialect: IN_SQLITE, instance: instance(), leases, lock })
     }
 
     /// Connects to a PostgreSQL database, such as `postgres://relayer@db.example/relayer`, which
     /// other processes may use at the same time. A password comes from `PGPASSWORD` or a password
     /// file, never from the URL.
     pub async fn connect(url: &Url, leases: Leases) -> Result<Self, StoreError> {
+        Self::reach(url, leases).await?.joined().await
+    }
+
+    /// The same without a change of its tables, for whoever only looks.
+    pub async fn reach(url: &Url, leases: Leases) -> Result<Self, StoreError> {
         check(url)?;
         let writer = pool(url.as_str(), WRITERS, writes(leases)).await?;
         let reader = pool(url.as_str(), READERS, READER.to_owned()).await?;
         let (dialect, instance) = (IN_POSTGRES, instance());
-        Self { writer, reader, dialect, instance, leases, lock: None }.joined().await
+        Ok(Self { writer, reader, dialect, instance, leases, lock: None })
     }
 
     async fn joined(self) -> Result<Self, StoreError> {
-        self.migrate("store", sqlx::migrate!()).await?;
+        self.migrate("store", migrations()).await?;
         self.join().await?;
         Ok(self)
     }
@@ -133,6 +145,18 @@ impl Store {
         Ok(migrator.run(&self.writer).await?)
     }
 
+    /// The migrations that an owner's tables have had.
+    pub async fn applied(&self, owner: &str) -> Result<Vec<i64>, StoreError> {
+        let mut conn = self.read().await?;
+        let table = format!("{owner}_migrations");
+        let tables = sqlx::query_scalar::<_, i64>(self.dialect.tables).bind(&table);
+        if tables.fetch_one(&mut *conn).await? == 0 {
+            return Ok(Vec::new());
+        }
+        let versions = AssertSqlSafe(format!("SELECT version FROM {table}"));
+        Ok(sqlx::query_scalar(versions).fetch_all(&mut *conn).await?)
+    }
+
     /// Fails when nothing can be written, such as on a full or read-only disk.
     pub async fn expect_writable(&self) -> Result<(), StoreError> {
         self.beat().await
@@ -153,6 +177,11 @@ impl Store {
         self.reader.close().await;
         self.writer.close().await;
     }
+}
+
+/// The tables of this crate, as owner `store`; opening a store brings them up to date.
+pub fn migrations() -> Migrator {
+    sqlx::migrate!()
 }
 
 /// Says what is wrong with a URL, before anything connects to it.
