@@ -264,6 +264,6 @@ mod tests {
     #[test]
     fn a_deal_closes_when_every_milestone_has_ended() {
         assert_eq!(seller(&seen(0b11, 0), &[Pushed, Open], 1), [Act::Close]);
-        assert_eq!(seller(&seen(0b01, 0), &[Pushed, Pushed], 1), []);
+        assert_eq!(seller(&seen(0b01, 0), &[Pushed, Pushed], 1), [Act::Ask(1)]);
     }
 }

@@ -164,9 +164,9 @@ mod tests {
 
     use super::*;
 
-    /// A server that speaks S3 over HTTP, checks signatures and keeps a bucket `b` in a folder.
+    /// A server that speaks S3 over HTTP, checks signatures and keeps `bucket` in a folder.
     async fn server(root: &Path) -> Url {
-        std::fs::create_dir_all(root.join("b")).unwrap();
+        std::fs::create_dir_all(root.join("bucket")).unwrap();
         let mut service = S3ServiceBuilder::new(FileSystem::new(root).unwrap());
         service.set_auth(SimpleAuth::from_single("key-id", "key-secret"));
         let service = service.build();
@@ -184,7 +184,7 @@ mod tests {
 
     fn bucket(endpoint: Url) -> Bucket {
         Bucket {
-            url: "s3://b/deliverables".parse().unwrap(),
+            url: "s3://bucket/deliverables".parse().unwrap(),
             endpoint: Some(endpoint),
             region: Bucket::default_region(),
             path_style: true,
@@ -225,7 +225,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let endpoint = server(dir.path()).await;
         keeps_bytes(&client(endpoint, "key-secret")).await;
-        assert!(dir.path().join("b/deliverables/ab01").exists());
+        assert!(dir.path().join("bucket/deliverables/ab01").exists());
     }
 
     #[tokio::test]

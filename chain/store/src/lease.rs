@@ -157,10 +157,10 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if held.rows_affected() == 1 {
-            Ok(tx)
-        } else {
-            Err(StoreError::LeaseLost { kind: lease.kind })
+            return Ok(tx);
         }
+        tx.rollback().await?;
+        Err(StoreError::LeaseLost { kind: lease.kind })
     }
 
     /// Whether somebody who lives holds a lease, and whether it is this one. Locks nothing.

@@ -15,8 +15,12 @@ use crate::{Leases, Store};
 /// The variable that names a PostgreSQL server for tests.
 pub const SERVER: &str = "SURETY_POSTGRES";
 
-/// Where a server is looked for when nobody names one.
-const LOCAL: &str = "postgres://%2Fvar%2Frun%2Fpostgresql/postgres";
+/// Where a server is looked for when nobody names one: at Debian's socket, under the user's own name.
+fn local() -> String {
+    let name = std::process::Command::new("id").arg("-un").output();
+    let name = name.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    format!("postgres://{}@%2Fvar%2Frun%2Fpostgresql/postgres", name.unwrap_or_default())
+}
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +78,7 @@ impl Schema {
     /// When the named server cannot be used.
     pub async fn new() -> Option<Self> {
         let named = std::env::var_os(SERVER).and_then(|url| url.into_string().ok());
-        let server: Url = named.as_deref().unwrap_or(LOCAL).parse().unwrap();
+        let server: Url = named.clone().unwrap_or_else(local).parse().unwrap();
         let name = format!("surety_{:016x}", rand::random::<u64>());
         match create(&server, &name).await {
             Ok(()) => Some(Self { name, server }),

@@ -203,17 +203,6 @@ fn lease(row: &DbRow) -> Result<Lease> {
     Ok(Lease::new(CASE, bytes(row, "subject")?.to_vec(), number(row, "epoch")?))
 }
 
-/// How many cases are not over.
-pub(crate) async fn count_open(conn: &mut Conn) -> Result<u64> {
-    let row = sqlx::query(
-        "SELECT COUNT(*) AS open FROM case_file
-         WHERE state IN ('seen', 'asked', 'decided', 'sent')",
-    )
-    .fetch_one(conn)
-    .await?;
-    number(&row, "open")
-}
-
 /// The panel is about to be asked.
 pub(crate) async fn asked(conn: &mut Conn, id: B256) -> Result<()> {
     sqlx::query(
