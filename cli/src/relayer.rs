@@ -1,22 +1,27 @@
 //! `surety relayer ...`.
 
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use alloy::primitives::B256;
-use anyhow::Result;
+use alloy::primitives::{Address, B256};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand};
 use serde_json::Value;
+use surety_fetch::Bounds;
 use surety_orders::{Client, Order};
 use surety_preflight::preflight;
-use surety_relayer::Config;
+use surety_relayer::{Config, wire::JurorRecord};
 use surety_service::layers::Overrides;
+use url::Url;
 
 use crate::{
     agent::ConfigArgs,
-    ending,
+    ending, network,
     output::{self, Output},
 };
+
+/// How long a relayer has to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RelayerCommand {
@@ -32,6 +37,8 @@ pub(crate) enum RelayerCommand {
     Tx(TxCommand),
     /// Show the running relayer's sending addresses: balances, nonces, gaps
     Keys(LayeredArgs),
+    /// Show what jurors did with the cases about which a relayer asked them
+    Jurors(JurorsArgs),
 }
 
 /// A configuration in layers: flags win over the environment, the environment over the file.
@@ -81,6 +88,16 @@ impl LayeredArgs {
     }
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct JurorsArgs {
+    /// The jurors' keys
+    #[arg(required = true)]
+    jurors: Vec<Address>,
+    /// Where the relayer answers
+    #[arg(long)]
+    relayer: Url,
+}
+
 /// Runs the command.
 pub(crate) async fn run(command: RelayerCommand, output: Output) -> Result<ExitCode> {
     match command {
@@ -105,6 +122,7 @@ pub(crate) async fn run(command: RelayerCommand, output: Output) -> Result<ExitC
             show_keys(&keys);
             output.result(&keys)?;
         }
+        RelayerCommand::Jurors(args) => jurors(args, output).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -164,4 +182,25 @@ fn show_case(case: &Value) {
 fn show_keys(keys: &Value) {
     let fields = ["address", "balanceWei", "nonce", "nonceAtTag", "queued", "waiting", "gaps"];
     output::table(&fields, rows(keys, &fields));
+}
+
+async fn jurors(args: JurorsArgs, output: Output) -> Result<()> {
+    let bounds = Bounds { allow_private_hosts: true, most_bytes: 4 << 10, within: ANSWER_WITHIN };
+    let relayer = network::without_slash(args.relayer.as_str());
+    let mut records: Vec<JurorRecord> = Vec::with_capacity(args.jurors.len());
+    for juror in args.jurors {
+        let answer = surety_fetch::get(&format!("{relayer}/v1/jurors/{juror}"), &bounds).await?;
+        ensure!(answer.status != 404, "the relayer never asked juror {juror}");
+        ensure!(answer.status == 200, "the relayer answers HTTP {}", answer.status);
+        records.push(serde_json::from_slice(&answer.body).context("this is no relayer's answer")?);
+    }
+    let rows = records.iter().map(|record| {
+        let JurorRecord { juror, asked, committed, revealed, silent, mismatched, unsealed } =
+            record;
+        let counts = [asked, committed, revealed, silent, mismatched, unsealed];
+        [vec![juror.to_string()], counts.map(u64::to_string).to_vec()].concat()
+    });
+    let heads = ["juror", "asked", "committed", "revealed", "silent", "mismatched", "unsealed"];
+    output::table(&heads, rows);
+    output.result(&records)
 }

@@ -2,9 +2,10 @@
 //!
 //! A case that was taken is a row in the store and a task. The task can die at any instruction: what
 //! it learnt stands in the store, and the next start takes it up from there. It ends with a signed
-//! ballot, or silently when no ballot could count any more.
+//! ballot that may be seen, or silently when no ballot could count any more.
 
 mod gather;
+pub(crate) mod sealed;
 
 use std::{
     collections::HashMap,
@@ -12,27 +13,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::primitives::{B128, B256, Bytes, FixedBytes};
+use alloy::primitives::{Address, B128, B256, Bytes};
 use surety_judge::{Judge, Judged, Session, Turns, Until};
 use surety_jury::{
     Opinion,
-    wire::{BallotBody, CaseRequest, CaseState, CaseStatus},
+    wire::{CaseRequest, CaseState, CaseStatus, WaitFor},
 };
 use surety_metrics::Metrics;
 use surety_preview::Previews;
 use surety_prices::Prices;
+use surety_seal::{BallotSigner, Row};
 use surety_terms::{Problem, json};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OnceCell, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::sealed::status;
 use crate::{
     JurorError,
     chain::{Chain, Moment},
     config::{FetchConfig, Limits},
     ready::Readiness,
     reveal::Hidden,
-    sign::BallotSigner,
-    store::{BallotRow, CaseRow, Store, Taken},
+    store::{CaseRow, Store, Taken},
     verify::{Asked, Fault, Seen, Standing, Window},
 };
 
@@ -81,6 +83,10 @@ pub(crate) struct Open {
     arrived: Notify,
     /// What is hidden of the milestone, and whether it may still be revealed.
     pub(crate) hidden: Hidden,
+    /// Another seat's commitment has come in.
+    bound: Notify,
+    /// The digest of the jury and the round, and the panel that they name, once it was asked for.
+    panel: ((B256, u8), OnceCell<Vec<Address>>),
     status: watch::Sender<CaseStatus>,
 }
 
@@ -130,7 +136,7 @@ impl Desk {
         match self.store.take(&row, pinned).await? {
             Taken::New => {
                 tracing::info!(case = %row.case_id, seat = row.seat, "case taken");
-                Ok(self.begin(row, asked, verified.standing))
+                Ok(self.begin(row, asked, verified.standing, None))
             }
             Taken::Known => Ok(self
                 .status(asked.case_id)
@@ -154,7 +160,7 @@ impl Desk {
         };
         let (request, asked) = to_keep(request, asked, verified.signed)?;
         match self.store.reopen_case(asked.case_id, &request).await? {
-            Some(row) => Ok(self.begin(row, asked, verified.standing)),
+            Some(row) => Ok(self.begin(row, asked, verified.standing, None)),
             None => Ok(self.status(asked.case_id).await?.unwrap_or(silent)),
         }
     }
@@ -164,9 +170,12 @@ impl Desk {
             return Err(busy("it is stopping: ask again once it is back").into());
         }
         let most = self.limits.open_cases;
-        let is_full = self.open_cases().len() >= most;
-        let why = || busy(format!("{most} cases are open, the most it takes"));
-        if is_full { Err(why().into()) } else { Ok(()) }
+        // One whose ballot only waits to be seen costs next to nothing.
+        let is_work = |open: &&Arc<Open>| open.status.borrow().state != CaseState::Committed;
+        if self.open_cases().values().filter(is_work).count() < most {
+            return Ok(());
+        }
+        Err(busy(format!("{most} cases are open, the most it takes")).into())
     }
 
     /// Takes no more cases, and gives those that are being judged this long to end.
@@ -201,7 +210,9 @@ impl Desk {
             tracing::info!(case = %row.case_id, "case taken up again");
             // Nothing is due before the chain has been looked at.
             let window = Window { judge_end: u64::MAX, last_tenth: u64::MAX };
-            self.begin(row, asked, Standing { now: 0, window, pinned: None });
+            let known = self.store.ballots().get(row.case_id).await?;
+            let known = known.map(|known| self.shown(&known));
+            self.begin(row, asked, Standing { now: 0, window, pinned: None }, known);
         }
         Ok(())
     }
@@ -211,8 +222,8 @@ impl Desk {
         if let Some(open) = self.open_cases().get(&case_id) {
             return Ok(Some(open.status.borrow().clone()));
         }
-        if let Some(row) = self.store.ballot(case_id).await? {
-            return Ok(Some(self.balloted(&row)));
+        if let Some(row) = self.store.ballots().get(case_id).await? {
+            return Ok(Some(self.shown(&row)));
         }
         let Some(row) = self.store.case(case_id).await? else { return Ok(None) };
         let Some(why) = row.closed else {
@@ -223,16 +234,17 @@ impl Desk {
         Ok(Some(CaseStatus { problem, ..status(case_id, CaseState::Silent) }))
     }
 
-    /// How far a case is, once nothing more will come or `wait` is over.
+    /// How far a case is, once what is waited for is there or `wait` is over.
     pub(crate) async fn wait(
         &self,
         case_id: B256,
         wait: Duration,
+        what: WaitFor,
     ) -> Result<Option<CaseStatus>, JurorError> {
         let open = self.open_cases().get(&case_id).cloned();
         if let Some(open) = open {
             let mut status = open.status.subscribe();
-            let done = status.wait_for(|status| status.state.is_final());
+            let done = status.wait_for(|status| what.is_met_by(status.state));
             tokio::select! {
                 _ = tokio::time::timeout(wait, done) => {}
                 () = self.stop.cancelled() => {}
@@ -265,12 +277,20 @@ impl Desk {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(self: &Arc<Self>, row: CaseRow, asked: Asked, standing: Standing) -> CaseStatus {
-        let first = status(row.case_id, CaseState::AwaitingDeliverable);
+    fn begin(
+        self: &Arc<Self>,
+        row: CaseRow,
+        asked: Asked,
+        standing: Standing,
+        known: Option<CaseStatus>,
+    ) -> CaseStatus {
+        let first = known.unwrap_or_else(|| status(row.case_id, CaseState::AwaitingDeliverable));
         let open = Arc::new(Open {
             deliverable: row.deliverable,
             arrived: Notify::new(),
             hidden: Hidden::of(&asked.milestone),
+            bound: Notify::new(),
+            panel: ((asked.jury(), asked.round), OnceCell::new()),
             status: watch::Sender::new(first.clone()),
         });
         self.open_cases().insert(row.case_id, Arc::clone(&open));
@@ -284,18 +304,6 @@ impl Desk {
         self.tasks.spawn(work.run());
         self.metrics.taken.inc();
         first
-    }
-
-    fn balloted(&self, row: &BallotRow) -> CaseStatus {
-        let case_id = row.ballot.caseId;
-        let Some(signature) = row.signature else { return status(case_id, CaseState::Judging) };
-        let body = BallotBody::new(
-            &row.ballot,
-            FixedBytes(signature),
-            self.signer.juror(),
-            self.judge.source,
-        );
-        CaseStatus { ballot: Some(body), ..status(case_id, CaseState::Ballot) }
     }
 }
 
@@ -333,7 +341,7 @@ impl Work {
     async fn end(&self) -> Result<(), JurorError> {
         let case = self.row.case_id;
         let status = match self.ballot().await {
-            Ok(row) => self.desk.balloted(&row),
+            Ok(row) => self.desk.shown(&self.unsealed(row).await?),
             Err(Fault::Refused(problem)) => {
                 let text = serde_json::to_string(&*problem).unwrap_or_default();
                 self.desk.store.close_case(case, &text).await?;
@@ -352,10 +360,11 @@ impl Work {
     }
 
     /// Everything from here to the signed ballot.
-    async fn ballot(&self) -> Result<BallotRow, Fault> {
+    async fn ballot(&self) -> Result<Row, Fault> {
         let desk = &self.desk;
-        if let Some(row) = desk.store.ballot(self.row.case_id).await? {
-            return Ok(desk.signer.finish(&desk.store, row).await?);
+        let ballots = desk.store.ballots();
+        if let Some(row) = ballots.get(self.row.case_id).await? {
+            return Ok(desk.signer.finish(ballots, row).await?);
         }
         self.look().await?;
         tokio::select! {
@@ -364,7 +373,7 @@ impl Work {
         }
     }
 
-    async fn work(&self) -> Result<BallotRow, Fault> {
+    async fn work(&self) -> Result<Row, Fault> {
         let desk = &self.desk;
         let (records, case) = (desk.store.records(), self.row.case());
         let mut session = desk.judge.session(records, case, &self.asked.milestone).await?;
@@ -383,7 +392,7 @@ impl Work {
         };
         let root = session.conclude(opinion).await?;
         let ballot = opinion.ballot(self.row.case_id, root);
-        Ok(desk.signer.cast(&desk.store, &ballot).await?)
+        Ok(desk.signer.cast(desk.store.ballots(), &ballot).await?)
     }
 
     /// Asks until everything is answered; from the last tenth of the window on, once more and never
@@ -470,10 +479,6 @@ fn to_keep(
         request.signature = Bytes::new();
     }
     Ok((json::canonical(&request).map_err(Problem::from)?, asked))
-}
-
-fn status(case_id: B256, state: CaseState) -> CaseStatus {
-    CaseStatus { case_id, state, ballot: None, problem: None }
 }
 
 fn busy(why: impl Into<String>) -> Problem {

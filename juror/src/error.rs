@@ -8,6 +8,7 @@ use std::{
 
 use alloy::primitives::{Address, B256};
 use surety_judge::JudgeError;
+use surety_seal::SealError;
 
 /// An error for the juror's operator: one line each, and never a secret.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +122,9 @@ pub enum JurorError {
     /// A revealed criterion could not be written.
     #[error("a revealed criterion cannot be written")]
     Reveal,
+    /// A ballot cannot be written down or signed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// A case cannot be judged.
     #[error(transparent)]
     Judge(#[from] JudgeError),

@@ -1,7 +1,7 @@
 //! What a juror answers over HTTP. Every refusal is an RFC 9457 problem.
 //!
-//! Bodies are bounded in size and time, requests in number. A ballot is no secret: whoever asks for
-//! a case gets it, the parties too.
+//! Bodies are bounded in size and time, requests in number. Whoever asks for a case gets the
+//! commitment and, once the seal is open, the ballot, the parties too.
 
 mod previews;
 
@@ -21,7 +21,7 @@ use axum::{
     routing::{get, post, put},
 };
 use serde::Deserialize;
-use surety_jury::wire::{CaseRequest, CaseStatus, JurorInfo};
+use surety_jury::wire::{CaseRequest, CaseStatus, Commitments, JurorInfo, WaitFor};
 use surety_metrics::Now;
 use surety_prices::SignedPrices;
 use surety_qualify::Certificate;
@@ -36,6 +36,8 @@ use crate::{
     verify::Fault,
 };
 
+/// The largest body of commitments: 15 of them.
+const COMMITMENTS_BYTES: usize = 8 << 10;
 /// How long a body may take to come in.
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// The longest wait of a long poll.
@@ -62,6 +64,8 @@ struct Refused(Box<Problem>);
 struct Wait {
     #[serde(default)]
     wait_secs: u64,
+    #[serde(default)]
+    wait_for: WaitFor,
 }
 
 impl Wait {
@@ -78,6 +82,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
     Router::new()
         .route("/v1/cases", post(take_case))
         .route("/v1/cases/{case_id}", get(show_case))
+        .route("/v1/cases/{case_id}/commitments", post(take_commitments))
         .route("/v1/cases/{case_id}/reveals", get(show_reveals).post(take_reveal))
         .route("/v1/deliverables/{digest}", put(take_deliverable))
         .route("/v1/qualification", get(show_qualification))
@@ -137,10 +142,11 @@ async fn show_case(
     wait: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Json<CaseStatus>, Refused> {
     let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
+    let wait_for = wait.as_ref().map(|wait| wait.wait_for).unwrap_or_default();
     let wait = Wait::read(wait)?;
     let permit = if wait.is_zero() { None } else { door.polls.try_acquire().ok() };
     let status = match permit {
-        Some(_permit) => door.desk.wait(case_id, wait).await?,
+        Some(_permit) => door.desk.wait(case_id, wait, wait_for).await?,
         None => door.desk.status(case_id).await?,
     };
     status.map(Json).ok_or_else(|| {
@@ -151,6 +157,18 @@ async fn show_case(
             format!("this juror has not taken case {case_id}"),
         )
     })
+}
+
+async fn take_commitments(
+    State(door): State<Arc<Door>>,
+    case_id: Result<Path<B256>, PathRejection>,
+    body: Body,
+) -> Result<StatusCode, Refused> {
+    let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
+    let bytes = read(body, COMMITMENTS_BYTES).await?;
+    let given: Commitments = json::parse_exact(&bytes, COMMITMENTS_BYTES).map_err(Problem::from)?;
+    door.desk.bind(case_id, &given.commitments).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn take_reveal(

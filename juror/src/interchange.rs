@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use alloy::primitives::B256;
 use surety_interchange::{Document, Owner, sqlite};
 use surety_keys::Key;
+use surety_seal::BallotSigner;
 
-use crate::{Config, JurorError, sign::BallotSigner, store::Store};
+use crate::{Config, JurorError, store::Store};
 
 pub use surety_interchange::sqlite::Merged;
 
@@ -15,8 +16,8 @@ pub use surety_interchange::sqlite::Merged;
 pub async fn export(config: &Config, key: &Key) -> Result<Document, JurorError> {
     let store = Store::open(&config.store).await?;
     let signer = BallotSigner::new(key.clone(), config.chain_id, config.jury);
-    for row in store.unsigned().await? {
-        signer.finish(&store, row).await?;
+    for row in store.ballots().unsigned().await? {
+        signer.finish(store.ballots(), row).await?;
     }
     let owner = owner(config, key);
     let entries = sqlite::entries(store.pool(), owner, &config.consumers).await?;

@@ -12,7 +12,6 @@ mod qualified;
 mod ready;
 mod reveal;
 mod service;
-mod sign;
 mod store;
 mod verify;
 

@@ -14,7 +14,10 @@ use surety_criteria::lint;
 use surety_terms::{MilestoneSheet, Problem, Reveal};
 use tokio::sync::Notify;
 
-use crate::{case::Desk, verify::Fault};
+use crate::{
+    case::{Desk, sealed::unknown},
+    verify::Fault,
+};
 
 /// What is hidden of one open case.
 #[derive(Debug)]
@@ -44,10 +47,7 @@ impl Desk {
         reveal: &Reveal,
     ) -> Result<(), Fault> {
         let open = self.open_cases().get(&case_id).cloned();
-        let Some(open) = open else {
-            let detail = format!("no open case has the id {case_id}");
-            return Err(Problem::new("unknown-case", 404, "The case is unknown", detail).into());
-        };
+        let Some(open) = open else { return Err(unknown(case_id).into()) };
         reveal.open(&open.hidden.milestone).map_err(Problem::from)?;
         if let Some(lint) = lint::refusal(&lint::hidden(&reveal.document)) {
             let title = "The criterion would have been refused in the open";

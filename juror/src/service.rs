@@ -14,6 +14,7 @@ use surety_jury::{Source, wire::JurorInfo};
 use surety_metrics::Metrics;
 use surety_preview::Previews;
 use surety_prices::Prices;
+use surety_seal::BallotSigner;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -28,7 +29,6 @@ use crate::{
     config::Config,
     http::{self, Door},
     ready::Readiness,
-    sign::BallotSigner,
     store::Store,
 };
 

@@ -1,9 +1,8 @@
 //! What a juror remembers: cases, transcripts and, above all, its ballots.
 //!
-//! Invariant: a ballot's row is on disk before the key signs it, and no row of a case ever changes
-//! its answer. That is the slashing protection; `SQLite` syncs every commit (`synchronous = FULL`)
-//! and triggers refuse an update of the answer. One process owns a store: a second one is refused
-//! at start by a lock on a file in the folder.
+//! Of its ballots, `surety_seal` says what is written when. `SQLite` syncs every commit
+//! (`synchronous = FULL`). One process owns a store: a second one is refused at start by a lock on a
+//! file in the folder.
 
 use std::{
     fs::{File, TryLockError},
@@ -18,8 +17,8 @@ use sqlx::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
-use surety_bindings::jury::Ballot;
 use surety_judge::{Budget, BudgetConfig, Case, Records, make_private_dir, write_whole};
+use surety_seal::Ballots;
 use surety_terms::Reveal;
 
 use crate::JurorError;
@@ -30,6 +29,7 @@ pub(crate) struct Store {
     pool: SqlitePool,
     deliverables: PathBuf,
     records: Records,
+    ballots: Ballots,
     /// Held as long as the store is open.
     lock: File,
 }
@@ -74,15 +74,6 @@ pub(crate) enum Taken {
     },
 }
 
-/// A ballot as it was committed, with its signature once it has one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BallotRow {
-    pub(crate) ballot: Ballot,
-    /// What the key signs.
-    pub(crate) digest: B256,
-    pub(crate) signature: Option<[u8; 64]>,
-}
-
 impl Store {
     /// Opens a folder, or makes one; refuses a folder that another process holds.
     pub(crate) async fn open(folder: &Path) -> Result<Self, JurorError> {
@@ -116,7 +107,8 @@ impl Store {
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         sqlx::migrate!().run(&pool).await?;
         let records = Records::new(pool.clone(), transcripts);
-        Ok(Self { pool, deliverables, records, lock })
+        let ballots = Ballots::new(pool.clone());
+        Ok(Self { pool, deliverables, records, ballots, lock })
     }
 
     /// Fails when nothing can be written, such as to a full disk.
@@ -131,6 +123,11 @@ impl Store {
         &self.records
     }
 
+    /// The ballots.
+    pub(crate) const fn ballots(&self) -> &Ballots {
+        &self.ballots
+    }
+
     /// What judging may spend.
     pub(crate) fn budget(&self, config: BudgetConfig) -> Budget {
         Budget::new(config, self.pool.clone())
@@ -139,14 +136,6 @@ impl Store {
     /// The database, for the interchange of ballots.
     pub(crate) const fn pool(&self) -> &SqlitePool {
         &self.pool
-    }
-
-    /// The ballots without a signature: a crash came between the two.
-    pub(crate) async fn unsigned(&self) -> Result<Vec<BallotRow>, JurorError> {
-        let rows = sqlx::query("SELECT * FROM ballots WHERE signature IS NULL ORDER BY case_id")
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(ballot_row).collect()
     }
 
     /// Closes the database and lets go of the folder.
@@ -210,11 +199,12 @@ impl Store {
         row.as_ref().map(case_row).transpose()
     }
 
-    /// The cases that have neither a signed ballot nor an end.
+    /// The cases that have neither a signed ballot that may be seen nor an end.
     pub(crate) async fn open_cases(&self) -> Result<Vec<CaseRow>, JurorError> {
         let rows = sqlx::query(
             "SELECT cases.* FROM cases LEFT JOIN ballots USING (case_id)
-             WHERE closed IS NULL AND ballots.signature IS NULL ORDER BY seen_at",
+             LEFT JOIN seals USING (case_id) WHERE closed IS NULL
+             AND (ballots.signature IS NULL OR seals.is_open = 0) ORDER BY seen_at",
         )
         .fetch_all(&self.pool)
         .await?;
@@ -307,58 +297,6 @@ impl Store {
         };
         rows.iter().map(read).collect()
     }
-
-    /// Commits a case's answer. When there is one already, that one stands and is returned: a
-    /// second answer is never written.
-    pub(crate) async fn commit_ballot(
-        &self,
-        ballot: &Ballot,
-        digest: B256,
-    ) -> Result<BallotRow, JurorError> {
-        let mut tx = self.pool.begin().await?;
-        sqlx::query(
-            "INSERT INTO ballots (case_id, met, failed, reason, transcript, digest)
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (case_id) DO NOTHING",
-        )
-        .bind(ballot.caseId.as_slice())
-        .bind(i64::from(ballot.met))
-        .bind(i64::from(ballot.failed))
-        .bind(i64::from(ballot.reason))
-        .bind(ballot.transcript.as_slice())
-        .bind(digest.as_slice())
-        .execute(&mut *tx)
-        .await?;
-        let row = sqlx::query("SELECT * FROM ballots WHERE case_id = ?")
-            .bind(ballot.caseId.as_slice())
-            .fetch_one(&mut *tx)
-            .await?;
-        let row = ballot_row(&row)?;
-        tx.commit().await?;
-        Ok(row)
-    }
-
-    /// Puts the signature beside its ballot.
-    pub(crate) async fn keep_signature(
-        &self,
-        case_id: B256,
-        signature: &[u8; 64],
-    ) -> Result<(), JurorError> {
-        sqlx::query("UPDATE ballots SET signature = ? WHERE case_id = ?")
-            .bind(signature.as_slice())
-            .bind(case_id.as_slice())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
-    /// A case's ballot, if it was committed.
-    pub(crate) async fn ballot(&self, case_id: B256) -> Result<Option<BallotRow>, JurorError> {
-        let row = sqlx::query("SELECT * FROM ballots WHERE case_id = ?")
-            .bind(case_id.as_slice())
-            .fetch_optional(&self.pool)
-            .await?;
-        row.as_ref().map(ballot_row).transpose()
-    }
 }
 
 fn case_row(row: &SqliteRow) -> Result<CaseRow, JurorError> {
@@ -374,24 +312,6 @@ fn case_row(row: &SqliteRow) -> Result<CaseRow, JurorError> {
         request: row.try_get("request")?,
         seen_at: number(row, "seen_at")?,
         closed: row.try_get("closed")?,
-    })
-}
-
-fn ballot_row(row: &SqliteRow) -> Result<BallotRow, JurorError> {
-    let signature: Option<&[u8]> = row.try_get("signature")?;
-    Ok(BallotRow {
-        ballot: Ballot {
-            caseId: digest(row, "case_id")?,
-            met: number(row, "met")?,
-            failed: number(row, "failed")?,
-            reason: number(row, "reason")?,
-            transcript: digest(row, "transcript")?,
-        },
-        digest: digest(row, "digest")?,
-        signature: signature
-            .map(<[u8; 64]>::try_from)
-            .transpose()
-            .map_err(|_| JurorError::StoreDamaged { column: "signature" })?,
     })
 }
 
@@ -414,6 +334,7 @@ where
 #[cfg(test)]
 mod tests {
     use alloy::primitives::keccak256;
+    use surety_bindings::jury::Ballot;
 
     use super::*;
 
@@ -429,16 +350,6 @@ mod tests {
             request: b"{}".to_vec(),
             seen_at: 1_800_000_000 + u64::from(case),
             closed: None,
-        }
-    }
-
-    fn ballot(case: u8, met: u16) -> Ballot {
-        Ballot {
-            caseId: B256::repeat_byte(case),
-            met,
-            failed: 0,
-            reason: 0,
-            transcript: B256::repeat_byte(9),
         }
     }
 
@@ -481,33 +392,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_case_has_one_ballot_for_ever() {
+    async fn a_case_is_open_until_its_ballot_may_be_seen() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         store.take(&row(1, 1), false).await.unwrap();
-        let first = store.commit_ballot(&ballot(1, 1), B256::repeat_byte(1)).await.unwrap();
-        let second = store.commit_ballot(&ballot(1, 2), B256::repeat_byte(2)).await.unwrap();
-        assert_eq!(second, first);
-        store.keep_signature(first.ballot.caseId, &[1; 64]).await.unwrap();
-        store.keep_signature(first.ballot.caseId, &[1; 64]).await.unwrap();
-        for sql in [
-            "UPDATE ballots SET met = 2",
-            "UPDATE ballots SET digest = zeroblob(32)",
-            "UPDATE ballots SET signature = zeroblob(64)",
-            "UPDATE ballots SET signature = NULL",
-            "DELETE FROM ballots",
-        ] {
-            assert!(sqlx::query(sql).execute(&store.pool).await.is_err(), "{sql}");
-        }
-        let kept = store.ballot(first.ballot.caseId).await.unwrap().unwrap();
-        assert_eq!(kept, BallotRow { signature: Some([1; 64]), ..first });
-    }
-
-    #[tokio::test]
-    async fn a_ballot_needs_a_case() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
-        assert!(store.commit_ballot(&ballot(1, 1), B256::ZERO).await.is_err());
+        let case_id = row(1, 1).case_id;
+        let transcript = B256::repeat_byte(9);
+        let ballot = Ballot { caseId: case_id, met: 1, failed: 0, reason: 0, transcript };
+        store.ballots().commit(&ballot, B256::ZERO, B256::ZERO).await.unwrap();
+        assert_eq!(store.open_cases().await.unwrap(), vec![row(1, 1)]);
+        sqlx::query("UPDATE ballots SET signature = zeroblob(64)")
+            .execute(&store.pool)
+            .await
+            .unwrap();
+        assert_eq!(store.open_cases().await.unwrap(), vec![row(1, 1)], "it is sealed");
+        store.ballots().open(case_id).await.unwrap();
+        assert_eq!(store.open_cases().await.unwrap(), vec![]);
     }
 
     #[tokio::test]

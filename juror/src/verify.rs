@@ -14,6 +14,7 @@ use surety_bindings::{
 };
 use surety_judge::JudgeError;
 use surety_jury::{prompt, wire::CaseRequest};
+use surety_seal::SealError;
 use surety_terms::{MilestoneSheet, Problem, TermSheet, digest, limits};
 
 use crate::{
@@ -123,6 +124,12 @@ impl Standing {
 impl From<JurorError> for Fault {
     fn from(err: JurorError) -> Self {
         Self::Unable(err)
+    }
+}
+
+impl From<SealError> for Fault {
+    fn from(err: SealError) -> Self {
+        Self::Unable(err.into())
     }
 }
 
@@ -261,6 +268,26 @@ impl Asked {
     pub(crate) fn reveal_by(&self, seen_at: u64, window: Window) -> u64 {
         let within: u64 = self.terms.judgeWithin.to();
         seen_at.saturating_add(within / 4).min(window.last_tenth)
+    }
+
+    /// When a sealed ballot is shown whoever has committed: when half of `judgeWithin` has passed.
+    pub(crate) fn half_time(&self, window: Window) -> u64 {
+        window.judge_end.saturating_sub(self.terms.judgeWithin.to::<u64>() / 2)
+    }
+
+    /// The first moment after `standing` at which half of `judgeWithin` may have passed. While
+    /// nothing is pinned, a delivery that is pinned later begins a window of its own.
+    pub(crate) fn half_time_earliest(&self, standing: &Standing) -> u64 {
+        let half = self.half_time(standing.window);
+        match standing.pinned {
+            Some(_) => half,
+            None => half.min(standing.now.saturating_add(self.terms.judgeWithin.to::<u64>() / 2)),
+        }
+    }
+
+    /// The jury's digest.
+    pub(crate) const fn jury(&self) -> B256 {
+        self.terms.jury
     }
 
     /// The same without its signature, which turned out to be none of the seller's.

@@ -118,7 +118,7 @@ pub fn verify(
 }
 
 /// Checks that `signer.juror` signed `digest`.
-fn check_signer(
+pub(crate) fn check_signer(
     digest: B256,
     signature: &CompactSignature,
     signer: &Signer,

@@ -58,8 +58,22 @@ pub enum JuryError {
         /// What it breaks.
         rule: &'static str,
     },
+    /// A commitment is about another case.
+    #[error("the commitment is to case {got}, not to {needed}")]
+    CaseMismatch {
+        /// Its case.
+        got: B256,
+        /// The case in question.
+        needed: B256,
+    },
+    /// A commitment is by nobody of the panel.
+    #[error("{juror} holds no seat in the panel of this case")]
+    SeatMissing {
+        /// Who signed it.
+        juror: Address,
+    },
     /// The signature is somebody else's, or of something else.
-    #[error("the ballot is signed by {got}, not by the juror {needed}")]
+    #[error("it is signed by {got}, not by the juror {needed}")]
     SignerMismatch {
         /// Who signed, if this is what was signed.
         got: Address,

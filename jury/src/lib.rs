@@ -11,6 +11,7 @@
 
 pub mod ballot;
 pub mod canary;
+pub mod commitment;
 pub mod opinion;
 pub mod preview;
 pub mod prompt;
@@ -26,6 +27,7 @@ mod error;
 mod source;
 
 pub use ballot::{CompactSignature, Leaf, Reason, SignedBallot, SignedBatch};
+pub use commitment::SignedCommitment;
 pub use error::JuryError;
 pub use opinion::{CanaryFound, Finding, Found, Opinion};
 pub use prompt::{AskedCriterion, Nonce, Prompt, Question};

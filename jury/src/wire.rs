@@ -4,9 +4,11 @@ use alloy::primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 use surety_bindings::escrow::Delivery;
 use surety_bindings::jury::Ballot;
+use surety_terms::digest::ballot_digest;
 use surety_terms::{Problem, TermSheet};
 
 use crate::ballot::{CompactSignature, Reason, Signer, verify};
+use crate::commitment::{SignedCommitment, seal};
 use crate::error::JuryError;
 use crate::source::Source;
 
@@ -34,6 +36,8 @@ pub enum CaseState {
     AwaitingDeliverable,
     /// It is at work.
     Judging,
+    /// Its ballot is there and sealed: the commitment is shown, the ballot is not yet.
+    Committed,
     /// Its ballot is there.
     Ballot,
     /// It will give no ballot on this case: it came too late, or another digest was first.
@@ -57,6 +61,9 @@ pub struct CaseStatus {
     pub case_id: B256,
     /// How far it is.
     pub state: CaseState,
+    /// What binds the juror to its ballot, in the states "committed" and "ballot".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commitment: Option<SignedCommitment>,
     /// The ballot, in the state "ballot".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ballot: Option<BallotBody>,
@@ -85,6 +92,9 @@ pub struct BallotBody {
     pub juror: Address,
     /// Where its opinion comes from, by its family.
     pub source: Source,
+    /// What opens the commitment to it; absent of a ballot that was never sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<B256>,
 }
 
 impl BallotBody {
@@ -104,6 +114,7 @@ impl BallotBody {
             signature,
             juror,
             source,
+            salt: None,
         }
     }
 
@@ -128,6 +139,38 @@ impl BallotBody {
     pub fn verify(&self, chain_id: u64, jury: Address) -> Result<(), JuryError> {
         let signer = Signer { chain_id, jury, juror: self.juror };
         verify(&self.ballot(), &self.signature, &signer)
+    }
+
+    /// Whether this is the ballot that `commitment`, a digest, commits to.
+    pub fn opens(&self, commitment: B256, chain_id: u64, jury: Address) -> bool {
+        let digest = ballot_digest(&self.ballot(), chain_id, jury);
+        self.salt.is_some_and(|salt| seal(digest, salt) == commitment)
+    }
+}
+
+/// Commitments to one case, for a juror that waits for q of them before it shows its ballot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Commitments {
+    /// At most one per seat.
+    pub commitments: Vec<SignedCommitment>,
+}
+
+/// What a question about a case is held open for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitFor {
+    /// Until the ballot is shown, or none will come.
+    #[default]
+    Ballot,
+    /// Until the juror has committed, too.
+    Commitment,
+}
+
+impl WaitFor {
+    /// Whether a state is what is waited for.
+    pub const fn is_met_by(self, state: CaseState) -> bool {
+        state.is_final() || matches!((self, state), (Self::Commitment, CaseState::Committed))
     }
 }
 
@@ -160,7 +203,6 @@ mod tests {
     use alloy::signers::SignerSync;
     use alloy::signers::local::PrivateKeySigner;
     use serde_json::{Value, json};
-    use surety_terms::digest::ballot_digest;
 
     use super::*;
     use crate::ballot::compact;
@@ -178,7 +220,13 @@ mod tests {
 
     fn a_status() -> CaseStatus {
         let case_id = B256::repeat_byte(3);
-        CaseStatus { case_id, state: CaseState::Ballot, ballot: Some(a_body()), problem: None }
+        CaseStatus {
+            case_id,
+            state: CaseState::Ballot,
+            commitment: None,
+            ballot: Some(a_body()),
+            problem: None,
+        }
     }
 
     #[test]
@@ -203,6 +251,7 @@ mod tests {
         let states = [
             (CaseState::AwaitingDeliverable, "awaiting-deliverable", false),
             (CaseState::Judging, "judging", false),
+            (CaseState::Committed, "committed", false),
             (CaseState::Ballot, "ballot", true),
             (CaseState::Silent, "silent", true),
             (CaseState::Refused, "refused", true),
@@ -210,7 +259,32 @@ mod tests {
         for (state, word, last) in states {
             assert_eq!(serde_json::to_value(state).unwrap(), word);
             assert_eq!(state.is_final(), last);
+            assert_eq!(WaitFor::Ballot.is_met_by(state), last);
+            let committed = state == CaseState::Committed;
+            assert_eq!(WaitFor::Commitment.is_met_by(state), last || committed);
         }
+        assert_eq!(serde_json::to_value(WaitFor::Commitment).unwrap(), "commitment");
+    }
+
+    #[test]
+    fn a_commitment_is_opened_by_its_ballot_and_its_salt_only() {
+        let salt = B256::repeat_byte(5);
+        let digest = ballot_digest(&a_body().ballot(), 31_337, JURY);
+        let commitment = seal(digest, salt);
+        let sealed = BallotBody { salt: Some(salt), ..a_body() };
+        assert!(sealed.opens(commitment, 31_337, JURY));
+        let json = serde_json::to_value(&sealed).unwrap();
+        assert_eq!(json["salt"], format!("0x{}", "05".repeat(32)));
+        for other in [
+            a_body(),
+            BallotBody { salt: Some(B256::ZERO), ..a_body() },
+            BallotBody { met: 0, salt: Some(salt), ..a_body() },
+            BallotBody { transcript: B256::ZERO, salt: Some(salt), ..a_body() },
+        ] {
+            assert!(!other.opens(commitment, 31_337, JURY), "{other:?}");
+        }
+        assert!(!sealed.opens(commitment, 1, JURY));
+        assert!(!sealed.opens(B256::ZERO, 31_337, JURY));
     }
 
     #[test]

@@ -267,7 +267,7 @@ pub(crate) async fn judging_is_over(
 }
 
 /// When the panel's time ends for a milestone that nobody delivered on the chain.
-fn judge_end(terms: &Terms, milestone: u8) -> u64 {
+pub(crate) fn judge_end(terms: &Terms, milestone: u8) -> u64 {
     let deliver_by = terms.milestones.get(usize::from(milestone)).map(|m| m.deliverBy.to::<u64>());
     deliver_by.unwrap_or_default().saturating_add(terms.judgeWithin.to::<u64>())
 }

@@ -1,54 +1,55 @@
 //! Asking a panel and collecting its ballots.
 //!
 //! Every seat has its own conversation; one that lies, stalls or breaks costs nobody else anything.
-//! A ballot is stored once it is verified: it is about this case, and the key in that seat signed
-//! it. As soon as the stored ballots are a verdict, and after a short moment for the others, the
-//! conversations end: a verdict is the same for every superset of its ballots.
+//! First come commitments, each stored before it is used, then the ballots: one is stored once it is
+//! verified, and counts unless its juror had committed to another. As soon as the stored ballots are
+//! a verdict, and after a short moment for the others, the conversations end: a verdict is the same
+//! for every superset of its ballots.
 
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::B256;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use surety_bindings::escrow::Terms;
 use surety_jury::tally::tally;
 use surety_jury::wire::{BallotBody, CaseRequest, CaseState as JurorState, CaseStatus};
-use surety_jury::{Outcome, SignedBallot, Tally, ballot};
+use surety_jury::{Outcome, SignedBallot, SignedCommitment, Tally, ballot, quorum};
+use surety_record::{self as seats, SeatState};
+use surety_store::{Conn, Tx};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::case::Next;
-use crate::jurors::JurorFault;
 use crate::reason::Reason;
 use crate::relayer::{ROUND, Relayer};
 use crate::store::ballots::{self, BallotRow, Kept};
 use crate::store::cases::{self, CaseRow};
 use crate::store::deals;
+use crate::talk::{self, Heard, Hearing, Seat};
 use crate::{RelayerError, case};
 
 /// How often the chain is looked at while ballots are awaited, at most.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// A seat of the panel that is asked.
-#[derive(Debug, Clone)]
-struct Seat {
-    index: u8,
-    juror: Address,
-    family: String,
-    operator: String,
-    url: String,
-}
-
 /// Works on a case in the state Asked until it is decided, over, or out of time.
 pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     let Ok(_permit) = relayer.asking.acquire().await else { return Ok(Next::Stop) };
     let (request, terms, mut count) = prepare(relayer, row).await?;
-    let seats = seats(relayer, &terms, row.round).await?;
+    let seats = talk::seats(relayer, &terms, row.round).await?;
     count.seats = seats.len();
-    let mut talks: FuturesUnordered<_> = seats
-        .iter()
-        .filter(|seat| count.ballots.iter().all(|b| b.seat != seat.index))
-        .map(|seat| talk(relayer, seat, &request, row.id))
-        .collect();
+    let until = case::judge_end(&terms, row.delivery.milestone);
+    let asked = ask(relayer, row.id, &seats, until).await?;
+    let bound = watch::Sender::new(asked.commitments);
+    let hearing = Hearing {
+        relayer,
+        case: row.id,
+        request: &request,
+        quorum: quorum(seats.len()),
+        bound: bound.subscribe(),
+    };
+    let mut talks: FuturesUnordered<_> =
+        asked.open.iter().map(|(seat, is_bound)| hearing.talk(seat, *is_bound)).collect();
     let mut look = tokio::time::interval(relayer.poll().max(LOOK));
     let mut deadline = None;
     loop {
@@ -61,21 +62,73 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
             }
         }
         tokio::select! {
-            Some((seat, body)) = talks.next(), if !talks.is_empty() => {
-                count.ballots.extend(keep(relayer, seat, &body).await?);
+            Some((seat, heard)) = talks.next(), if !talks.is_empty() => {
+                let tx = relayer.begin(row.id).await?;
+                count.ballots.extend(keep(relayer, (row.id, tx), seat, &heard).await?);
+                if heard.ballot.is_none() {
+                    talks.push(hearing.talk(seat, true));
+                }
+                bound.send_replace(commitments(relayer, row.id).await?);
             }
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)),
                 if deadline.is_some() => {}
             _ = look.tick(), if deadline.is_none() => {
-                if case::known_end(relayer, row).await?.is_some() {
-                    return Ok(Next::Later);
-                }
-                if case::judging_is_over(relayer, row, &terms).await? {
-                    return give_up(relayer, row, &count).await;
+                if let Some(next) = over(relayer, row, &terms, &count).await? {
+                    return Ok(next);
                 }
             }
         }
     }
+}
+
+/// What to do when no verdict can come any more; nothing while one can.
+async fn over(
+    relayer: &Relayer,
+    row: &CaseRow,
+    terms: &Terms,
+    count: &Count,
+) -> Result<Option<Next>, RelayerError> {
+    if case::known_end(relayer, row).await?.is_some() {
+        return Ok(Some(Next::Later));
+    }
+    if case::judging_is_over(relayer, row, terms).await? {
+        return give_up(relayer, row, count).await.map(Some);
+    }
+    Ok(None)
+}
+
+/// The seats that have not shown their ballot yet, each with whether it has committed.
+struct Asked<'a> {
+    open: Vec<(&'a Seat, bool)>,
+    commitments: Vec<SignedCommitment>,
+}
+
+/// Writes down which seats are asked, before they are.
+async fn ask<'a>(
+    relayer: &Relayer,
+    case: B256,
+    panel: &'a [Seat],
+    until: u64,
+) -> Result<Asked<'a>, RelayerError> {
+    let mut tx = relayer.begin(case).await?;
+    for seat in panel {
+        seats::asked(&mut tx, case, (seat.index, seat.juror), until).await?;
+    }
+    let rows = seats::of_case(&mut tx, case).await?;
+    let counted = ballots::counted(&mut tx, case).await?;
+    tx.commit().await?;
+    let open = rows.iter().filter(|row| row.state.is_open());
+    let open = open.filter(|row| counted.iter().all(|ballot| ballot.seat != row.seat));
+    let open = open.filter_map(|row| {
+        let seat = panel.iter().find(|seat| seat.juror == row.juror)?;
+        Some((seat, row.commitment.is_some()))
+    });
+    let commitments = rows.iter().filter_map(|row| row.commitment).collect();
+    Ok(Asked { open: open.collect(), commitments })
+}
+
+async fn commitments(relayer: &Relayer, case: B256) -> Result<Vec<SignedCommitment>, RelayerError> {
+    Ok(seats::commitments(&mut *relayer.store.read().await?, case).await?)
 }
 
 /// What the jurors are asked, under which terms, and the ballots that are stored already.
@@ -112,165 +165,90 @@ impl Count {
     }
 }
 
-async fn seats(relayer: &Relayer, terms: &Terms, round: u8) -> Result<Vec<Seat>, RelayerError> {
-    let panel = relayer.escrow.panel(terms.jury, round).await?;
-    let mut seats = Vec::with_capacity(panel.len());
-    for (index, juror) in (0_u8..).zip(panel) {
-        let registered = relayer.escrow.juror(juror).await?;
-        let (family, operator, url) = (registered.family, registered.operator, registered.url);
-        seats.push(Seat { index, juror, family, operator, url });
-    }
-    Ok(seats)
-}
-
 /// Whether a juror of the panel has taken a case.
 pub(crate) async fn is_taken(
     relayer: &Relayer,
     terms: &Terms,
     case: B256,
 ) -> Result<bool, RelayerError> {
-    let seats = seats(relayer, terms, ROUND).await?;
+    let seats = talk::seats(relayer, terms, ROUND).await?;
     let asked = seats.iter().map(|seat| relayer.jurors.look(&seat.url, case));
     let answers = futures::future::join_all(asked).await;
     let taken = |status: &CaseStatus| {
-        status.case_id == case
-            && match status.state {
-                JurorState::AwaitingDeliverable | JurorState::Judging | JurorState::Ballot => true,
-                JurorState::Silent | JurorState::Refused => false,
-            }
+        status.case_id == case && !matches!(status.state, JurorState::Silent | JurorState::Refused)
     };
     Ok(answers.iter().flatten().any(taken))
 }
 
-/// Talks with one juror until it gives a ballot that holds. Never ends without one.
-async fn talk<'a>(
+/// Stores what a juror gave, in a write that its caller began. Returns its ballot when it is the one
+/// that counts.
+pub(crate) async fn keep(
     relayer: &Relayer,
-    seat: &'a Seat,
-    request: &CaseRequest,
-    case: B256,
-) -> (&'a Seat, BallotBody) {
-    let config = relayer.jurors.config();
-    let most = Duration::from_millis(config.retry_most_ms.max(config.retry_ms));
-    let mut pause = Duration::from_millis(config.retry_ms);
-    loop {
-        match converse(relayer, seat, request, case).await {
-            Ok(body) => return (seat, body),
-            Err(fault) => {
-                relayer.metrics.juror_failed(fault.label());
-                tracing::info!(
-                    %case, seat = seat.index, juror = %seat.juror, %fault,
-                    "a juror gives no ballot; it will be asked again"
-                );
-            }
-        }
-        tokio::time::sleep(pause).await;
-        pause = pause.saturating_mul(2).min(most);
-    }
-}
-
-/// One conversation: open the case, hand over the bytes when asked, wait for the ballot.
-async fn converse(
-    relayer: &Relayer,
+    (case, mut tx): (B256, Tx),
     seat: &Seat,
-    request: &CaseRequest,
-    case: B256,
-) -> Result<BallotBody, JurorFault> {
-    let mut changes = relayer.changes();
-    let mut status = relayer.jurors.open(&seat.url, request).await?;
-    loop {
-        let asked = Instant::now();
-        if let Some(body) = answer(relayer, seat, &status, case)? {
-            return Ok(body);
-        }
-        if status.state == JurorState::AwaitingDeliverable {
-            let digest = request.delivery.deliverable;
-            match bytes(relayer, digest).await {
-                Some(bytes) => relayer.jurors.push(&seat.url, digest, bytes).await?,
-                None => wait_for_change(relayer, &mut changes).await,
-            }
-        }
-        status = relayer.jurors.wait(&seat.url, case).await?;
-        // A juror that does not hold questions open must not be asked in a tight loop.
-        if asked.elapsed() < relayer.poll() && !status.state.is_final() {
-            tokio::time::sleep(relayer.poll()).await;
-        }
+    heard: &Heard,
+) -> Result<Option<SignedBallot>, RelayerError> {
+    if let Some(commitment) = &heard.commitment {
+        seats::committed(&mut tx, commitment).await?;
     }
-}
-
-async fn bytes(relayer: &Relayer, digest: B256) -> Option<Bytes> {
-    match relayer.shelf.get(digest).await {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            tracing::error!(%digest, %error, "a deliverable cannot be read");
-            None
+    let counts = match &heard.ballot {
+        Some(body) if is_as_committed(relayer, &mut tx, case, body).await? => {
+            let kept = keep_ballot(&mut tx, seat, body).await?;
+            relayer.metrics.ballot(seat.index, kept.label());
+            (kept == Kept::First).then(|| signed(seat, body))
         }
-    }
+        Some(_) | None => None,
+    };
+    tx.commit().await?;
+    relayer.changed();
+    Ok(counts)
 }
 
-async fn wait_for_change(relayer: &Relayer, changes: &mut tokio::sync::watch::Receiver<u64>) {
-    // Whether it rang or the time is over, the answer is to look again.
-    drop(tokio::time::timeout(relayer.poll() * 4, changes.changed()).await);
-}
-
-/// The ballot in a juror's answer, once it holds.
-fn answer(
+/// Whether a ballot is not another than the one that its juror had committed to; says in the seat's
+/// row what became of it.
+async fn is_as_committed(
     relayer: &Relayer,
-    seat: &Seat,
-    status: &CaseStatus,
+    conn: &mut Conn,
     case: B256,
-) -> Result<Option<BallotBody>, JurorFault> {
-    if status.case_id != case {
-        return Err(JurorFault::OtherCase);
-    }
-    match status.state {
-        JurorState::AwaitingDeliverable | JurorState::Judging => Ok(None),
-        JurorState::Silent => Err(JurorFault::NoBallot("it is silent on this case")),
-        JurorState::Refused => Err(JurorFault::NoBallot("it refuses this case")),
-        JurorState::Ballot => {
-            let Some(body) = status.ballot.as_ref() else {
-                return Err(JurorFault::Ballot("it is missing".to_owned()));
-            };
-            if body.case_id != case {
-                return Err(JurorFault::OtherCase);
-            }
-            if body.juror != seat.juror {
-                return Err(JurorFault::Ballot("it is another juror's".to_owned()));
-            }
-            body.verify(relayer.escrow.chain_id, relayer.escrow.jury)
-                .map_err(|e| JurorFault::Ballot(e.to_string()))?;
-            Ok(Some(body.clone()))
+    body: &BallotBody,
+) -> Result<bool, RelayerError> {
+    let known = seats::get(conn, case, body.juror).await?;
+    let state = match known.and_then(|seat| seat.commitment) {
+        None => SeatState::Unsealed,
+        Some(bound) if body.opens(bound.digest, relayer.escrow.chain_id, relayer.escrow.jury) => {
+            SeatState::Revealed
         }
-    }
+        Some(_) => {
+            tracing::error!(%case, juror = %body.juror, "a ballot is not the one committed to");
+            seats::mismatched(conn, body).await?;
+            return Ok(false);
+        }
+    };
+    seats::end(conn, case, body.juror, state).await?;
+    Ok(true)
 }
 
-/// Stores a verified ballot. Returns it when it is the one that counts.
-async fn keep(
-    relayer: &Relayer,
+async fn keep_ballot(
+    conn: &mut Conn,
     seat: &Seat,
     body: &BallotBody,
-) -> Result<Option<SignedBallot>, RelayerError> {
-    let signed =
-        SignedBallot { seat: seat.index, ballot: body.ballot(), signature: body.signature };
+) -> Result<Kept, RelayerError> {
     let row = BallotRow {
         juror: seat.juror,
         family: seat.family.clone(),
         operator: seat.operator.clone(),
-        signed: signed.clone(),
+        signed: signed(seat, body),
         counted: true,
     };
-    let mut tx = relayer.begin(body.case_id).await?;
-    let kept = ballots::keep(&mut tx, &row).await?;
-    tx.commit().await?;
-    relayer.changed();
-    relayer.metrics.ballot(seat.index, kept.label());
-    match kept {
-        Kept::First => Ok(Some(signed)),
-        Kept::Again => Ok(None),
-        Kept::Equivocation => {
-            tracing::error!(case = %body.case_id, juror = %seat.juror, "a juror equivocated");
-            Ok(None)
-        }
+    let kept = ballots::keep(conn, &row).await?;
+    if kept == Kept::Equivocation {
+        tracing::error!(case = %body.case_id, juror = %seat.juror, "a juror equivocated");
     }
+    Ok(kept)
+}
+
+fn signed(seat: &Seat, body: &BallotBody) -> SignedBallot {
+    SignedBallot { seat: seat.index, ballot: body.ballot(), signature: body.signature }
 }
 
 /// Writes down the ballots that decide, before anything is sent.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use surety_chain::ChainError;
 use surety_keys::KeyError;
+use surety_record::RecordError;
 use surety_store::StoreError;
 
 /// Everything that can go wrong in a relayer. What a client sees of it is a problem document, see
@@ -73,6 +74,15 @@ impl RelayerError {
     /// Whether another instance has taken over what was worked on.
     pub(crate) const fn is_lease_lost(&self) -> bool {
         matches!(self, Self::Chain(ChainError::Store(StoreError::LeaseLost { .. })))
+    }
+}
+
+impl From<RecordError> for RelayerError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(error) => error.into(),
+            RecordError::Row { what } => Self::Row { what },
+        }
     }
 }
 

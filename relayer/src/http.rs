@@ -5,6 +5,7 @@ pub(crate) mod cases;
 mod deliverables;
 mod deliveries;
 mod health;
+mod jurors;
 pub(crate) mod problem;
 mod transactions;
 
@@ -69,6 +70,7 @@ fn router(relayer: Arc<Relayer>) -> Router {
         .merge(bytes)
         // The guard has read the body, within its own limits.
         .layer(DefaultBodyLimit::disable())
+        .route("/v1/jurors/{key}", get(jurors::record))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(guard, guard::admit));

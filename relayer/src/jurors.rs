@@ -9,7 +9,8 @@ use alloy::primitives::{B256, Bytes};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::Serialize;
-use surety_jury::wire::{CaseRequest, CaseStatus};
+use surety_jury::SignedCommitment;
+use surety_jury::wire::{CaseRequest, CaseStatus, Commitments, WaitFor};
 use surety_relayer_metrics::Metrics;
 use surety_service::request_id;
 use surety_terms::{host, json};
@@ -44,6 +45,8 @@ pub(crate) enum JurorFault {
     Malformed(String),
     #[error("it answers about another case")]
     OtherCase,
+    #[error("its commitment does not hold: {0}")]
+    Commitment(String),
     #[error("its ballot does not hold: {0}")]
     Ballot(String),
     #[error("it gives no ballot yet: {0}")]
@@ -60,6 +63,7 @@ impl JurorFault {
             Self::TooLarge => "too-large",
             Self::Malformed(_) => "malformed",
             Self::OtherCase => "other-case",
+            Self::Commitment(_) => "commitment",
             Self::Ballot(_) => "ballot",
             Self::NoBallot(_) => "no-ballot",
         }
@@ -92,17 +96,38 @@ impl Jurors {
         self.status(self.post(juror, "v1/cases", request)?, Duration::ZERO).await
     }
 
-    /// Asks how far a juror is, at once.
+    /// Asks how far a juror is; it may hold the question open until what is waited for is there.
+    pub(crate) async fn wait(
+        &self,
+        juror: &str,
+        case: B256,
+        what: WaitFor,
+    ) -> Result<CaseStatus, JurorFault> {
+        let wait = self.config.wait_secs;
+        let what = match what {
+            WaitFor::Ballot => "",
+            WaitFor::Commitment => "&waitFor=commitment",
+        };
+        let url = self.url(juror, &format!("v1/cases/{case}?waitSecs={wait}{what}"))?;
+        self.status(self.client.get(url), Duration::from_secs(wait)).await
+    }
+
+    /// Asks how far a juror is, now.
     pub(crate) async fn look(&self, juror: &str, case: B256) -> Result<CaseStatus, JurorFault> {
         let url = self.url(juror, &format!("v1/cases/{case}"))?;
         self.status(self.client.get(url), Duration::ZERO).await
     }
 
-    /// Asks how far a juror is; it may hold the question open until something changes.
-    pub(crate) async fn wait(&self, juror: &str, case: B256) -> Result<CaseStatus, JurorFault> {
-        let wait = self.config.wait_secs;
-        let url = self.url(juror, &format!("v1/cases/{case}?waitSecs={wait}"))?;
-        self.status(self.client.get(url), Duration::from_secs(wait)).await
+    /// Hands a juror the commitments of its panel.
+    pub(crate) async fn bind(
+        &self,
+        juror: &str,
+        case: B256,
+        commitments: Vec<SignedCommitment>,
+    ) -> Result<(), JurorFault> {
+        let path = format!("v1/cases/{case}/commitments");
+        let request = self.post(juror, &path, &Commitments { commitments })?;
+        self.body(request, Duration::ZERO).await.map(drop)
     }
 
     /// Hands a juror the deliverable's bytes.
@@ -253,7 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_resolves_inward_is_not_connected_to() {
-        let fault = jurors(false).wait("http://localhost:9", B256::ZERO).await.unwrap_err();
+        let fault = jurors(false).look("http://localhost:9", B256::ZERO).await.unwrap_err();
         assert_eq!(fault, JurorFault::Unreachable);
     }
 }

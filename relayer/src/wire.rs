@@ -2,9 +2,10 @@
 
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
-use surety_jury::{CompactSignature, Outcome, Source};
+use surety_jury::{CompactSignature, Outcome, SignedCommitment, Source};
 
 pub use crate::store::cases::CaseState;
+pub use surety_record::JurorRecord;
 
 /// The answer to a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,9 @@ pub struct CaseView {
     /// From the verdict to the milestone's end, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict_to_paid_ms: Option<u64>,
+    /// The commitments of the panel's seats, by seat. Whoever hands q of them to a juror is shown its
+    /// ballot.
+    pub commitments: Vec<SignedCommitment>,
     /// Every ballot that holds, by seat; a juror that equivocated has more than one.
     pub ballots: Vec<BallotView>,
 }

@@ -116,15 +116,16 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Three ballots of five decide nothing; the deal is left to the clock.
+    /// Three sealed ballots of five open nothing and decide nothing; the deal is left to the clock.
     async fn with_two_dead(&mut self, order: &Order) -> Result<B256, DemoError> {
         while self.dead() < 2 {
             self.kill_juror().await;
         }
         let id = self.order(order).await?;
         let alive = self.cast.jurors.len().saturating_sub(self.dead());
-        self.until_ballots(id, alive).await?;
-        self.voice.say(format!("  {} ballots for \"{}\" decide nothing.", alive, order.title));
+        self.until_committed(id, alive).await?;
+        let title = &order.title;
+        self.voice.say(format!("  {alive} sealed ballots for \"{title}\" open nothing yet."));
         Ok(id)
     }
 

@@ -138,12 +138,12 @@ impl<'a> Stage<'a> {
         self.follower.until(&format!("{what} to end"), patience(ids.len()), ended).await
     }
 
-    /// Waits until the relayer holds this many ballots for a deal's delivery.
-    pub(super) async fn until_ballots(&self, deal: B256, count: usize) -> Result<(), DemoError> {
+    /// Waits until the relayer holds this many commitments for a deal's delivery.
+    pub(super) async fn until_committed(&self, deal: B256, count: usize) -> Result<(), DemoError> {
         let started = std::time::Instant::now();
-        while self.ballots(deal).await.unwrap_or_default() < count {
+        while self.committed(deal).await.unwrap_or_default() < count {
             if started.elapsed() > WITHIN {
-                let what = format!("{count} ballots");
+                let what = format!("{count} commitments");
                 return Err(DemoError::Timeout { what, seconds: WITHIN.as_secs() });
             }
             tokio::time::sleep(super::process::LOOK_EVERY).await;
@@ -151,13 +151,13 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// How many ballots the relayer holds for the first case of a deal.
-    async fn ballots(&self, deal: B256) -> Option<usize> {
+    /// How many commitments the relayer holds for the first case of a deal.
+    async fn committed(&self, deal: B256) -> Option<usize> {
         let relayer = self.cast.relayer.url();
         let shown = self.get(&format!("{relayer}v1/deals/{deal}")).await?;
         let case = shown.pointer("/milestones/0/cases/0/caseId")?.as_str()?;
         let shown = self.get(&format!("{relayer}v1/cases/{case}")).await?;
-        shown.get("ballots")?.as_array().map(Vec::len)
+        shown.get("commitments")?.as_array().map(Vec::len)
     }
 
     async fn get(&self, url: &str) -> Option<Value> {

@@ -57,6 +57,9 @@ pub struct Entry {
     pub digest: B256,
     /// r, and s with the parity in its top bit.
     pub signature: FixedBytes<64>,
+    /// What opens the commitment to it; absent of a ballot that was never sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<B256>,
 }
 
 /// Everything that a juror answered.
@@ -244,6 +247,7 @@ mod tests {
             transcript: B256::repeat_byte(4),
             digest: B256::ZERO,
             signature: FixedBytes::ZERO,
+            salt: (deal == 2).then_some(B256::repeat_byte(6)),
         };
         let ballot = entry.ballot(owner().case_id(&entry));
         entry.digest = digest::ballot_digest(&ballot, owner().chain_id, owner().jury);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use alloy::primitives::{Address, B128, B256, FixedBytes};
 use sqlx::{Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use surety_jury::commitment;
 
 use crate::{Document, Entry, InterchangeError, Owner};
 
@@ -23,8 +24,9 @@ pub async fn entries(
     consumers: &[Address],
 ) -> Result<Vec<Entry>, InterchangeError> {
     let rows = sqlx::query(
-        "SELECT * FROM cases JOIN ballots USING (case_id)
-         WHERE signature IS NOT NULL ORDER BY case_id",
+        "SELECT cases.*, ballots.*, salt FROM cases JOIN ballots USING (case_id)
+         LEFT JOIN seals USING (case_id)
+         WHERE ballots.signature IS NOT NULL ORDER BY case_id",
     )
     .fetch_all(pool)
     .await?;
@@ -104,8 +106,16 @@ async fn add(
     .bind(entry.transcript.as_slice())
     .bind(entry.digest.as_slice())
     .bind(entry.signature.as_slice())
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    let Some(salt) = entry.salt else { return Ok(()) };
+    // The new store cannot tell when the seal may be opened, so it is open: the juror keeps its word.
+    sqlx::query("INSERT INTO seals (case_id, salt, commitment, is_open) VALUES (?, ?, ?, 1)")
+        .bind(case_id.as_slice())
+        .bind(salt.as_slice())
+        .bind(commitment::seal(entry.digest, salt).as_slice())
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -126,6 +136,11 @@ fn entry(row: &SqliteRow, owner: Owner, consumers: &[Address]) -> Result<Entry, 
         digest: digest(row, "digest")?,
         signature: FixedBytes::try_from(row.try_get::<&[u8], _>("signature")?)
             .map_err(|_| InterchangeError::StoreDamaged { column: "signature" })?,
+        salt: row
+            .try_get::<Option<&[u8]>, _>("salt")?
+            .map(B256::try_from)
+            .transpose()
+            .map_err(|_| InterchangeError::StoreDamaged { column: "salt" })?,
     };
     for consumer in consumers {
         entry.consumer = *consumer;

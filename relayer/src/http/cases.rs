@@ -7,6 +7,7 @@ use alloy::primitives::B256;
 use axum::Json;
 use axum::extract::State;
 use surety_jury::Source;
+use surety_record as seats;
 use surety_terms::Problem;
 
 use super::body::{self, Id, Waiting};
@@ -61,14 +62,15 @@ async fn wait_until_over(
 }
 
 pub(crate) async fn view(relayer: &Relayer, row: CaseRow) -> Result<CaseView, RelayerError> {
-    let (given, tx_hash) = {
+    let (given, commitments, tx_hash) = {
         let mut conn = relayer.store.read().await?;
         let given = ballots::of_case(&mut conn, row.id).await?;
+        let commitments = seats::commitments(&mut conn, row.id).await?;
         let tx_hash = match row.sending {
             Some(sending) => relayer.sender.status(sending).await?.and_then(|s| s.tx_hash),
             None => None,
         };
-        (given, tx_hash)
+        (given, commitments, tx_hash)
     };
     let verdict = row.verdict.as_ref().map(|(_, tally)| VerdictView {
         outcome: tally.outcome,
@@ -89,6 +91,7 @@ pub(crate) async fn view(relayer: &Relayer, row: CaseRow) -> Result<CaseView, Re
         verdict,
         tx_hash,
         verdict_to_paid_ms: row.paid_ms,
+        commitments,
         ballots: given.iter().map(ballot).collect(),
     })
 }

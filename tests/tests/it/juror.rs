@@ -22,6 +22,8 @@ mod priced;
 #[path = "../../../juror/judge/src/tests/double.rs"]
 #[expect(dead_code, reason = "the juror's own tests use the rest")]
 pub(crate) mod provider;
+#[path = "juror/sealed.rs"]
+mod sealed;
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -13,6 +13,7 @@ mod operator;
 mod red_team;
 mod relayer;
 mod replay;
+mod sealed;
 mod terms;
 mod vectors;
 mod world;

@@ -12,7 +12,7 @@
 //! relayers share a database         see `fleet`
 //! ```
 
-mod court;
+pub(crate) mod court;
 mod desk;
 mod fleet;
 mod gate;
@@ -91,14 +91,24 @@ async fn two_silent_jurors_of_five_are_no_verdict_and_nothing_is_sent() {
     court.jurors[4].set(Habit::Refuses);
     let relayer = court.start().await;
     let id = court.deliver(&relayer).await;
-    eventually("three ballots", || async { court.case(&relayer, id, 0).await.ballots.len() == 3 })
-        .await;
-    assert_eq!(court.case(&relayer, id, 0).await.state, CaseState::Asked);
+    eventually("three commitments", || async {
+        court.case(&relayer, id, 0).await.commitments.len() == 3
+    })
+    .await;
+    let view = court.case(&relayer, id, 0).await;
+    assert_eq!((view.state, view.ballots), (CaseState::Asked, vec![]));
     court.node.advance(DAY * 2);
     let view = court.over(&relayer, id).await;
     assert_eq!(view.state, CaseState::GivenUp);
-    assert_eq!(view.reason.unwrap(), "no verdict: 3 of 4 needed ballots when the time was over");
+    assert_eq!(view.reason.unwrap(), "no verdict: 0 of 4 needed ballots when the time was over");
     assert_eq!(court.relayed().await, 0);
+    // These jurors never show a ballot of less than a quorum, not even at half time.
+    eventually("the silence is on record", || async {
+        court.record(&relayer, 0).await.silent == 1
+    })
+    .await;
+    let absent = court.record(&relayer, 1).await;
+    assert_eq!((absent.asked, absent.committed, absent.silent), (1, 0, 0));
 }
 
 #[tokio::test]
@@ -300,7 +310,7 @@ async fn a_delivery_after_its_deadline_is_refused() {
 
 #[tokio::test]
 async fn one_juror_that_misbehaves_harms_nobody_else() {
-    for habit in [
+    harms_nobody(&[
         Habit::Garbage,
         Habit::Huge,
         Habit::StrangeKey,
@@ -309,7 +319,17 @@ async fn one_juror_that_misbehaves_harms_nobody_else() {
         Habit::Silent,
         Habit::Refuses,
         Habit::Broken,
-    ] {
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn one_juror_whose_commitment_is_worth_nothing_harms_nobody_else() {
+    harms_nobody(&[Habit::Forges, Habit::Copies, Habit::Elsewhere, Habit::Withholds]).await;
+}
+
+async fn harms_nobody(habits: &[Habit]) {
+    for habit in habits.iter().copied() {
         let court = Court::new().await;
         court.jurors[2].set(habit);
         let relayer = court.start().await;
@@ -320,6 +340,103 @@ async fn one_juror_that_misbehaves_harms_nobody_else() {
         assert_eq!((verdict.outcome, verdict.seats), (Outcome::Accepted, 0b11011), "{habit:?}");
         assert_eq!(view.ballots.len(), 4, "{habit:?}");
     }
+}
+
+#[tokio::test]
+async fn commitments_that_do_not_hold_make_no_quorum() {
+    let court = Court::new().await;
+    for (seat, habit) in [(1, Habit::Forges), (2, Habit::Copies), (3, Habit::Elsewhere)] {
+        court.jurors[seat].set(habit);
+    }
+    let relayer = court.start().await;
+    let id = court.deliver(&relayer).await;
+    eventually("two commitments", || async {
+        court.case(&relayer, id, 0).await.commitments.len() == 2
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let view = court.case(&relayer, id, 0).await;
+    let bound: Vec<_> = view.commitments.iter().map(|it| it.juror).collect();
+    assert_eq!(bound, [0, 4].map(|seat| actors::juror(seat).address()));
+    assert_eq!((view.state, view.ballots), (CaseState::Asked, vec![]));
+}
+
+#[tokio::test]
+async fn a_ballot_that_is_not_the_one_committed_to_is_refused_and_on_record() {
+    for habit in [Habit::Contradicts, Habit::Saltless] {
+        let court = Court::new().await;
+        // Without this seat there is no verdict: its ballot would be counted if it were taken.
+        court.jurors[1].set(Habit::Withholds);
+        court.jurors[2].set(habit);
+        let relayer = court.start().await;
+        let id = court.deliver(&relayer).await;
+        eventually("it is on record", || async { court.record(&relayer, 2).await.mismatched == 1 })
+            .await;
+        eventually("the others are counted", || async {
+            court.case(&relayer, id, 0).await.ballots.len() == 3
+        })
+        .await;
+        let view = court.case(&relayer, id, 0).await;
+        assert_eq!(view.state, CaseState::Asked, "{habit:?}");
+        assert!(view.ballots.iter().all(|ballot| ballot.seat != 2), "{habit:?}");
+        relayer.shutdown().await;
+
+        // A new start does not ask the seat again, and still has the evidence.
+        let relayer = court.start().await;
+        court.jurors[1].set(Habit::Votes(0b11, 0));
+        assert_eq!(court.over(&relayer, id).await.state, CaseState::Final);
+        let record = court.record(&relayer, 2).await;
+        assert_eq!((record.asked, record.committed, record.mismatched), (1, 1, 1));
+        assert_eq!((record.revealed, record.silent, record.unsealed), (0, 0, 0));
+        let evidence = court.evidence().await;
+        assert_eq!(evidence, [(id, actors::juror(2).address())], "{habit:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_juror_that_commits_and_never_reveals_is_silent_once_the_time_is_over() {
+    let court = Court::new().await;
+    court.jurors[3].set(Habit::Withholds);
+    let relayer = court.start().await;
+    let id = court.deliver(&relayer).await;
+    assert_eq!(court.over(&relayer, id).await.state, CaseState::Final);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(court.record(&relayer, 3).await.silent, 0, "its time is not over");
+    court.node.advance(DAY * 2);
+    eventually("it is on record", || async { court.record(&relayer, 3).await.silent == 1 }).await;
+    let honest = court.record(&relayer, 0).await;
+    let counts = (honest.asked, honest.committed, honest.revealed, honest.silent);
+    assert_eq!(counts, (1, 1, 1, 0));
+    let nobody = actors::actor("nobody").address();
+    let answer = court.get(&relayer, &format!("jurors/{nobody}")).await;
+    assert_eq!(answer.0, StatusCode::NOT_FOUND);
+    assert_eq!(court.get(&relayer, "jurors/0x12").await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_juror_that_was_not_told_in_time_is_asked_once_more_before_it_is_called_silent() {
+    let court = Court::new().await;
+    court.jurors[3].set(Habit::Withholds);
+    let relayer = court.start().await;
+    let id = court.deliver(&relayer).await;
+    court.over(&relayer, id).await;
+    court.jurors[3].set(Habit::Votes(0b11, 0));
+    court.jurors[3].bind(id);
+    court.node.advance(DAY * 2);
+    eventually("it is on record", || async { court.record(&relayer, 3).await.revealed == 1 }).await;
+    assert_eq!(court.record(&relayer, 3).await.silent, 0);
+}
+
+#[tokio::test]
+async fn ballots_of_jurors_that_do_not_seal_are_taken_and_named_so() {
+    let court = Court::new().await;
+    court.everyone(Habit::Unsealed(0b11, 0));
+    let relayer = court.start().await;
+    let id = court.deliver(&relayer).await;
+    let view = court.over(&relayer, id).await;
+    assert_eq!((view.state, view.commitments), (CaseState::Final, vec![]));
+    let record = court.record(&relayer, 0).await;
+    assert_eq!((record.committed, record.revealed, record.unsealed), (0, 0, 1));
 }
 
 #[tokio::test]

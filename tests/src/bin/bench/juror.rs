@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::{B256, keccak256};
 use alloy::providers::Provider as _;
+use alloy::signers::SignerSync as _;
 use anyhow::{Context as _, ensure};
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
@@ -17,6 +18,9 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use surety_bindings::escrow::Delivery;
 use surety_juror::Config;
+use surety_jury::SignedCommitment;
+use surety_jury::ballot::compact;
+use surety_jury::commitment::commitment_digest;
 use surety_jury::wire::{CaseRequest, CaseState, CaseStatus};
 use surety_terms::{Bps, Criterion, Kind, MilestoneSheet, TermSheet, Usdc, Version};
 use surety_tests::{World, sign};
@@ -69,9 +73,17 @@ async fn beyond_provider() -> anyhow::Result<Keys> {
         let case = take(&http, juror.url(), &request).await?.case_id;
         let place = format!("{}/v1/deliverables/{}", juror.url(), keccak256(WORK));
         http.put(place).body(WORK).send().await?.error_for_status()?;
-        let place = format!("{}/v1/cases/{case}?waitSecs=60", juror.url());
-        let status: CaseStatus = http.get(place).send().await?.json().await?;
+        let place = format!("{}/v1/cases/{case}", juror.url());
+        let wait = format!("{place}?waitSecs=60&waitFor=commitment");
+        let status: CaseStatus = http.get(wait).send().await?.json().await?;
+        // The ballot is signed and on disk, and sealed.
         let elapsed = begun.elapsed();
+        ensure!(status.commitment.is_some(), "a case ended without a commitment: {status:?}");
+        let others = json!({ "commitments": commitments(&world, case)? });
+        let bound = http.post(format!("{place}/commitments")).json(&others).send().await?;
+        bound.error_for_status()?;
+        let status: CaseStatus =
+            http.get(format!("{place}?waitSecs=60")).send().await?.json().await?;
         let ballot = status.ballot.context("a case ended without a ballot")?;
         ensure!(ballot.met == u16::MAX, "the rehearsal finds all criteria met: {ballot:?}");
         let slowest = *slowest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,6 +99,19 @@ async fn beyond_provider() -> anyhow::Result<Keys> {
         ("ballot_beyond_provider_ms.p50".to_owned(), json!(at(50))),
         ("ballot_beyond_provider_ms.p95".to_owned(), json!(at(95))),
     ])
+}
+
+/// What the other seats of a panel of five would have to say for the ballot to be shown.
+fn commitments(world: &World, case_id: B256) -> anyhow::Result<Vec<SignedCommitment>> {
+    let place = (world.contracts().chain_id, world.contracts().jury);
+    let others = world.jurors().iter().skip(1);
+    let signed = others.map(|key| {
+        let digest = B256::ZERO;
+        let signature = key.sign_hash_sync(&commitment_digest(case_id, digest, place))?;
+        let (juror, signature) = (key.address(), compact(&signature));
+        Ok(SignedCommitment { case_id, digest, juror, signature })
+    });
+    signed.collect()
 }
 
 /// The rehearsal server behind a known latency, which notes its slowest answer.

@@ -8,13 +8,17 @@ use alloy::network::TransactionBuilder as _;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::Provider as _;
 use alloy::rpc::types::TransactionRequest;
+use alloy::signers::SignerSync as _;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use reqwest::{Client, Response, StatusCode};
 use surety_bindings::escrow::{DealEscrow, Delivery};
 use surety_dialect::Dialect;
 use surety_juror::{BlockTag, Config, FetchConfig, Handle, JurorError, Limits, ProviderConfig};
-use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus};
+use surety_jury::SignedCommitment;
+use surety_jury::ballot::compact;
+use surety_jury::commitment::commitment_digest;
+use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus, Commitments};
 use surety_keys::KeySource;
 use surety_prices::PricesConfig;
 use surety_terms::{
@@ -149,15 +153,51 @@ impl Court {
         self.http.get(url).send().await.unwrap().json().await.unwrap()
     }
 
-    /// The ballot of a case, whose signature has to hold.
+    /// The ballot of a case, once a quorum has committed. Its signature has to hold, and it has to
+    /// be the one that the juror has committed to, if it has.
     pub(crate) async fn ballot(&self, juror: &Handle, case: B256) -> BallotBody {
+        let others = [1, 2, 3].map(|seat| self.commitment(seat, case));
+        assert_eq!(self.bind(juror, case, &others).await.status(), 204);
         let status = self.status(juror, case, 30).await;
         assert_eq!(status.state, CaseState::Ballot, "{status:?}");
         let ballot = status.ballot.unwrap();
         let contracts = self.world.contracts();
         ballot.verify(contracts.chain_id, contracts.jury).unwrap();
+        if let Some(commitment) = status.commitment {
+            assert!(ballot.opens(commitment.digest, contracts.chain_id, contracts.jury));
+        }
         assert_eq!((ballot.juror, ballot.case_id), (self.world.juror(0).address(), case));
         ballot
+    }
+
+    /// The commitment of another seat to something.
+    pub(crate) fn commitment(&self, seat: usize, case: B256) -> SignedCommitment {
+        self.commitment_of(&self.world.juror(seat), case)
+    }
+
+    pub(crate) fn commitment_of(&self, key: &PrivateKeySigner, case: B256) -> SignedCommitment {
+        let contracts = self.world.contracts();
+        let (juror, digest) = (key.address(), keccak256(key.address()));
+        let signed = commitment_digest(case, digest, (contracts.chain_id, contracts.jury));
+        let signature = compact(&key.sign_hash_sync(&signed).unwrap());
+        SignedCommitment { case_id: case, digest, juror, signature }
+    }
+
+    pub(crate) async fn bind(
+        &self,
+        juror: &Handle,
+        case: B256,
+        commitments: &[SignedCommitment],
+    ) -> Response {
+        let url = format!("{}/v1/cases/{case}/commitments", juror.url());
+        let body = Commitments { commitments: commitments.to_vec() };
+        self.http.post(url).json(&body).send().await.unwrap()
+    }
+
+    /// How far a case is, once its juror has committed.
+    pub(crate) async fn committed(&self, juror: &Handle, case: B256) -> CaseStatus {
+        let url = format!("{}/v1/cases/{case}?waitSecs=30&waitFor=commitment", juror.url());
+        self.http.get(url).send().await.unwrap().json().await.unwrap()
     }
 
     /// Sends a transaction to the escrow.

@@ -59,6 +59,7 @@ fn signed(world: &World, owner: Owner, deal_id: B256, met: u16) -> Entry {
         transcript: B256::ZERO,
         digest: B256::ZERO,
         signature: FixedBytes::ZERO,
+        salt: None,
     };
     let ballot = entry.ballot(owner.case_id(&entry));
     entry.digest = digest::ballot_digest(&ballot, owner.chain_id, owner.jury);

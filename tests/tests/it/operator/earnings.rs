@@ -42,7 +42,7 @@ fn settle(office: &Office, sheet: &TermSheet, votes: &[Vote]) -> DealEscrow::set
     office.market.world.settle_call(&sheet.terms(), 0, delivered, votes)
 }
 
-/// Has a running juror judge the work, and waits for its ballot.
+/// Has a running juror judge the work, and waits for its commitment: the other seats do not run.
 pub(super) async fn judge(office: &Office, url: &str, sheet: &TermSheet) -> B256 {
     let world = &office.market.world;
     let delivery = Delivery {
@@ -58,8 +58,9 @@ pub(super) async fn judge(office: &Office, url: &str, sheet: &TermSheet) -> B256
     let case = taken.json::<CaseStatus>().await.unwrap().case_id;
     let place = format!("{url}/v1/deliverables/{}", keccak256(WORK));
     assert_eq!(http.put(place).body(WORK).send().await.unwrap().status(), 204);
-    let ended = http.get(format!("{url}/v1/cases/{case}?waitSecs=30")).send().await.unwrap();
-    assert_eq!(ended.json::<CaseStatus>().await.unwrap().state, CaseState::Ballot);
+    let place = format!("{url}/v1/cases/{case}?waitSecs=30&waitFor=commitment");
+    let ended = http.get(place).send().await.unwrap();
+    assert_eq!(ended.json::<CaseStatus>().await.unwrap().state, CaseState::Committed);
     case
 }
 

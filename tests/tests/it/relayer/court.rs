@@ -10,15 +10,16 @@ use alloy::providers::Provider as _;
 use alloy::sol_types::SolCall as _;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
+use sqlx::{Connection as _, Row as _};
 use surety_bindings::escrow::{DealEscrow, Delivery};
-use surety_relayer::wire::{CaseState, CaseView, DeliveryAnswer};
+use surety_relayer::wire::{CaseState, CaseView, DeliveryAnswer, JurorRecord};
 use surety_relayer::{Config, Handle};
 use surety_store::scratch::Schema;
 use surety_terms::wire::DeliveryRequest;
 use surety_terms::{
     Bps, Criterion, Kind, MilestoneSheet, Problem, TermSheet, Usdc, Version, digest,
 };
-use surety_tests::{Contracts, Node, World, sign};
+use surety_tests::{Contracts, Node, World, actors, sign};
 
 use super::gate::{Gate, Rule};
 use super::jurors::{Habit, TestJuror};
@@ -68,14 +69,19 @@ impl Court {
     pub(crate) async fn with(change: impl FnOnce(&mut TermSheet)) -> Self {
         let mut court = Self::unopened().await;
         change(&mut court.sheet);
-        let (buyer, seller) = court.opening();
+        court.open().await;
+        court
+    }
+
+    /// Opens the deal of the sheet.
+    pub(crate) async fn open(&self) {
+        let (buyer, seller) = self.opening();
         let open = DealEscrow::openCall {
-            terms: court.sheet.terms(),
+            terms: self.sheet.terms(),
             buyerAuthorization: buyer,
             sellerAuthorization: seller,
         };
-        court.send(open.abi_encode().into()).await;
-        court
+        self.send(open.abi_encode().into()).await;
     }
 
     /// The same for relayers that share a database. None where no PostgreSQL server is.
@@ -89,15 +95,26 @@ impl Court {
 
     /// The same before the deal is opened.
     pub(crate) async fn unopened() -> Self {
-        let mut world = World::bare();
         let mut jurors = Vec::new();
         for i in 0..5 {
-            let juror = TestJuror::start(i).await;
-            juror.serve_chain(world.contracts());
-            world.register(juror.key(), &format!("rehearsal-family-{i}"), &juror.url);
-            jurors.push(juror);
+            jurors.push(TestJuror::start(i).await);
         }
-        let panel: Vec<Address> = jurors.iter().map(|j| j.key().address()).collect();
+        let urls: Vec<String> = jurors.iter().map(|juror| juror.url.clone()).collect();
+        let mut court = Self::unopened_at(&urls).await;
+        for juror in &jurors {
+            juror.serve_chain(&court.contracts);
+        }
+        court.jurors = jurors;
+        court
+    }
+
+    /// The same with jurors that answer at these places.
+    pub(crate) async fn unopened_at(urls: &[String]) -> Self {
+        let mut world = World::bare();
+        for (i, url) in urls.iter().enumerate() {
+            world.register(&actors::juror(i), &format!("rehearsal-family-{i}"), url);
+        }
+        let panel: Vec<Address> = (0..urls.len()).map(|i| actors::juror(i).address()).collect();
         let jury = world.create_jury(&panel, &[]);
         let sheet = sheet(&world, jury);
         let contracts = world.contracts().clone();
@@ -116,8 +133,9 @@ impl Court {
         } else {
             None
         };
+        let (jurors, relayed_before) = (Vec::new(), 0);
         let mut court =
-            Self { node, contracts, jurors, sheet, work, http, dir, database, relayed_before: 0 };
+            Self { node, contracts, jurors, sheet, work, http, dir, database, relayed_before };
         court.relayed_before = court.relayed().await;
         court
     }
@@ -137,7 +155,7 @@ impl Court {
              poll_ms = 10\n[sending]\nrebroadcast_ms = 20\n\
              [leases]\nttl_ms = 2000\nrenew_ms = 400\n\
              [jurors]\nallow_private_hosts = true\nretry_ms = 10\nretry_most_ms = 50\n\
-             wait_secs = 0\ngrace_ms = 50\n",
+             wait_secs = 0\ngrace_ms = 500\n",
             database.unwrap_or_default(),
             self.contracts.chain_id,
             self.contracts.escrow,
@@ -266,6 +284,33 @@ impl Court {
     pub(crate) async fn case(&self, relayer: &impl At, id: B256, wait_secs: u64) -> CaseView {
         let (_, body) = self.get(relayer, &format!("cases/{id}?waitSecs={wait_secs}")).await;
         serde_json::from_value(body).unwrap()
+    }
+
+    /// What the relayer says of the juror on a seat; nothing while it was not asked.
+    pub(crate) async fn record(&self, relayer: &impl At, seat: usize) -> JurorRecord {
+        let key = actors::juror(seat).address();
+        let (status, body) = self.get(relayer, &format!("jurors/{key}")).await;
+        if status == StatusCode::NOT_FOUND {
+            return JurorRecord::default();
+        }
+        serde_json::from_value(body).unwrap()
+    }
+
+    /// The mismatches in the store, by case and juror.
+    pub(crate) async fn evidence(&self) -> Vec<(B256, Address)> {
+        sqlx::any::install_default_drivers();
+        let file = self.dir.path().join("store/relayer.sqlite");
+        let url = match &self.database {
+            Some(schema) => schema.url().to_string(),
+            None => format!("sqlite://{}", file.display()),
+        };
+        let mut store = sqlx::AnyConnection::connect(&url).await.unwrap();
+        let rows = sqlx::query("SELECT case_id, juror FROM mismatch").fetch_all(&mut store).await;
+        let read = |row: &surety_store::DbRow| {
+            let (case, juror): (Vec<u8>, Vec<u8>) = (row.get(0), row.get(1));
+            (B256::from_slice(&case), Address::from_slice(&juror))
+        };
+        rows.unwrap().iter().map(read).collect()
     }
 
     /// The case once it is over.

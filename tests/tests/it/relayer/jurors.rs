@@ -1,7 +1,7 @@
 //! Jurors that answer over HTTP, sign real ballots, and can be told to misbehave.
 #![expect(clippy::unwrap_used, reason = "in a test a broken expectation is its failure")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,9 +17,10 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use futures::stream;
 use surety_bindings::jury::Ballot;
-use surety_jury::Source;
 use surety_jury::ballot::compact;
-use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus};
+use surety_jury::commitment::{commitment_digest, seal};
+use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus, Commitments};
+use surety_jury::{SignedCommitment, Source};
 use surety_terms::digest;
 use surety_tests::{Contracts, actors, sign};
 use tokio::net::TcpListener;
@@ -27,8 +28,22 @@ use tokio::net::TcpListener;
 /// What a juror does with a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Habit {
-    /// Takes the bytes and ballots these masks.
+    /// Takes the bytes, commits, and ballots these masks once a quorum has committed.
     Votes(u16, u16),
+    /// Ballots these masks at once, as jurors did before they sealed.
+    Unsealed(u16, u16),
+    /// Commits, and never shows its ballot.
+    Withholds,
+    /// Commits to one ballot and shows another.
+    Contradicts,
+    /// Commits, and shows its ballot without what opens the commitment.
+    Saltless,
+    /// Commits with a key that holds no seat.
+    Forges,
+    /// Hands out another juror's commitment.
+    Copies,
+    /// Hands out its commitment to another case.
+    Elsewhere,
     /// Says that it is at work, for ever.
     Silent,
     /// Refuses every case.
@@ -60,6 +75,8 @@ struct Inner {
     cases: Mutex<HashMap<B256, B256>>,
     /// The ids of the requests that told of a case.
     asked_for: Mutex<Vec<String>>,
+    /// The cases to which a quorum has committed.
+    bound: Mutex<HashSet<B256>>,
 }
 
 /// A juror and its server.
@@ -79,20 +96,18 @@ impl TestJuror {
             bytes: Mutex::default(),
             cases: Mutex::default(),
             asked_for: Mutex::default(),
+            bound: Mutex::default(),
         });
         let app = Router::new()
             .route("/v1/cases", post(open))
             .route("/v1/cases/{id}", get(show))
+            .route("/v1/cases/{id}/commitments", post(bind))
             .route("/v1/deliverables/{digest}", put(take))
             .with_state(Arc::clone(&inner));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { inner, url }
-    }
-
-    pub(crate) fn key(&self) -> &PrivateKeySigner {
-        &self.inner.key
     }
 
     pub(crate) fn serve_chain(&self, contracts: &Contracts) {
@@ -102,6 +117,11 @@ impl TestJuror {
     /// The ids of the requests that told it of a case.
     pub(crate) fn asked_for(&self) -> Vec<String> {
         self.inner.asked_for.lock().unwrap().clone()
+    }
+
+    /// Lets it show its ballot of a case.
+    pub(crate) fn bind(&self, case: B256) {
+        self.inner.bound.lock().unwrap().insert(case);
     }
 
     pub(crate) fn set(&self, habit: Habit) {
@@ -133,6 +153,21 @@ async fn show(State(juror): Juror, Path(id): Path<B256>) -> Response {
     juror.answer(id)
 }
 
+/// A relayer hands over a quorum of good commitments, and nothing else.
+async fn bind(
+    State(juror): Juror,
+    Path(id): Path<B256>,
+    Json(given): Json<Commitments>,
+) -> StatusCode {
+    let contracts = juror.contracts.lock().unwrap().clone().unwrap();
+    let panel: Vec<Address> = (0..5).map(|i| actors::juror(i).address()).collect();
+    let place = (contracts.chain_id, contracts.jury);
+    let seats = given.commitments.iter().map(|it| it.seat(id, &panel, place).unwrap());
+    assert!(seats.collect::<HashSet<_>>().len() >= 4);
+    juror.bound.lock().unwrap().insert(id);
+    StatusCode::NO_CONTENT
+}
+
 async fn take(
     State(juror): Juror,
     Path(digest): Path<B256>,
@@ -151,8 +186,17 @@ impl Inner {
         let stranger = PrivateKeySigner::from_bytes(&B256::repeat_byte(3)).unwrap();
         let other = actors::juror(0);
         let (state, ballot) = match habit {
-            Habit::Votes(..) if !has_bytes => (CaseState::AwaitingDeliverable, None),
-            Habit::Votes(met, failed) => {
+            Habit::Votes(..) | Habit::Unsealed(..) | Habit::Withholds if !has_bytes => {
+                (CaseState::AwaitingDeliverable, None)
+            }
+            Habit::Votes(met, failed) => return self.sealed(case_id, (met, failed)),
+            Habit::Withholds | Habit::Contradicts | Habit::Saltless => {
+                return self.sealed(case_id, (3, 0));
+            }
+            Habit::Forges | Habit::Copies | Habit::Elsewhere => {
+                return self.wrongly(case_id, habit);
+            }
+            Habit::Unsealed(met, failed) => {
                 let ballot = self.ballot(case_id, (met, failed), &self.key, self.key.address());
                 (CaseState::Ballot, Some(ballot))
             }
@@ -186,7 +230,50 @@ impl Inner {
             }
             Habit::Broken => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         };
-        Json(CaseStatus { case_id, state, ballot, problem: None }).into_response()
+        Json(CaseStatus { case_id, state, commitment: None, ballot, problem: None }).into_response()
+    }
+
+    /// The commitment, and the ballot once a quorum has committed.
+    fn sealed(&self, case_id: B256, masks: (u16, u16)) -> Response {
+        let contracts = self.contracts.lock().unwrap().clone().unwrap();
+        let place = (contracts.chain_id, contracts.jury);
+        let salt = keccak256(self.key.address());
+        let mut body = self.ballot(case_id, masks, &self.key, self.key.address());
+        let digest = seal(digest::ballot_digest(&body.ballot(), place.0, place.1), salt);
+        let commitment = Some(self.commitment(case_id, digest, &self.key));
+        let habit = *self.habit.lock().unwrap();
+        let is_bound = self.bound.lock().unwrap().contains(&case_id);
+        let is_shown = is_bound && habit != Habit::Withholds;
+        if habit == Habit::Contradicts {
+            body = self.ballot(case_id, (0, 3), &self.key, self.key.address());
+        }
+        body.salt = (habit != Habit::Saltless).then_some(salt);
+        let state = if is_shown { CaseState::Ballot } else { CaseState::Committed };
+        let ballot = is_shown.then_some(body);
+        Json(CaseStatus { case_id, state, commitment, ballot, problem: None }).into_response()
+    }
+
+    /// A commitment that binds nobody here.
+    fn wrongly(&self, case_id: B256, habit: Habit) -> Response {
+        let stranger = PrivateKeySigner::from_bytes(&B256::repeat_byte(3)).unwrap();
+        let commitment = if habit == Habit::Copies {
+            self.commitment(case_id, B256::ZERO, &actors::juror(0))
+        } else if habit == Habit::Elsewhere {
+            self.commitment(keccak256(case_id), B256::ZERO, &self.key)
+        } else {
+            let forged = self.commitment(case_id, B256::ZERO, &stranger);
+            SignedCommitment { juror: self.key.address(), ..forged }
+        };
+        let (state, commitment) = (CaseState::Committed, Some(commitment));
+        Json(CaseStatus { case_id, state, commitment, ballot: None, problem: None }).into_response()
+    }
+
+    fn commitment(&self, case_id: B256, digest: B256, key: &PrivateKeySigner) -> SignedCommitment {
+        let contracts = self.contracts.lock().unwrap().clone().unwrap();
+        let place = (contracts.chain_id, contracts.jury);
+        let signature = key.sign_hash_sync(&commitment_digest(case_id, digest, place)).unwrap();
+        let (juror, signature) = (key.address(), compact(&signature));
+        SignedCommitment { case_id, digest, juror, signature }
     }
 
     fn ballot(
