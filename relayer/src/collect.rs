@@ -63,8 +63,7 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
         }
         tokio::select! {
             Some((seat, heard)) = talks.next(), if !talks.is_empty() => {
-                let tx = relayer.begin(row.id).await?;
-                count.ballots.extend(keep(relayer, (row.id, tx), seat, &heard).await?);
+                count.ballots.extend(keep_held(relayer, row.id, seat, &heard).await?);
                 if heard.ballot.is_none() {
                     talks.push(hearing.talk(seat, true));
                 }
@@ -178,6 +177,17 @@ pub(crate) async fn is_taken(
         status.case_id == case && !matches!(status.state, JurorState::Silent | JurorState::Refused)
     };
     Ok(answers.iter().flatten().any(taken))
+}
+
+/// Stores what a juror gave, as long as this instance holds the case.
+async fn keep_held(
+    relayer: &Relayer,
+    case: B256,
+    seat: &Seat,
+    heard: &Heard,
+) -> Result<Option<SignedBallot>, RelayerError> {
+    let tx = relayer.begin(case).await?;
+    keep(relayer, (case, tx), seat, heard).await
 }
 
 /// Stores what a juror gave, in a write that its caller began. Returns its ballot when it is the one

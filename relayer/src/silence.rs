@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 use futures::StreamExt as _;
 use surety_record::{self as seats, SeatRow, SeatState};
 use surety_store::Role;
@@ -68,9 +68,18 @@ async fn close(
     if heard.ballot.is_some() {
         return collect::keep(relayer, (case, role.begin().await?), &seat, &heard).await.map(drop);
     }
-    tracing::warn!(%case, juror = %row.juror, "a juror committed and showed no ballot");
+    fall_silent(relayer, role, case, row.juror).await
+}
+
+async fn fall_silent(
+    relayer: &Relayer,
+    role: &Role,
+    case: B256,
+    juror: Address,
+) -> Result<(), RelayerError> {
+    tracing::warn!(%case, %juror, "a juror committed and showed no ballot");
     let mut tx = role.begin().await?;
-    seats::end(&mut tx, case, row.juror, SeatState::Silent).await?;
+    seats::end(&mut tx, case, juror, SeatState::Silent).await?;
     tx.commit().await?;
     relayer.changed();
     Ok(())

@@ -14,7 +14,7 @@ use surety_bindings::escrow::Delivery;
 use surety_chain::follow::{Batch, FollowConfig, FollowedLog, Follower, Step};
 use surety_chain::{BlockTag, Header};
 use surety_service::pulse::Beat;
-use surety_store::{Conn, Role};
+use surety_store::{Conn, Role, Tx};
 use surety_terms::digest;
 use tokio_util::sync::CancellationToken;
 
@@ -75,9 +75,7 @@ async fn step(
     role: &mut Role,
 ) -> Result<bool, RelayerError> {
     if !role.is_held().await? {
-        tick(relayer, relayer.escrow.rpc.head(BlockTag::Latest).await?).await?;
-        relayer.health.caught_up.store(true, Ordering::Relaxed);
-        return Ok(false);
+        return stand_by(relayer).await;
     }
     let step = follower.next(&mut *relayer.store.read().await?).await?;
     let facts = match &step {
@@ -92,17 +90,34 @@ async fn step(
         }
         Step::Orphaned { .. } => Vec::new(),
     };
-    let mut tx = role.begin().await?;
-    if let Step::Orphaned { from_block } = &step {
-        orphan(&mut tx, *from_block).await?;
-    }
-    for (fact, place) in &facts {
-        write(relayer, &mut tx, fact, *place).await?;
-    }
-    step.save(&mut tx, follower.config()).await?;
-    tx.commit().await?;
+    let tx = role.begin().await?;
+    save((relayer, follower.config()), tx, &step, &facts).await?;
     announce(relayer, matches!(step, Step::Orphaned { .. }), facts.len());
     Ok(true)
+}
+
+/// Another instance follows the chain, and the rows are as good as if this one did.
+async fn stand_by(relayer: &Relayer) -> Result<bool, RelayerError> {
+    tick(relayer, relayer.escrow.rpc.head(BlockTag::Latest).await?).await?;
+    relayer.health.caught_up.store(true, Ordering::Relaxed);
+    Ok(false)
+}
+
+/// Writes a step's rows and its cursor as one.
+async fn save(
+    (relayer, config): (&Relayer, &FollowConfig),
+    mut tx: Tx,
+    step: &Step,
+    facts: &[(Fact, Place)],
+) -> Result<(), RelayerError> {
+    if let Step::Orphaned { from_block } = step {
+        orphan(&mut tx, *from_block).await?;
+    }
+    for (fact, place) in facts {
+        write(relayer, &mut tx, fact, *place).await?;
+    }
+    step.save(&mut tx, config).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Counts what a step brought, and rings for those who wait for it.

@@ -185,6 +185,7 @@ surety_store::on_both!(
     blocks_above_the_tag_do_not_exist_yet,
 );
 
+#[expect(clippy::unwrap_in_result, reason = "a broken runtime is no counterexample")]
 fn canonical_rows(engine: Engine, acts: Vec<Act>) -> Result<(), TestCaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let Some(scratch) = runtime.block_on(Scratch::new(engine)) else { return Ok(()) };

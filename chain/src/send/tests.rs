@@ -1,4 +1,5 @@
 //! The sender against a chain that forgets, reorganises and hangs up.
+#![expect(clippy::cognitive_complexity, reason = "a test tells a story from start to end")]
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::signers::local::PrivateKeySigner;
@@ -451,6 +452,7 @@ surety_store::on_both!(
     the_task_runs_until_told_to_stop_and_a_waiter_hears_of_the_end,
 );
 
+#[expect(clippy::unwrap_in_result, reason = "a broken runtime is no counterexample")]
 fn exactly_once(engine: Engine, acts: Vec<Act>) -> Result<(), TestCaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let Some(scratch) = runtime.block_on(Scratch::new(engine)) else { return Ok(()) };

@@ -204,6 +204,10 @@ mod tests {
         assert!(blobs.has("ab01").await.unwrap());
         assert_eq!(blobs.get("ab01", 6).await.unwrap(), Some(b"others".to_vec()));
         assert_eq!(blobs.get("ab01", 5).await.unwrap(), None, "more than was asked for");
+        keeps_large_ones(blobs).await;
+    }
+
+    async fn keeps_large_ones(blobs: &Blobs) {
         let large = vec![7; 3 << 20];
         blobs.put("ab02", large.clone()).await.unwrap();
         assert_eq!(blobs.get("ab02", 4 << 20).await.unwrap(), Some(large));

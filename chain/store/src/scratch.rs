@@ -50,6 +50,9 @@ pub struct Schema {
 impl Scratch {
     /// A database of this engine. None, with a notice, when no PostgreSQL server is there and nobody
     /// named one.
+    ///
+    /// # Panics
+    /// When there is no room for it.
     pub async fn new(engine: Engine) -> Option<Self> {
         match engine {
             Engine::Sqlite => Some(Self::Folder(tempfile::tempdir().unwrap())),
@@ -58,11 +61,17 @@ impl Scratch {
     }
 
     /// Opens it; in PostgreSQL, as one more process that shares it.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
     pub async fn open(&self) -> Store {
         self.open_with(Leases::default()).await
     }
 
     /// The same, with leases that run out sooner or later.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
     pub async fn open_with(&self, leases: Leases) -> Store {
         match self {
             Self::Folder(folder) => Store::open(folder.path(), "scratch", leases).await.unwrap(),

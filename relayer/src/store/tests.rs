@@ -1,4 +1,5 @@
 //! The queries on both databases. What needs whole terms is asked by the relayer's own suite.
+#![expect(clippy::cognitive_complexity, reason = "a test tells a story from start to end")]
 
 use alloy::primitives::{B256, Bytes};
 use surety_bindings::escrow::Delivery;
