@@ -51,7 +51,7 @@ pub(super) fn run(_: &Arguments) -> anyhow::Result<Keys> {
 
 /// How long it takes until every instance has all its intents signed and stored.
 async fn intents(scratch: &Scratch, instances: u8) -> anyhow::Result<Duration> {
-    let mut world = World::bare();
+    let world = World::bare();
     let node = world.node();
     let mut ready = Vec::new();
     for instance in 1..=instances {
