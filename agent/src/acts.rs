@@ -18,6 +18,8 @@ pub(crate) enum Act {
     Offer,
     /// Have the deal opened.
     Open,
+    /// Show a private deal's sheet to the relayer.
+    Show,
     /// Note that the deal is open.
     Note,
     /// Note that every milestone has ended.

@@ -44,6 +44,13 @@ pub struct Config {
     /// Anybody can register a juror under any URL.
     #[serde(default)]
     pub allow_private_hosts: bool,
+    /// File with the owner's age identity, which reads its private deals; `identity.age` in the store
+    /// when absent. It is made at the first start.
+    #[serde(default)]
+    pub identity_file: Option<PathBuf>,
+    /// Whether deals are signed as they are whose sheet has no recipients: everybody can read them.
+    #[serde(default)]
+    pub public_deals: bool,
     /// File with the token of the principal's interface. Without it only this machine may use it.
     #[serde(default)]
     pub principal_token_file: Option<PathBuf>,
@@ -120,6 +127,7 @@ impl Config {
         for file in [&mut config.key_file, &mut config.store] {
             *file = folder.join(&*file);
         }
+        config.identity_file = config.identity_file.map(|file| folder.join(file));
         config.principal_token_file = config.principal_token_file.map(|file| folder.join(file));
         Ok(config)
     }

@@ -12,7 +12,7 @@ use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Deal, Error,
+    Deal, Error, Role,
     acts::{self, Act, Key, Progress},
     perform::Context,
     store::Entry,
@@ -38,6 +38,8 @@ pub(crate) struct Driver {
     progress: HashMap<B256, Vec<Progress>>,
     tasks: JoinSet<(Key, Result<(), Error>)>,
     running: HashSet<Key>,
+    /// The private deals whose sheet the relayer took from this process.
+    shown: HashSet<B256>,
     /// When a failed act may be tried again, and how often it failed.
     later: HashMap<Key, (Instant, u32)>,
 }
@@ -54,6 +56,7 @@ impl Driver {
             progress: HashMap::new(),
             tasks: JoinSet::new(),
             running: HashSet::new(),
+            shown: HashSet::new(),
             later: HashMap::new(),
         }
     }
@@ -96,6 +99,7 @@ impl Driver {
         self.entries.retain(|deal_id, _| live.contains(deal_id));
         self.deals.retain(|deal_id, _| live.contains(deal_id));
         self.progress.retain(|deal_id, _| live.contains(deal_id));
+        self.shown.retain(|deal_id| live.contains(deal_id));
         self.later.retain(|(deal_id, _), _| deal_id.is_none_or(|id| live.contains(&id)));
         for deal_id in live {
             if !self.entries.contains_key(&deal_id) {
@@ -129,6 +133,10 @@ impl Driver {
         for (deal_id, entry) in &self.entries {
             let Some(seen) = self.watch.seen(*deal_id) else { continue };
             let progress = self.progress.get(deal_id).map_or(&[][..], Vec::as_slice);
+            let private = entry.deal.sheet.recipients.is_some() && entry.role == Role::Buyer;
+            if private && seen.word.opened && !self.shown.contains(deal_id) {
+                due.push((acts::key(entry, Act::Show), Some(Arc::clone(entry))));
+            }
             for act in acts_of(entry, seen, progress, clock) {
                 due.push((acts::key(entry, act), Some(Arc::clone(entry))));
             }
@@ -211,6 +219,9 @@ impl Driver {
         problem: Option<&Problem>,
     ) -> Result<(), Error> {
         let Some(deal_id) = deal_id else { return self.watch.read_credit().await };
+        if worked && act == Act::Show {
+            self.shown.insert(deal_id);
+        }
         let store = &self.context.store;
         let had = self.entries.get(&deal_id).is_some_and(|entry| entry.problem.is_some());
         // A declined offer's problem was written with its stage and stays.

@@ -42,6 +42,7 @@ pub(crate) fn deal(milestones: u8) -> Deal {
         buyer_agent: None,
         seller_agent: None,
         seller_families: vec![],
+        recipients: None,
         token: Address::repeat_byte(0x70),
         total: amount(100 * u32::from(milestones)),
         bond: amount(10),

@@ -22,7 +22,10 @@ use tower_http::timeout::TimeoutLayer;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::{DealView, Error, Role, Stage, blobs::Blobs, negotiate::Negotiator, perform::Context};
+use crate::{
+    DealView, Error, Role, Stage, blobs::Blobs, negotiate::Negotiator, perform::Context,
+    readers::RecipientAnswer,
+};
 
 /// How long one request may take, its body included.
 const REQUEST_WITHIN: Duration = Duration::from_mins(1);
@@ -74,6 +77,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/livez", get(async || "alive"))
         .route("/v1/offers", post(offer))
+        .route("/v1/recipient", get(recipient))
         .route("/v1/deliverables/{digest}", get(deliverable))
         .route("/v1/deals", post(buy).get(list))
         .route("/v1/deals/{deal_id}", get(show))
@@ -98,7 +102,12 @@ async fn offer(
     Ok(Json(shared.negotiator.answer(offer).await?))
 }
 
-/// A deliverable's bytes, for whoever knows their digest.
+/// To whom others write what only the owner may read.
+async fn recipient(State(shared): State<Arc<Shared>>) -> Json<RecipientAnswer> {
+    Json(shared.context.readers.answer())
+}
+
+/// A deliverable's bytes, for whoever knows their digest; of a private deal, the age file's.
 async fn deliverable(
     State(shared): State<Arc<Shared>>,
     Path(digest): Path<String>,

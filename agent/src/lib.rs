@@ -21,6 +21,7 @@ mod jurors;
 mod negotiate;
 mod perform;
 mod problem;
+mod readers;
 mod service;
 mod session;
 mod store;

@@ -1,5 +1,7 @@
 //! The two ways into a deal: an offer to a seller, and a seller's answer.
 
+use std::sync::Arc;
+
 use alloy::primitives::{Bytes, U256};
 use surety_terms::{
     TermSheet,
@@ -11,6 +13,7 @@ use url::Url;
 use crate::{
     Config, Deal, Error, Mandate, Role, Session, Stage, checks,
     ops::open,
+    readers::Readers,
     store::{Entry, Store},
 };
 
@@ -24,13 +27,19 @@ pub(crate) struct Negotiator {
     store: Store,
     buyer: Option<Mandate>,
     seller: Option<(Mandate, u32)>,
+    readers: Arc<Readers>,
     /// What is promised in waiting deals is read, checked and added to under this lock.
     signing: Mutex<()>,
 }
 
 impl Negotiator {
     /// Takes the mandates from the configuration.
-    pub(crate) fn new(session: Session, store: Store, config: &Config) -> Self {
+    pub(crate) fn new(
+        session: Session,
+        store: Store,
+        readers: Arc<Readers>,
+        config: &Config,
+    ) -> Self {
         let buyer = config.buyer.as_ref().map(|buyer| Mandate {
             max_total: buyer.max_total,
             accepted_juries: buyer.accepted_juries.clone(),
@@ -48,7 +57,7 @@ impl Negotiator {
             };
             (mandate, seller.max_waiting_offers)
         });
-        Self { session, store, buyer, seller, signing: Mutex::new(()) }
+        Self { session, store, buyer, seller, readers, signing: Mutex::new(()) }
     }
 
     /// The buyer's side: checks, signs and writes down a deal that its principal wants.
@@ -62,11 +71,16 @@ impl Negotiator {
         if !matches!(seller_url.scheme(), "http" | "https") {
             return Err(Error::refused("sellerUrl", "needs an http or https URL"));
         }
-        let _signing = self.signing.lock().await;
+        self.session.check_place(&sheet)?;
+        let seller = self.session.relayer.elsewhere("the seller", seller_url.as_str());
+        let sheet = self.readers.complete(sheet, &seller).await?;
         let deal = Deal::new(sheet, self.first_block().await?);
         if let Some(entry) = self.store.deal(deal.id).await? {
             return Ok(entry);
         }
+        // Before the lock: a stranger's jurors may be slow.
+        self.readers.check(&self.session.chain, &deal, Role::Buyer).await?;
+        let _signing = self.signing.lock().await;
         self.check(&deal, Role::Buyer, mandate).await?;
         let entry = Entry {
             buyer_authorization: open::sign(&self.session, &deal)?,
@@ -94,6 +108,7 @@ impl Negotiator {
         }
         // The cheapest check that a stranger cannot pass without a key and its money comes first.
         open::verify(&self.session, &deal, Role::Buyer, &offer.buyer_authorization).await?;
+        self.readers.check(&self.session.chain, &deal, Role::Seller).await?;
         let _signing = self.signing.lock().await;
         if self.store.count_waiting(Role::Seller).await? >= *most {
             return Err(Error::Busy("too many signed offers wait to be opened"));

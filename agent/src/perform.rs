@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alloy::primitives::B256;
+use alloy::{
+    primitives::{B256, keccak256},
+    sol_types::SolValue as _,
+};
+use surety_privacy::{AgeFile, PrivateDeliveryRequest, PrivateSheet};
 use surety_terms::{Problem, wire::DeliveryRequest};
 
 use crate::{
@@ -12,6 +16,7 @@ use crate::{
     jurors::Jurors,
     negotiate::Negotiator,
     ops::{deliver, expire, open, reclaim, withdraw},
+    readers::Readers,
     store::{Entry, Store, Work},
     worker,
 };
@@ -26,6 +31,7 @@ pub(crate) struct Context {
     pub(crate) session: Session,
     pub(crate) store: Store,
     pub(crate) blobs: Blobs,
+    pub(crate) readers: Arc<Readers>,
     pub(crate) jurors: Jurors,
     pub(crate) negotiator: Arc<Negotiator>,
     pub(crate) seller: Option<Seller>,
@@ -41,6 +47,7 @@ impl Context {
         match act {
             Act::Offer => self.offer(entry).await,
             Act::Open => self.open(entry).await,
+            Act::Show => self.show(deal).await,
             Act::Note => self.store.set_stage(deal.id, Stage::Open).await,
             Act::Close => self.store.set_stage(deal.id, Stage::Ended).await,
             Act::Lapse => self.lapse(entry).await,
@@ -103,8 +110,14 @@ impl Context {
         let work = match worker::run(seller, &deal.sheet, milestone).await? {
             None => Work::Nothing,
             Some(bytes) => {
-                let digest = self.blobs.put(bytes).await?;
-                let uri = format!("{}/v1/deliverables/{digest}", self.public_url);
+                let digest = keccak256(&bytes);
+                let file = self.readers.encrypt(&self.session.chain, deal, &bytes).await?;
+                // What is private lies here as an age file only.
+                let name = self.blobs.put(file.unwrap_or(bytes)).await?;
+                if name != digest {
+                    self.store.keep_age_file((deal.id, digest), name).await?;
+                }
+                let uri = format!("{}/v1/deliverables/{name}", self.public_url);
                 let delivery = deliver::delivery(deal, milestone, digest, uri);
                 let signature = deliver::sign(&self.session, deal, &delivery)?;
                 Work::Delivery(delivery, signature)
@@ -118,11 +131,39 @@ impl Context {
         let Some((delivery, signature)) = self.delivery(deal.id, milestone).await? else {
             return Ok(());
         };
-        let bytes = self.bytes(delivery.deliverable).await?;
         let digest = delivery.deliverable;
-        let request = DeliveryRequest { term_sheet: deal.sheet.clone(), delivery, signature };
-        self.session.relayer.deliver(&request).await?;
-        self.session.relayer.put_deliverable(digest, bytes).await
+        let bytes = self.bytes(deal, digest).await?;
+        let relayer = &self.session.relayer;
+        let Some(private_sheet) = self.private_sheet(deal).await? else {
+            let request = DeliveryRequest { term_sheet: deal.sheet.clone(), delivery, signature };
+            relayer.deliver(&request).await?;
+            return relayer.put_deliverable(digest, bytes).await;
+        };
+        let request = PrivateDeliveryRequest { private_sheet, delivery, signature };
+        relayer.deliver_private(&request).await?;
+        let signature = deliver::sign_upload(&self.session, deal, digest, &bytes)?;
+        relayer.put_age_file((deal.id, digest), bytes, &signature).await
+    }
+
+    /// Shows a private deal's sheet to the relayer: a seller that keeps it from the jurors would
+    /// only be met with silence.
+    async fn show(&self, deal: &Deal) -> Result<(), Error> {
+        match self.private_sheet(deal).await? {
+            Some(sheet) => self.session.relayer.put_sheet(deal.id, &sheet).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A private deal's sheet as it may travel, signed for; `None` for a public deal.
+    async fn private_sheet(&self, deal: &Deal) -> Result<Option<PrivateSheet>, Error> {
+        let sheet = deal.sheet.canonical();
+        let Some(file) = self.readers.encrypt(&self.session.chain, deal, &sheet).await? else {
+            return Ok(None);
+        };
+        let document = deal.terms.document;
+        let signature = deliver::sign_upload(&self.session, deal, document, &file)?;
+        let terms = deal.terms.abi_encode().into();
+        Ok(Some(PrivateSheet { terms, age_file: AgeFile(file), signature }))
     }
 
     /// Hands the delivery in again to a relayer that lost its disk.
@@ -140,7 +181,7 @@ impl Context {
     async fn push(&self, deal: &Deal, milestone: u8) -> Result<(), Error> {
         let Some((delivery, _)) = self.delivery(deal.id, milestone).await? else { return Ok(()) };
         let digest = delivery.deliverable;
-        let bytes = self.bytes(digest).await?;
+        let bytes = self.bytes(deal, digest).await?;
         let panel = self.session.chain.panel(deal.terms.jury).await?;
         let mut waiting = self.jurors.usable(panel.into_iter().map(|seat| seat.url));
         let mut pause = self.poll;
@@ -169,8 +210,9 @@ impl Context {
         })
     }
 
-    /// A stored deliverable's bytes.
-    async fn bytes(&self, digest: B256) -> Result<Vec<u8>, Error> {
-        self.blobs.get(digest).await?.ok_or(Error::Store("reading a deliverable"))
+    /// A stored deliverable's bytes; of a private deal, the age file.
+    async fn bytes(&self, deal: &Deal, deliverable: B256) -> Result<Vec<u8>, Error> {
+        let name = self.readers.name_of(deal, deliverable).await?;
+        self.blobs.get(name).await?.ok_or(Error::Store("reading a deliverable"))
     }
 }

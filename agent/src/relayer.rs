@@ -6,6 +6,7 @@ use std::time::Duration;
 use alloy::primitives::{B256, Bytes, keccak256};
 use reqwest::{Response, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
+use surety_privacy::{PrivateDeliveryRequest, PrivateSheet};
 use surety_terms::{
     Problem, json,
     wire::{DeliveryRequest, TransactionRequest, TransactionStatus},
@@ -83,11 +84,43 @@ impl Client {
         }
     }
 
+    /// Hands in a signed delivery of a private deal.
+    pub async fn deliver_private(
+        &self,
+        request: &PrivateDeliveryRequest,
+    ) -> Result<serde_json::Value, Error> {
+        self.post("/v1/deliveries", request).await
+    }
+
+    /// Shows a private deal's sheet to the relayer, which cannot read it.
+    pub async fn put_sheet(&self, deal_id: B256, sheet: &PrivateSheet) -> Result<(), Error> {
+        let request = self.http.put(format!("{}/v1/deals/{deal_id}/sheet", self.base)).json(sheet);
+        self.done(request).await
+    }
+
     /// Pushes a deliverable's bytes.
     pub async fn put_deliverable(&self, digest: B256, bytes: Vec<u8>) -> Result<(), Error> {
-        let url = format!("{}/v1/deliverables/{digest}", self.base);
-        let request = self.http.put(url).header("content-type", "application/octet-stream");
-        let answer = request.body(bytes).send().await.map_err(|_| self.unreachable())?;
+        self.put_bytes(&format!("v1/deliverables/{digest}"), bytes).await
+    }
+
+    /// Pushes the age file that holds a deliverable, with the seller's signature for it.
+    pub async fn put_age_file(
+        &self,
+        (deal_id, deliverable): (B256, B256),
+        file: Vec<u8>,
+        signature: &Bytes,
+    ) -> Result<(), Error> {
+        let query = format!("deal={deal_id}&signature={signature}");
+        self.put_bytes(&format!("v1/deliverables/{deliverable}?{query}"), file).await
+    }
+
+    async fn put_bytes(&self, path: &str, bytes: Vec<u8>) -> Result<(), Error> {
+        let request = self.http.put(format!("{}/{path}", self.base));
+        self.done(request.header("content-type", "application/octet-stream").body(bytes)).await
+    }
+
+    async fn done(&self, request: reqwest::RequestBuilder) -> Result<(), Error> {
+        let answer = request.send().await.map_err(|_| self.unreachable())?;
         if answer.status().is_success() {
             return Ok(());
         }

@@ -15,6 +15,18 @@ CREATE TABLE IF NOT EXISTS deals (
   problem TEXT
 );
 CREATE INDEX IF NOT EXISTS deals_live ON deals (number) WHERE stage NOT IN ('ended', 'lapsed');
+-- The age file that holds a deliverable of a private deal; what the worker made again takes its place.
+CREATE TABLE IF NOT EXISTS age_files (
+  deal_id BLOB NOT NULL,
+  deliverable BLOB NOT NULL,
+  age_file BLOB NOT NULL,
+  PRIMARY KEY (deal_id, deliverable)
+);
+-- The last document of a juror that held.
+CREATE TABLE IF NOT EXISTS juror_documents (
+  juror BLOB NOT NULL PRIMARY KEY,
+  document BLOB NOT NULL
+);
 -- The first work of a milestone is the only one: no second delivery is ever signed.
 CREATE TABLE IF NOT EXISTS works (
   deal_id BLOB NOT NULL REFERENCES deals (deal_id),

@@ -17,6 +17,7 @@ use crate::{
     jurors::Jurors,
     negotiate::Negotiator,
     perform::Context,
+    readers::Readers,
     relayer::Client,
     store::Store,
 };
@@ -73,11 +74,14 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, Error> {
     let url = format!("http://{}", listener.local_addr().map_err(listen)?);
     let public_url = config.public_url.as_ref().map_or(&*url, |url| url.as_str());
     let owner = session.owner();
-    let negotiator = Arc::new(Negotiator::new(session.clone(), store.clone(), &config));
+    let readers = Arc::new(Readers::open(&config, store.clone())?);
+    let negotiator = Negotiator::new(session.clone(), store.clone(), Arc::clone(&readers), &config);
+    let negotiator = Arc::new(negotiator);
     let context = Arc::new(Context {
         session,
         store,
         blobs,
+        readers,
         jurors: Jurors::new(config.allow_private_hosts)?,
         negotiator: Arc::clone(&negotiator),
         seller: config.seller.clone(),

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes};
 use sqlx::{
     Row as _, SqlitePool,
     sqlite::{
@@ -263,6 +263,63 @@ impl Store {
             .await
             .map_err(|_| Error::Store("writing a problem"))?;
         Ok(())
+    }
+
+    /// Notes the age file that holds a deliverable.
+    pub(crate) async fn keep_age_file(
+        &self,
+        (deal_id, deliverable): (B256, B256),
+        age_file: B256,
+    ) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT OR REPLACE INTO age_files (deal_id, deliverable, age_file) VALUES (?, ?, ?)",
+        )
+        .bind(deal_id.as_slice())
+        .bind(deliverable.as_slice())
+        .bind(age_file.as_slice())
+        .execute(&self.pool)
+        .await
+        .map_err(|_| Error::Store("writing an age file"))?;
+        Ok(())
+    }
+
+    /// The digest of the age file that holds a deliverable.
+    pub(crate) async fn age_file(
+        &self,
+        deal_id: B256,
+        deliverable: B256,
+    ) -> Result<Option<B256>, Error> {
+        let failed = "reading an age file";
+        let digest: Option<Vec<u8>> = sqlx::query_scalar(
+            "SELECT age_file FROM age_files WHERE deal_id = ? AND deliverable = ?",
+        )
+        .bind(deal_id.as_slice())
+        .bind(deliverable.as_slice())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|_| Error::Store(failed))?;
+        let digest = digest.map(|digest| B256::try_from(digest.as_slice()));
+        digest.transpose().map_err(|_| Error::Store(failed))
+    }
+
+    /// Keeps a juror's document, for when it cannot be asked.
+    pub(crate) async fn keep_document(&self, juror: Address, document: &[u8]) -> Result<(), Error> {
+        sqlx::query("INSERT OR REPLACE INTO juror_documents (juror, document) VALUES (?, ?)")
+            .bind(juror.as_slice())
+            .bind(document)
+            .execute(&self.pool)
+            .await
+            .map_err(|_| Error::Store("writing a juror's document"))?;
+        Ok(())
+    }
+
+    /// A juror's last document.
+    pub(crate) async fn document(&self, juror: Address) -> Result<Option<Vec<u8>>, Error> {
+        sqlx::query_scalar("SELECT document FROM juror_documents WHERE juror = ?")
+            .bind(juror.as_slice())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|_| Error::Store("reading a juror's document"))
     }
 
     /// Writes down what a milestone's work gave, and tells what stands: the first one, always.

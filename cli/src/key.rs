@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use surety_keys::{KeySource, Table, file, keystore};
+use surety_privacy::Recipient;
 use url::Url;
 
 use crate::output::{self, Output};
@@ -17,6 +18,11 @@ pub(crate) enum KeyCommand {
     New(StoredArgs),
     /// Print the address of a key
     Show(SourceArgs),
+    /// Make an age identity in a file that does not exist yet, and print its recipient: it reads
+    /// private deals
+    Identity(IdentityArgs),
+    /// Print the recipient of an age identity
+    Recipient(IdentityArgs),
     /// Encrypt the key of a key file into a keystore that does not exist yet
     Import(ImportArgs),
 }
@@ -43,6 +49,12 @@ pub(crate) struct SourceArgs {
     /// Where KMS answers; by default Amazon's endpoint
     #[arg(long, requires = "kms")]
     endpoint_url: Option<Url>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct IdentityArgs {
+    /// The identity file, as `age-keygen` writes it, readable by its owner only
+    file: PathBuf,
 }
 
 #[derive(Args, Debug)]
@@ -73,6 +85,12 @@ struct Key {
     address: Address,
 }
 
+/// An identity's public side.
+#[derive(Debug, Serialize)]
+struct Reader {
+    recipient: Recipient,
+}
+
 /// Runs the command.
 pub(crate) async fn run(command: KeyCommand, output: Output) -> Result<()> {
     let address = match command {
@@ -87,6 +105,14 @@ pub(crate) async fn run(command: KeyCommand, output: Output) -> Result<()> {
         },
         KeyCommand::Show(args) => args.source()?.open().await?.address(),
         KeyCommand::Import(args) => import(&args)?,
+        KeyCommand::Identity(IdentityArgs { file }) => {
+            let recipient = surety_privacy::create(&file)?.recipient();
+            return output.result(&Reader { recipient });
+        }
+        KeyCommand::Recipient(IdentityArgs { file }) => {
+            let recipient = surety_privacy::read(&file)?.recipient();
+            return output.result(&Reader { recipient });
+        }
     };
     output.result(&Key { address })
 }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use serde::Serialize;
 use surety_jury::{Opinion, ballot::Reason};
+use surety_privacy::{Identities, ciphertext_most, is_private};
 use surety_replay::{Evidence, Replayed};
 use surety_terms::{TermSheet, limits};
 
@@ -28,6 +29,9 @@ pub(crate) struct ReplayArgs {
     /// The bytes that were judged; leave it out where the juror says that they were missing
     #[arg(long, value_name = "FILE")]
     deliverable: Option<PathBuf>,
+    /// A file with the age identity of a party, or of the juror; what is encrypted is read with it
+    #[arg(long, value_name = "FILE")]
+    identity: Vec<PathBuf>,
     /// The root in the signed ballot; by default the file's name says it
     #[arg(long)]
     root: Option<B256>,
@@ -60,22 +64,38 @@ pub(crate) fn explain(args: &ReplayArgs, output: Output) -> Result<()> {
 }
 
 fn read(args: &ReplayArgs) -> Result<(B256, Replayed)> {
-    let bytes = file::read(&args.sheet, limits::SHEET_BYTES)?;
+    let identities = Identities::read(args.identity.iter().map(PathBuf::as_path))?;
+    let open = |path: &Path, most: usize| open(&identities, path, most);
+    let bytes = open(&args.sheet, limits::SHEET_BYTES)?;
     let sheet = TermSheet::parse(&bytes).with_context(|| args.sheet.display().to_string())?;
     let count = sheet.milestones.len();
     let milestone = sheet.milestones.get(usize::from(args.milestone));
     let milestone = milestone
         .with_context(|| format!("milestone {} of {count}; count from 0", args.milestone))?;
-    let transcript = file::read(&args.transcript, MOST_BYTES)?;
-    let deliverable = args.deliverable.as_deref().map(|path| file::read(path, MOST_BYTES));
+    let transcript = open(&args.transcript, MOST_BYTES)?;
+    let deliverable = args.deliverable.as_deref().map(|path| open(path, MOST_BYTES));
     let deliverable = deliverable.transpose()?;
-    let named = || args.transcript.file_stem()?.to_str()?.parse().ok();
+    // `ROOT.jsonl`, or `ROOT.jsonl.age`.
+    let named = || args.transcript.file_name()?.to_str()?.split('.').next()?.parse().ok();
     let root = args.root.or_else(named).context("the file's name is no root: give --root")?;
     let beside = args.transcript.parent().unwrap_or(Path::new(".")).join("blobs");
     let blobs = args.blobs.as_deref().unwrap_or(&beside);
     let evidence =
         Evidence { transcript: &transcript, root, milestone, deliverable: deliverable.as_deref() };
-    let blob = |digest: B256| file::read(&blobs.join(hex::encode(digest)), MOST_BYTES).ok();
+    let blob = |digest: B256| {
+        let name = hex::encode(digest);
+        let found = open(&blobs.join(format!("{name}.age")), MOST_BYTES);
+        found.or_else(|_| file::read(&blobs.join(name), MOST_BYTES)).ok()
+    };
     let replayed = surety_replay::replay(&evidence, &blob);
     Ok((root, replayed.with_context(|| args.transcript.display().to_string())?))
+}
+
+/// A file's bytes, decrypted if there is an identity and the file is encrypted.
+fn open(identities: &Identities, path: &Path, most: usize) -> Result<Vec<u8>> {
+    let bytes = file::read(path, ciphertext_most(most))?;
+    if identities.recipient().is_none() || !is_private(&bytes) {
+        return Ok(bytes);
+    }
+    identities.decrypt(&bytes, most).with_context(|| path.display().to_string())
 }

@@ -5,6 +5,7 @@
 //! ballot that may be seen, or silently when no ballot could count any more.
 
 mod gather;
+mod keep;
 pub(crate) mod sealed;
 
 use std::{
@@ -13,7 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::primitives::{Address, B128, B256, Bytes};
+use alloy::primitives::{Address, B128, B256};
+use keep::{other_deliverable, to_keep};
 use surety_judge::{Judge, Judged, Session, Turns, Until};
 use surety_jury::{
     Opinion,
@@ -22,8 +24,9 @@ use surety_jury::{
 use surety_metrics::Metrics;
 use surety_preview::Previews;
 use surety_prices::Prices;
+use surety_privacy::{Circle, Identities};
 use surety_seal::{BallotSigner, Row};
-use surety_terms::{Problem, json};
+use surety_terms::Problem;
 use tokio::sync::{Notify, OnceCell, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -70,6 +73,8 @@ pub(crate) struct Desk {
     pub(crate) readiness: Readiness,
     /// No more cases are taken.
     pub(crate) closing: CancellationToken,
+    /// What reads private deals.
+    pub(crate) identities: Identities,
 }
 
 /// The cases with a task, by their id.
@@ -87,6 +92,8 @@ pub(crate) struct Open {
     bound: Notify,
     /// The digest of the jury and the round, and the panel that they name, once it was asked for.
     panel: ((B256, u8), OnceCell<Vec<Address>>),
+    /// Who may read what is written down of it; everybody when there is none.
+    pub(crate) circle: Option<Circle>,
     status: watch::Sender<CaseStatus>,
 }
 
@@ -119,7 +126,8 @@ impl Desk {
         if let Some(problem) = self.prices.refusal(&asked.milestone, fee, verified.seats) {
             return Err(problem.into());
         }
-        let (request, asked) = to_keep(request, asked, verified.signed)?;
+        let circle = self.circle(&asked)?;
+        let (request, asked) = to_keep(request, asked, verified.signed, circle.as_ref())?;
         let row = CaseRow {
             case_id: asked.case_id,
             deal_id: asked.place.deal_id,
@@ -136,7 +144,7 @@ impl Desk {
         match self.store.take(&row, pinned).await? {
             Taken::New => {
                 tracing::info!(case = %row.case_id, seat = row.seat, "case taken");
-                Ok(self.begin(row, asked, verified.standing, None))
+                Ok(self.begin(row, asked, (verified.standing, circle), None).await?)
             }
             Taken::Known => Ok(self
                 .status(asked.case_id)
@@ -158,9 +166,10 @@ impl Desk {
             Err(Fault::Refused(_)) => return Ok(silent),
             Err(fault @ Fault::Unable(_)) => return Err(fault),
         };
-        let (request, asked) = to_keep(request, asked, verified.signed)?;
+        let circle = self.circle(&asked)?;
+        let (request, asked) = to_keep(request, asked, verified.signed, circle.as_ref())?;
         match self.store.reopen_case(asked.case_id, &request).await? {
-            Some(row) => Ok(self.begin(row, asked, verified.standing, None)),
+            Some(row) => Ok(self.begin(row, asked, (verified.standing, circle), None).await?),
             None => Ok(self.status(asked.case_id).await?.unwrap_or(silent)),
         }
     }
@@ -199,20 +208,18 @@ impl Desk {
     pub(crate) async fn resume(self: &Arc<Self>) -> Result<(), JurorError> {
         let mut cases = Vec::new();
         for row in self.store.open_cases().await? {
-            let request = json::parse_strict(&row.request, CASE_BYTES).ok();
-            let asked = request
-                .and_then(|request| Asked::of(&request, &self.chain).ok())
-                .filter(|asked| asked.case_id == row.case_id)
-                .ok_or(JurorError::StoreForeign { case_id: row.case_id })?;
-            cases.push((row, asked));
+            let asked = self.asked_before(&row)?;
+            let circle = self.circle(&asked).map_err(|_| JurorError::NoIdentity)?;
+            cases.push((row, asked, circle));
         }
-        for (row, asked) in cases {
+        for (row, asked, circle) in cases {
             tracing::info!(case = %row.case_id, "case taken up again");
             // Nothing is due before the chain has been looked at.
             let window = Window { judge_end: u64::MAX, last_tenth: u64::MAX };
             let known = self.store.ballots().get(row.case_id).await?;
             let known = known.map(|known| self.shown(&known));
-            self.begin(row, asked, Standing { now: 0, window, pinned: None }, known);
+            let standing = Standing { now: 0, window, pinned: None };
+            self.begin(row, asked, (standing, circle), known).await?;
         }
         Ok(())
     }
@@ -260,8 +267,8 @@ impl Desk {
         if asking.is_empty() {
             return Ok(self.store.has_deliverable(digest).await);
         }
-        self.store.keep_deliverable(digest, bytes).await?;
         for open in asking {
+            self.store.keep_deliverable(digest, bytes, open.circle.as_ref()).await?;
             open.arrived.notify_one();
         }
         Ok(true)
@@ -277,13 +284,14 @@ impl Desk {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(
+    async fn begin(
         self: &Arc<Self>,
         row: CaseRow,
         asked: Asked,
-        standing: Standing,
+        (standing, circle): (Standing, Option<Circle>),
         known: Option<CaseStatus>,
-    ) -> CaseStatus {
+    ) -> Result<CaseStatus, JurorError> {
+        self.store.keep_until(row.case_id, asked.judge_by()).await?;
         let first = known.unwrap_or_else(|| status(row.case_id, CaseState::AwaitingDeliverable));
         let open = Arc::new(Open {
             deliverable: row.deliverable,
@@ -291,6 +299,7 @@ impl Desk {
             hidden: Hidden::of(&asked.milestone),
             bound: Notify::new(),
             panel: ((asked.jury(), asked.round), OnceCell::new()),
+            circle,
             status: watch::Sender::new(first.clone()),
         });
         self.open_cases().insert(row.case_id, Arc::clone(&open));
@@ -303,7 +312,7 @@ impl Desk {
         };
         self.tasks.spawn(work.run());
         self.metrics.taken.inc();
-        first
+        Ok(first)
     }
 }
 
@@ -375,8 +384,11 @@ impl Work {
 
     async fn work(&self) -> Result<Row, Fault> {
         let desk = &self.desk;
-        let (records, case) = (desk.store.records(), self.row.case());
-        let mut session = desk.judge.session(records, case, &self.asked.milestone).await?;
+        let circle = self.open.circle.clone();
+        let records = desk.store.records().of_case(self.row.case_id, circle);
+        records.prepare().await?;
+        let judging = desk.judge.session(&records, self.row.case(), &self.asked.milestone);
+        let mut session = judging.await?;
         let opinion = if let Some(opinion) = session.concluded().await {
             opinion
         } else if let Some(bytes) = self.deliverable().await? {
@@ -467,33 +479,6 @@ impl Work {
     }
 }
 
-/// What the store keeps of a request, and the same recomputed. A signature that is none of the
-/// seller's is left out: the chain vouches for such a case, after a restart too.
-fn to_keep(
-    mut request: CaseRequest,
-    asked: Asked,
-    signed: bool,
-) -> Result<(Vec<u8>, Asked), Fault> {
-    let asked = if signed { asked } else { asked.without_signature() };
-    if !signed {
-        request.signature = Bytes::new();
-    }
-    Ok((json::canonical(&request).map_err(Problem::from)?, asked))
-}
-
 fn busy(why: impl Into<String>) -> Problem {
     Problem::new("busy", 503, "The juror is busy", why)
-}
-
-fn other_deliverable(got: B256, first: B256) -> Problem {
-    Problem::new(
-        "other-deliverable",
-        409,
-        "Another deliverable came first",
-        format!("this juror saw {first} for the milestone before {got}"),
-    )
-    .with_field(
-        "delivery.deliverable",
-        "must be the first that this juror saw, or the first one pinned on the chain",
-    )
 }

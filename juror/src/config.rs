@@ -19,6 +19,7 @@ pub use surety_judge::{BudgetConfig, ProviderConfig};
 use surety_keys::{Key, KeySource};
 use surety_preview::PreviewsConfig;
 use surety_prices::PricesConfig;
+use surety_privacy::Identities;
 use url::Url;
 
 use crate::JurorError;
@@ -48,6 +49,13 @@ pub struct Config {
     /// How often the chain's head is read.
     #[serde(default = "Config::default_poll_ms")]
     pub poll_ms: u64,
+    /// Files with the juror's age identities, the present one first. Without any it judges public
+    /// deals only.
+    #[serde(default)]
+    pub identities: Vec<PathBuf>,
+    /// How long deliverables, sheets and transcripts are kept after a case can no longer be judged.
+    #[serde(default = "Config::default_retention_days")]
+    pub retention_days: u64,
     /// Who answers the criteria that no check can.
     pub provider: ProviderConfig,
     /// What that may cost; nothing is counted without it.
@@ -120,6 +128,8 @@ pub(crate) struct Secrets {
     pub(crate) key: Key,
     /// The provider's key, if it needs one.
     pub(crate) api_key: Option<SecretString>,
+    /// What reads private deals.
+    pub(crate) identities: Identities,
 }
 
 impl Config {
@@ -143,11 +153,16 @@ impl Config {
     pub(crate) async fn secrets(&self) -> Result<Secrets, JurorError> {
         let key = self.key.open().await?;
         let api_key = self.api_key()?;
-        Ok(Secrets { key, api_key })
+        let identities = Identities::read(self.identities.iter().map(PathBuf::as_path))?;
+        Ok(Secrets { key, api_key, identities })
     }
 
     const fn default_poll_ms() -> u64 {
         1_000
+    }
+
+    const fn default_retention_days() -> u64 {
+        90
     }
 
     /// What the types cannot say.
@@ -332,7 +347,7 @@ mod tests {
             .join("\n");
         assert_eq!(needed.parse::<Config>().unwrap(), config);
         let left_out = example.lines().count() - needed.lines().count();
-        assert_eq!(left_out, 28, "as many keys have a default");
+        assert_eq!(left_out, 30, "as many keys have a default");
         for dialect in Dialect::ALL {
             assert!(example.contains(&format!("\"{dialect}\"")), "{dialect}");
         }

@@ -8,6 +8,7 @@ use std::{
 
 use alloy::primitives::{Address, B256};
 use surety_judge::JudgeError;
+use surety_privacy::PrivacyError;
 use surety_seal::SealError;
 
 /// An error for the juror's operator: one line each, and never a secret.
@@ -47,6 +48,22 @@ pub enum JurorError {
         /// A case that shows it.
         case_id: B256,
     },
+    /// A private case cannot be read any more.
+    #[error(
+        "case {case_id} is private: {why}; keep old identities in `identities` while cases are open"
+    )]
+    Private {
+        /// The case.
+        case_id: B256,
+        /// What is wrong.
+        why: PrivacyError,
+    },
+    /// A private deal came to a juror of public ones.
+    #[error("`identities` names no file: this juror cannot read private deals")]
+    NoIdentity,
+    /// Something private cannot be encrypted or read.
+    #[error("a private record: {0}")]
+    Privacy(#[from] PrivacyError),
     /// A document of ballots cannot be used.
     #[error(transparent)]
     Interchange(Box<surety_interchange::InterchangeError>),

@@ -7,7 +7,7 @@ mod previews;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use alloy::primitives::{B256, keccak256};
+use alloy::primitives::B256;
 use axum::{
     Json, Router,
     body::{Body, to_bytes},
@@ -21,12 +21,15 @@ use axum::{
     routing::{get, post, put},
 };
 use serde::Deserialize;
-use surety_jury::wire::{CaseRequest, CaseStatus, Commitments, JurorInfo, WaitFor};
+use surety_jury::wire::{CaseStatus, Commitments, JurorInfo, WaitFor};
 use surety_metrics::Now;
 use surety_prices::SignedPrices;
+use surety_privacy::{
+    AgeFile, PrivateCaseRequest, PrivateReveal, ciphertext_most, is_private, names_private_sheet,
+};
 use surety_qualify::Certificate;
 use surety_service::{refusal, request_id};
-use surety_terms::{Problem, Reveal, json, limits};
+use surety_terms::{Problem, json, limits};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -84,6 +87,8 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/cases/{case_id}", get(show_case))
         .route("/v1/cases/{case_id}/commitments", post(take_commitments))
         .route("/v1/cases/{case_id}/reveals", get(show_reveals).post(take_reveal))
+        .route("/v1/cases/{case_id}/transcript", get(show_transcript))
+        .route("/v1/cases/{case_id}/blobs/{digest}", get(show_blob))
         .route("/v1/deliverables/{digest}", put(take_deliverable))
         .route("/v1/qualification", get(show_qualification))
         .route("/v1/previews", post(previews::take))
@@ -130,8 +135,14 @@ async fn to_the_end(request: Request, next: Next) -> Response {
 }
 
 async fn take_case(State(door): State<Arc<Door>>, body: Body) -> Result<Response, Refused> {
-    let bytes = read(body, CASE_BYTES).await?;
-    let request: CaseRequest = json::parse_exact(&bytes, CASE_BYTES).map_err(Problem::from)?;
+    let bytes = read(body, surety_privacy::CASE_BYTES).await?;
+    let request = if names_private_sheet(&bytes) {
+        door.desk.opened(PrivateCaseRequest::parse(&bytes).map_err(Problem::from)?)?
+    } else if bytes.len() > CASE_BYTES {
+        return Err(too_large(CASE_BYTES));
+    } else {
+        json::parse_exact(&bytes, CASE_BYTES).map_err(Problem::from)?
+    };
     let status = door.desk.take(request).await?;
     Ok((StatusCode::ACCEPTED, Json(status)).into_response())
 }
@@ -177,19 +188,55 @@ async fn take_reveal(
     body: Body,
 ) -> Result<StatusCode, Refused> {
     let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
-    let bytes = read(body, limits::SHEET_BYTES).await?;
-    let reveal = Reveal::parse(&bytes).map_err(Problem::from)?;
+    let bytes = read(body, ciphertext_most(limits::SHEET_BYTES)).await?;
+    let reveal = door.desk.plain_reveal(bytes)?;
     door.desk.reveal(case_id, &reveal).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What was revealed of a case, for whoever wants to hand it to other jurors.
+/// What was revealed of a case, for whoever wants to hand it to other jurors: of a private deal, for
+/// its parties.
 async fn show_reveals(
     State(door): State<Arc<Door>>,
     case_id: Result<Path<B256>, PathRejection>,
-) -> Result<Json<Vec<Reveal>>, Refused> {
+) -> Result<Response, Refused> {
     let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
-    Ok(Json(door.desk.store.reveals(case_id).await?))
+    let kept = door.desk.store.kept_reveals(case_id).await?;
+    if !kept.iter().any(|(_, document)| is_private(document)) {
+        return Ok(Json(door.desk.store.reveals(case_id, None).await?).into_response());
+    }
+    let shown =
+        |(criterion_id, document)| PrivateReveal { criterion_id, age_file: AgeFile(document) };
+    Ok(Json(kept.into_iter().map(shown).collect::<Vec<_>>()).into_response())
+}
+
+async fn show_transcript(
+    State(door): State<Arc<Door>>,
+    case_id: Result<Path<B256>, PathRejection>,
+) -> Result<Response, Refused> {
+    let Path(case_id) = case_id.map_err(|_| malformed("caseId", "must be 32 bytes of 0x-hex"))?;
+    file(door.desk.record(case_id, None).await?)
+}
+
+async fn show_blob(
+    State(door): State<Arc<Door>>,
+    place: Result<Path<(B256, B256)>, PathRejection>,
+) -> Result<Response, Refused> {
+    let Path((case_id, digest)) =
+        place.map_err(|_| malformed("digest", "must be 32 bytes of 0x-hex, like the case's id"))?;
+    file(door.desk.record(case_id, Some(digest)).await?)
+}
+
+/// A file of this juror's. Strangers chose some of its bytes: no browser may take it for a page.
+fn file(bytes: Option<Vec<u8>>) -> Result<Response, Refused> {
+    let title = "There is no such record";
+    let missing = || refused("unknown-record", StatusCode::NOT_FOUND, title, "this juror has none");
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_DISPOSITION, "attachment"),
+    ];
+    Ok((headers, bytes.ok_or_else(missing)?).into_response())
 }
 
 async fn take_deliverable(
@@ -210,15 +257,13 @@ async fn take_deliverable(
     if !door.desk.asks_for(digest).await {
         return Err(unasked());
     }
-    let bytes = read(body, door.desk.fetch.deliverable_max_bytes).await?;
-    let got = keccak256(&bytes);
-    if got != digest {
-        let detail = format!("the bytes have the digest {got}, not {digest}");
-        let title = "The bytes are others";
-        return Err(Problem::new("digest-mismatch", 422, title, detail)
-            .with_field("digest", "must be keccak256 of the body")
-            .into());
+    let most = door.desk.fetch.deliverable_max_bytes;
+    let bytes = read(body, ciphertext_most(most)).await?;
+    // What is encrypted is a little longer than what it holds.
+    if bytes.len() > most && !is_private(&bytes) {
+        return Err(too_large(most));
     }
+    let bytes = door.desk.plain(digest, bytes)?;
     if door.desk.deliverable(digest, &bytes).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
@@ -259,12 +304,7 @@ async fn show_metrics(State(door): State<Arc<Door>>) -> Response {
 async fn read(body: Body, most: usize) -> Result<Vec<u8>, Refused> {
     match tokio::time::timeout(BODY_TIME, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
-        Ok(Err(_)) => Err(refused(
-            "too-large",
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The body is too large",
-            format!("at most {most} bytes are read"),
-        )),
+        Ok(Err(_)) => Err(too_large(most)),
         Err(_) => Err(refused(
             "too-slow",
             StatusCode::REQUEST_TIMEOUT,
@@ -272,6 +312,11 @@ async fn read(body: Body, most: usize) -> Result<Vec<u8>, Refused> {
             format!("a body has to come within {} seconds", BODY_TIME.as_secs()),
         )),
     }
+}
+
+fn too_large(most: usize) -> Refused {
+    let detail = format!("at most {most} bytes are read");
+    refused("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large", detail)
 }
 
 fn refused(
@@ -287,6 +332,12 @@ fn malformed(field: &str, rule: &str) -> Refused {
     Problem::new("malformed", 400, "The request is malformed", format!("{field} {rule}"))
         .with_field(field, rule)
         .into()
+}
+
+impl From<Box<Problem>> for Refused {
+    fn from(problem: Box<Problem>) -> Self {
+        Self(problem)
+    }
 }
 
 impl From<Problem> for Refused {

@@ -58,7 +58,7 @@ impl Desk {
             let detail = "the time to reveal is over; the criterion counts as met".to_owned();
             return Err(Problem::new("reveal-late", 409, "The reveal is late", detail).into());
         }
-        self.store.keep_reveal(case_id, reveal).await?;
+        self.store.keep_reveal(case_id, reveal, open.circle.as_ref()).await?;
         open.hidden.told.notify_one();
         Ok(())
     }

@@ -14,6 +14,7 @@ use surety_jury::{Source, wire::JurorInfo};
 use surety_metrics::Metrics;
 use surety_preview::Previews;
 use surety_prices::Prices;
+use surety_privacy::Identities;
 use surety_seal::BallotSigner;
 use tokio::{
     net::TcpListener,
@@ -29,6 +30,7 @@ use crate::{
     config::Config,
     http::{self, Door},
     ready::Readiness,
+    retention,
     store::Store,
 };
 
@@ -111,7 +113,9 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     };
     let judges = [judge(config.budget.map(|budget| store.budget(budget)))?, judge(None)?];
     let signer = BallotSigner::new(secrets.key, config.chain_id, config.jury);
-    let (desk, moments) = desk(&config, chain, store, (judges, signer)).await?;
+    warn_without(&secrets.identities);
+    let seat = (judges, signer, secrets.identities);
+    let (desk, moments) = desk(&config, chain, store, seat).await?;
     let (listener, url) = listen(&config.listen).await?;
     desk.resume().await?;
     let now = desk.moments.borrow().head.timestamp;
@@ -123,6 +127,7 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     desk.tasks.spawn(async move {
         head.readiness.follow(head.moments.clone(), head.stop.clone()).await;
     });
+    desk.tasks.spawn(retention::run(Arc::clone(&desk), config.retention_days));
     let (previews, head) = (Arc::clone(&desk.previews), desk.moments.clone());
     desk.tasks.spawn(async move { previews.follow(head, |now| now.head.timestamp).await });
     announce(&info, &registered.url, &url);
@@ -134,7 +139,7 @@ async fn desk(
     config: &Config,
     chain: Chain,
     store: Store,
-    ([judge, previewing], signer): ([Judge; 2], BallotSigner),
+    ([judge, previewing], signer, identities): ([Judge; 2], BallotSigner, Identities),
 ) -> Result<(Arc<Desk>, watch::Sender<Moment>), JurorError> {
     let moments = watch::Sender::new(chain.moment().await?);
     let juror = signer.juror();
@@ -160,7 +165,12 @@ async fn desk(
         stop,
         tasks,
         open: OpenCases::default(),
-        prices: Prices::new((config.chain_id, config.jury, juror), &config.prices),
+        prices: Prices::new(
+            (config.chain_id, config.jury, juror),
+            &config.prices,
+            identities.recipient(),
+        ),
+        identities,
         metrics: Metrics::default(),
         readiness: Readiness::new(Duration::from_secs(config.limits.stale_secs)),
         closing: CancellationToken::new(),
@@ -174,6 +184,12 @@ async fn listen(listen: &str) -> Result<(TcpListener, String), JurorError> {
     let listener = TcpListener::bind(listen).await.map_err(wrong)?;
     let addr = listener.local_addr().map_err(wrong)?;
     Ok((listener, format!("http://{addr}")))
+}
+
+fn warn_without(identities: &Identities) {
+    if identities.recipient().is_none() {
+        tracing::warn!("without `identities` this juror judges public deals only");
+    }
 }
 
 fn announce(info: &JurorInfo, registered_url: &str, url: &str) {

@@ -18,8 +18,9 @@ use sqlx::{
     },
 };
 use surety_judge::{Budget, BudgetConfig, Case, Records, make_private_dir, write_whole};
+use surety_privacy::{Circle, is_private};
 use surety_seal::Ballots;
-use surety_terms::Reveal;
+use surety_terms::{Reveal, limits::SHEET_BYTES};
 
 use crate::JurorError;
 
@@ -102,7 +103,9 @@ impl Store {
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
+            .synchronous(SqliteSynchronous::Full)
+            // What is deleted on schedule is gone from the file too.
+            .pragma("secure_delete", "ON");
         // One connection: writes are rare and small, and a transaction then needs no retry.
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         sqlx::migrate!().run(&pool).await?;
@@ -243,22 +246,44 @@ impl Store {
         &self,
         deliverable: B256,
         bytes: &[u8],
+        circle: Option<&Circle>,
     ) -> Result<(), JurorError> {
-        let path = self.deliverables.join(hex::encode(deliverable));
-        write_whole(&path, bytes).await.map_err(|err| JurorError::file(&path, &err))
+        let path = self.shelf(deliverable, circle.is_some());
+        let file = circle.map(|circle| circle.encrypt(bytes)).transpose()?;
+        write_whole(&path, file.as_deref().unwrap_or(bytes))
+            .await
+            .map_err(|err| JurorError::file(&path, &err))
     }
 
     /// Whether a deliverable's bytes are here.
     pub(crate) async fn has_deliverable(&self, digest: B256) -> bool {
-        let path = self.deliverables.join(hex::encode(digest));
-        tokio::fs::try_exists(path).await.unwrap_or(false)
+        let is_there = async |path| tokio::fs::try_exists(path).await.unwrap_or(false);
+        is_there(self.shelf(digest, false)).await || is_there(self.shelf(digest, true)).await
+    }
+
+    /// Where a deliverable lies, encrypted or not.
+    pub(crate) fn shelf(&self, digest: B256, private: bool) -> PathBuf {
+        let end = if private { ".age" } else { "" };
+        self.deliverables.join(format!("{}{end}", hex::encode(digest)))
     }
 
     /// A deliverable's bytes, if they are here.
-    pub(crate) async fn deliverable(&self, digest: B256) -> Result<Option<Vec<u8>>, JurorError> {
-        let path = self.deliverables.join(hex::encode(digest));
+    pub(crate) async fn deliverable(
+        &self,
+        digest: B256,
+        circle: Option<&Circle>,
+    ) -> Result<Option<Vec<u8>>, JurorError> {
+        let path = self.shelf(digest, circle.is_some());
         match tokio::fs::read(&path).await {
-            Ok(bytes) => Ok(Some(bytes)),
+            Ok(bytes) => match circle.map(|circle| circle.decrypt(&bytes, bytes.len())) {
+                None => Ok(Some(bytes)),
+                Some(Ok(plain)) => Ok(Some(plain)),
+                Some(Err(why)) => {
+                    // Whoever has the bytes can bring them again.
+                    tracing::error!(%digest, %why, "a kept deliverable cannot be read");
+                    Ok(None)
+                }
+            },
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(err) => Err(JurorError::file(&path, &err)),
         }
@@ -269,8 +294,10 @@ impl Store {
         &self,
         case_id: B256,
         reveal: &Reveal,
+        circle: Option<&Circle>,
     ) -> Result<(), JurorError> {
-        let document = serde_json::to_vec(&reveal.document).map_err(|_| JurorError::Reveal)?;
+        let text = serde_json::to_vec(&reveal.document).map_err(|_| JurorError::Reveal)?;
+        let document = circle.map_or(Ok(text.clone()), |circle| circle.encrypt(&text))?;
         sqlx::query(
             "INSERT INTO reveals (case_id, criterion_id, document) VALUES (?, ?, ?)
              ON CONFLICT DO NOTHING",
@@ -283,19 +310,32 @@ impl Store {
         Ok(())
     }
 
-    /// What was revealed of a case.
-    pub(crate) async fn reveals(&self, case_id: B256) -> Result<Vec<Reveal>, JurorError> {
-        let rows = sqlx::query("SELECT criterion_id, document FROM reveals WHERE case_id = ?")
-            .bind(case_id.as_slice())
-            .fetch_all(&self.pool)
-            .await?;
+    /// What was revealed of a case, for those who may read it.
+    pub(crate) async fn reveals(
+        &self,
+        case_id: B256,
+        circle: Option<&Circle>,
+    ) -> Result<Vec<Reveal>, JurorError> {
         let damaged = |_| JurorError::StoreDamaged { column: "document" };
-        let read = |row: &SqliteRow| {
-            let document: Vec<u8> = row.try_get("document")?;
-            let document = serde_json::from_slice(&document).map_err(damaged)?;
-            Ok(Reveal { criterion_id: row.try_get("criterion_id")?, document })
+        let read = |(criterion_id, document): (String, Vec<u8>)| {
+            // A document is JSON, which does not begin as an age file does.
+            let plain = match circle {
+                Some(circle) if is_private(&document) => circle.decrypt(&document, SHEET_BYTES)?,
+                Some(_) | None => document,
+            };
+            let document = serde_json::from_slice(&plain).map_err(damaged)?;
+            Ok(Reveal { criterion_id, document })
         };
-        rows.iter().map(read).collect()
+        self.kept_reveals(case_id).await?.into_iter().map(read).collect()
+    }
+
+    /// What was revealed of a case, as it is kept: the criterion's id, and the document.
+    pub(crate) async fn kept_reveals(
+        &self,
+        case_id: B256,
+    ) -> Result<Vec<(String, Vec<u8>)>, JurorError> {
+        let sql = "SELECT criterion_id, document FROM reveals WHERE case_id = ?";
+        Ok(sqlx::query_as(sql).bind(case_id.as_slice()).fetch_all(&self.pool).await?)
     }
 }
 
@@ -415,8 +455,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let digest = keccak256(b"work");
-        assert_eq!(store.deliverable(digest).await.unwrap(), None);
-        store.keep_deliverable(digest, b"work").await.unwrap();
-        assert_eq!(store.deliverable(digest).await.unwrap(), Some(b"work".to_vec()));
+        assert_eq!(store.deliverable(digest, None).await.unwrap(), None);
+        store.keep_deliverable(digest, b"work", None).await.unwrap();
+        assert_eq!(store.deliverable(digest, None).await.unwrap(), Some(b"work".to_vec()));
     }
 }

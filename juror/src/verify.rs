@@ -15,7 +15,7 @@ use surety_bindings::{
 use surety_judge::JudgeError;
 use surety_jury::{prompt, wire::CaseRequest};
 use surety_seal::SealError;
-use surety_terms::{MilestoneSheet, Problem, TermSheet, digest, limits};
+use surety_terms::{MilestoneSheet, Problem, Recipients, TermSheet, digest, limits};
 
 use crate::{
     JurorError,
@@ -42,6 +42,8 @@ pub(crate) struct Asked {
     domain: Eip712Domain,
     /// When the milestone has to be delivered.
     pub(crate) deliver_by: u64,
+    /// The parties' recipients, of a private deal.
+    pub(crate) recipients: Option<Recipients>,
 }
 
 /// When a case can be balloted.
@@ -192,6 +194,7 @@ impl Asked {
             domain: sheet.domain(),
             delivery: delivery.clone(),
             signature: signature.clone(),
+            recipients: sheet.recipients,
         })
     }
 
@@ -288,6 +291,12 @@ impl Asked {
     /// The jury's digest.
     pub(crate) const fn jury(&self) -> B256 {
         self.terms.jury
+    }
+
+    /// The last moment at which it could be judged: a delivery on the chain comes before
+    /// `deliverBy`, so its window is over by then too.
+    pub(crate) fn judge_by(&self) -> u64 {
+        self.deliver_by.saturating_add(self.terms.judgeWithin.to())
     }
 
     /// The same without its signature, which turned out to be none of the seller's.
@@ -494,6 +503,7 @@ mod tests {
             terms: Terms::default(),
             domain: Eip712Domain::default(),
             deliver_by: 0,
+            recipients: None,
         }
     }
 

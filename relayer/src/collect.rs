@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use surety_bindings::escrow::Terms;
 use surety_jury::tally::tally;
-use surety_jury::wire::{BallotBody, CaseRequest, CaseState as JurorState, CaseStatus};
+use surety_jury::wire::{BallotBody, CaseState as JurorState, CaseStatus};
 use surety_jury::{Outcome, SignedBallot, SignedCommitment, Tally, ballot, quorum};
 use surety_record::{self as seats, SeatState};
 use surety_store::{Conn, Tx};
@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::case::Next;
+use crate::question::Question;
 use crate::reason::Reason;
 use crate::relayer::{ROUND, Relayer};
 use crate::store::ballots::{self, BallotRow, Kept};
@@ -35,7 +36,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Works on a case in the state Asked until it is decided, over, or out of time.
 pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     let Ok(_permit) = relayer.asking.acquire().await else { return Ok(Next::Stop) };
-    let (request, terms, mut count) = prepare(relayer, row).await?;
+    let (question, terms, mut count) = prepare(relayer, row).await?;
     let seats = talk::seats(relayer, &terms, row.round).await?;
     count.seats = seats.len();
     let until = case::judge_end(&terms, row.delivery.milestone);
@@ -44,7 +45,7 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
     let hearing = Hearing {
         relayer,
         case: row.id,
-        request: &request,
+        question: &question,
         quorum: quorum(seats.len()),
         bound: bound.subscribe(),
     };
@@ -54,9 +55,7 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
     let mut deadline = None;
     loop {
         if count.tally().outcome.is_verdict() {
-            relayer.verdict_found(row.id);
-            let grace = Duration::from_millis(relayer.config.jurors.grace_ms);
-            let until = *deadline.get_or_insert_with(|| Instant::now() + grace);
+            let until = *deadline.get_or_insert_with(|| waits_until(relayer, row.id));
             if talks.is_empty() || Instant::now() >= until {
                 return decide(relayer, row, &count).await;
             }
@@ -64,20 +63,25 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
         tokio::select! {
             Some((seat, heard)) = talks.next(), if !talks.is_empty() => {
                 count.ballots.extend(keep_held(relayer, row.id, seat, &heard).await?);
-                if heard.ballot.is_none() {
-                    talks.push(hearing.talk(seat, true));
-                }
+                talks.extend(heard.ballot.is_none().then(|| hearing.talk(seat, true)));
                 bound.send_replace(commitments(relayer, row.id).await?);
             }
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)),
                 if deadline.is_some() => {}
             _ = look.tick(), if deadline.is_none() => {
+                question.look(relayer).await?;
                 if let Some(next) = over(relayer, row, &terms, &count).await? {
                     return Ok(next);
                 }
             }
         }
     }
+}
+
+/// How long a verdict waits for the other seats, from now on.
+fn waits_until(relayer: &Relayer, case: B256) -> Instant {
+    relayer.verdict_found(case);
+    Instant::now() + Duration::from_millis(relayer.config.jurors.grace_ms)
 }
 
 /// What to do when no verdict can come any more; nothing while one can.
@@ -134,20 +138,20 @@ async fn commitments(relayer: &Relayer, case: B256) -> Result<Vec<SignedCommitme
 async fn prepare(
     relayer: &Relayer,
     row: &CaseRow,
-) -> Result<(CaseRequest, Terms, Count), RelayerError> {
+) -> Result<(Question, Terms, Count), RelayerError> {
     let mut conn = relayer.store.read().await?;
-    let Some(term_sheet) = deals::sheet(&mut conn, row.delivery.dealId).await? else {
+    let Some(terms) = deals::terms(&mut conn, row.delivery.dealId).await? else {
         return Err(RelayerError::Row { what: "a case without a term sheet" });
     };
-    let terms = term_sheet.terms();
     let Some(milestone) = terms.milestones.get(usize::from(row.delivery.milestone)) else {
         return Err(RelayerError::Row { what: "a case of a milestone that is not there" });
     };
     let ballots = ballots::counted(&mut conn, row.id).await?;
     let count = Count { rule: milestone.rule, seats: 0, ballots };
-    let (delivery, signature) = (row.delivery.clone(), row.signature.clone());
-    let request = CaseRequest { term_sheet, delivery, signature, round: row.round };
-    Ok((request, terms, count))
+    let question = Question::of(&mut conn, row).await?;
+    drop(conn);
+    question.look(relayer).await?;
+    Ok((question, terms, count))
 }
 
 /// The ballots so far.

@@ -61,6 +61,9 @@ pub struct Config {
     /// How long one call to the chain's endpoint may take, in seconds.
     #[serde(default = "Config::default_rpc_timeout_secs")]
     pub rpc_timeout_secs: u64,
+    /// How many days sheets and deliverables are kept after a deal can no longer be judged.
+    #[serde(default = "Config::default_retention_days")]
+    pub retention_days: u64,
     /// Limits on what gas may cost.
     #[serde(default)]
     pub fees: FeeCaps,
@@ -309,6 +312,10 @@ impl Config {
 
     const fn default_stop_secs() -> u64 {
         8
+    }
+
+    const fn default_retention_days() -> u64 {
+        90
     }
 
     /// What the types cannot say.

@@ -7,6 +7,7 @@ mod deliveries;
 mod health;
 mod jurors;
 pub(crate) mod problem;
+mod sheets;
 mod transactions;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
+use surety_privacy::ciphertext_most;
 use surety_service::guard::{self, Guard, Takes};
 use surety_service::refusal::Refused;
 use surety_service::request_id;
@@ -49,6 +51,7 @@ pub(crate) async fn serve(listener: TcpListener, relayer: Arc<Relayer>, cut: Can
 fn router(relayer: Arc<Relayer>) -> Router {
     let largest =
         usize::try_from(relayer.config.limits.deliverable_max_bytes).unwrap_or(BODY_BYTES);
+    let largest = ciphertext_most(largest);
     let guard = Guard::new(relayer.config.http.limits());
     let takes = |takes| {
         let state = (Arc::clone(&guard), takes);
@@ -57,6 +60,7 @@ fn router(relayer: Arc<Relayer>) -> Router {
     let documents = Router::new()
         .route("/v1/deliveries", post(deliveries::post))
         .route("/v1/transactions", post(transactions::post))
+        .route("/v1/deals/{id}/sheet", put(sheets::put))
         .layer(takes(Takes::Json(BODY_BYTES)));
     let bytes = Router::new()
         .route("/v1/deliverables/{digest}", put(deliverables::put))

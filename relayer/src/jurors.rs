@@ -10,7 +10,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use surety_jury::SignedCommitment;
-use surety_jury::wire::{CaseRequest, CaseStatus, Commitments, WaitFor};
+use surety_jury::wire::{CaseStatus, Commitments, WaitFor};
 use surety_relayer_metrics::Metrics;
 use surety_service::request_id;
 use surety_terms::{host, json};
@@ -91,7 +91,7 @@ impl Jurors {
     pub(crate) async fn open(
         &self,
         juror: &str,
-        request: &CaseRequest,
+        request: &impl Serialize,
     ) -> Result<CaseStatus, JurorFault> {
         self.status(self.post(juror, "v1/cases", request)?, Duration::ZERO).await
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, Bytes};
 use surety_bindings::jury::Case;
 use surety_chain::Header;
 use surety_chain::send::Sender;
@@ -15,11 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use surety_relayer_metrics::Metrics;
 
+use crate::RelayerError;
 use crate::config::Config;
 use crate::escrow::Escrow;
 use crate::jurors::Jurors;
 use crate::shelf::Shelf;
 use crate::store::cases::CaseState;
+use crate::store::private;
 use crate::vitals::Health;
 
 /// The round that every case is of, until appeals come.
@@ -159,6 +161,20 @@ impl Relayer {
             round: ROUND,
             deliverable,
         })
+    }
+
+    /// The digest under which a deliverable lies on the shelf: of a private deal, its age file's.
+    pub(crate) async fn name_of(&self, place: (B256, B256)) -> Result<B256, RelayerError> {
+        let file = private::upload(&mut *self.store.read().await?, place).await?;
+        Ok(file.unwrap_or(place.1))
+    }
+
+    /// A deliverable's bytes as they are here: of a private deal, the age file that holds them.
+    pub(crate) async fn deliverable(
+        &self,
+        place: (B256, B256),
+    ) -> Result<Option<Bytes>, RelayerError> {
+        self.shelf.get(self.name_of(place).await?).await
     }
 
     /// Rings whenever a case, deal or deliverable changed.

@@ -20,7 +20,7 @@ use crate::escrow::Escrow;
 use crate::jurors::Jurors;
 use crate::relayer::{Parts, Relayer};
 use crate::shelf::Shelf;
-use crate::{RelayerError, admin, case, http, silence, store, vitals, watch};
+use crate::{RelayerError, admin, case, http, retention, silence, store, vitals, watch};
 
 /// How long requests have to end, before stages get their time.
 const HTTP_WITHIN: Duration = Duration::from_secs(5);
@@ -175,6 +175,7 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     tasks.spawn(watch::run(Arc::clone(&relayer), beat("watcher"), halt.clone()));
     tasks.spawn(vitals::run(Arc::clone(&relayer), beat("vitals"), halt.clone()));
     tasks.spawn(silence::run(Arc::clone(&relayer), halt.clone()));
+    tasks.spawn(retention::run(Arc::clone(&relayer), halt.clone()));
     cases.spawn(case::run_all(Arc::clone(&relayer), beat("cases"), cut.clone()));
     #[cfg(unix)]
     http.spawn(admin::serve(orders, Arc::clone(&relayer)));

@@ -4,6 +4,7 @@
 //! upload replaces by the same. What comes back is hashed again: neither a disk nor a bucket is believed.
 
 use alloy::primitives::{B256, Bytes, keccak256};
+use surety_privacy::ciphertext_most;
 use surety_store::{Blobs, Store};
 
 use crate::RelayerError;
@@ -34,14 +35,15 @@ impl Shelf {
         Self { blobs, store, limits }
     }
 
-    /// Takes bytes for a digest. The same bytes twice are one deliverable.
+    /// Takes at most `most` bytes for a digest. The same bytes twice are one deliverable.
     pub(crate) async fn put(
         &self,
         digest: B256,
         bytes: Bytes,
+        most: u64,
     ) -> Result<Result<(), NotTaken>, RelayerError> {
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if size > self.limits.deliverable_max_bytes {
+        if size > most {
             return Ok(Err(NotTaken::Size(size)));
         }
         let got = keccak256(&bytes);
@@ -75,9 +77,16 @@ impl Shelf {
         Ok((known, named, full))
     }
 
+    /// Deletes the bytes of a digest; its row is the caller's.
+    pub(crate) async fn remove(&self, digest: B256) -> Result<(), RelayerError> {
+        Ok(self.blobs.delete(&format!("{digest:x}")).await?)
+    }
+
     /// The bytes of a digest, if they are here. Bytes that do not hash to it are not.
     pub(crate) async fn get(&self, digest: B256) -> Result<Option<Bytes>, RelayerError> {
-        let most = self.limits.deliverable_max_bytes;
+        // An age file is a little larger than the deliverable in it.
+        let most = usize::try_from(self.limits.deliverable_max_bytes).unwrap_or(usize::MAX);
+        let most = u64::try_from(ciphertext_most(most)).unwrap_or(u64::MAX);
         let bytes = self.blobs.get(&format!("{digest:x}"), most).await?;
         Ok(bytes.filter(|bytes| keccak256(bytes) == digest).map(Bytes::from))
     }

@@ -35,12 +35,12 @@ async fn settlement(relayer: &Relayer, row: &CaseRow) -> Result<Option<Bytes>, R
         return Err(RelayerError::Row { what: "a decided case without ballots" });
     };
     let (deal, milestone) = row.place();
-    let (sheet, pin) = {
+    let (terms, pin) = {
         let mut conn = relayer.store.read().await?;
-        let sheet = deals::sheet(&mut conn, deal).await?;
-        (sheet, deals::milestone(&mut conn, row.place()).await?.pin)
+        let terms = deals::terms(&mut conn, deal).await?;
+        (terms, deals::milestone(&mut conn, row.place()).await?.pin)
     };
-    let Some(sheet) = sheet else {
+    let Some(terms) = terms else {
         return Err(RelayerError::Row { what: "a case without a term sheet" });
     };
     let word = relayer.escrow.deal(deal, BlockTag::Latest).await?;
@@ -49,7 +49,7 @@ async fn settlement(relayer: &Relayer, row: &CaseRow) -> Result<Option<Bytes>, R
     }
     let state = pin.filter(|_| word.is_slow(milestone)).map(|pin| pin.state);
     let what = (row.delivery.deliverable, ballots);
-    Ok(Some(Escrow::settle(sheet.terms(), milestone, state, what)))
+    Ok(Some(Escrow::settle(terms, milestone, state, what)))
 }
 
 /// Writes the state and queues the transaction as one act.
@@ -96,9 +96,9 @@ async fn ask_on(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
 /// orphaned: try again until the panel's time is over.
 async fn retry(relayer: &Relayer, row: &CaseRow, revert: &str) -> Result<Next, RelayerError> {
     tracing::warn!(case = %row.id, revert, "the settlement would revert now");
-    let sheet = deals::sheet(&mut *relayer.store.read().await?, row.delivery.dealId).await?;
-    let Some(sheet) = sheet else { return Ok(Next::Later) };
-    if case::judging_is_over(relayer, row, &sheet.terms()).await? {
+    let terms = deals::terms(&mut *relayer.store.read().await?, row.delivery.dealId).await?;
+    let Some(terms) = terms else { return Ok(Next::Later) };
+    if case::judging_is_over(relayer, row, &terms).await? {
         return case::give_up(relayer, row.id, Reason::Refused(revert.to_owned())).await;
     }
     Ok(Next::Later)

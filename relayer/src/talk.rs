@@ -6,12 +6,13 @@ use std::time::Duration;
 use alloy::primitives::{Address, B256, Bytes};
 use surety_bindings::escrow::Terms;
 use surety_jury::SignedCommitment;
-use surety_jury::wire::{BallotBody, CaseRequest, CaseState as JurorState, CaseStatus, WaitFor};
+use surety_jury::wire::{BallotBody, CaseState as JurorState, CaseStatus, WaitFor};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::RelayerError;
 use crate::jurors::JurorFault;
+use crate::question::Question;
 use crate::relayer::Relayer;
 
 /// A seat of the panel that is asked.
@@ -35,7 +36,7 @@ pub(crate) struct Heard {
 pub(crate) struct Hearing<'a> {
     pub(crate) relayer: &'a Relayer,
     pub(crate) case: B256,
-    pub(crate) request: &'a CaseRequest,
+    pub(crate) question: &'a Question,
     /// How many seats have to be bound before anybody shows a ballot.
     pub(crate) quorum: usize,
     /// The commitments that are stored.
@@ -94,7 +95,7 @@ impl Hearing<'_> {
         let relayer = self.relayer;
         let mut changes = relayer.changes();
         let mut told = false;
-        let mut status = relayer.jurors.open(&seat.url, self.request).await?;
+        let mut status = relayer.jurors.open(&seat.url, &self.question.request).await?;
         loop {
             let asked = Instant::now();
             let heard = answer(relayer, seat, &status, self.case)?;
@@ -102,8 +103,8 @@ impl Hearing<'_> {
                 return Ok(heard);
             }
             if status.state == JurorState::AwaitingDeliverable {
-                let digest = self.request.delivery.deliverable;
-                match bytes(relayer, digest).await {
+                let digest = self.question.delivery().deliverable;
+                match bytes(relayer, self.question.name()).await {
                     Some(bytes) => relayer.jurors.push(&seat.url, digest, bytes).await?,
                     None => wait_for_change(relayer, &mut changes).await,
                 }

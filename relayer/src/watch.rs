@@ -242,7 +242,7 @@ pub(crate) async fn open_pinned(
     conn: &mut Conn,
     deal: B256,
 ) -> Result<(), RelayerError> {
-    if deals::sheet(conn, deal).await?.is_none() {
+    if deals::terms(conn, deal).await?.is_none() {
         return Ok(());
     }
     for row in deals::milestones(conn, deal).await? {

@@ -25,6 +25,7 @@ pub mod wire;
 
 mod amount;
 mod error;
+mod recipient;
 mod sheet;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use digest::{Authorization, TokenDomain};
 pub use error::{Fault, TermsError};
 pub use hidden::{HiddenCriterion, Reveal};
 pub use problem::Problem;
+pub use recipient::{NoRecipient, Recipient, Recipients};
 pub use rule::Rule;
 pub use sheet::{Criterion, Kind, MilestoneSheet, TermSheet, Version};
 pub use validate::limits;

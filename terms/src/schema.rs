@@ -5,6 +5,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 use crate::amount::AgentId;
 use crate::check::Origin;
+use crate::recipient::Recipients;
 use crate::sheet::TermSheet;
 use crate::validate::limits;
 
@@ -38,6 +39,20 @@ pub(crate) fn digest(_: &mut SchemaGenerator) -> Schema {
         "pattern": "^0x[0-9a-f]{64}$",
         "description": "A 32-byte digest in lower case.",
     })
+}
+
+pub(crate) fn recipient(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "pattern": "^age1[02-9ac-hj-np-z]{58}$",
+        "description": "An X25519 recipient of the age format.",
+    })
+}
+
+/// Both parties' recipients or null; the key is there in any case.
+pub(crate) fn recipients(generator: &mut SchemaGenerator) -> Schema {
+    let recipients = generator.subschema_for::<Recipients>();
+    json_schema!({ "anyOf": [recipients, { "type": "null" }] })
 }
 
 /// An origin or null; the key is there in any case.

@@ -13,6 +13,7 @@ use crate::digest::{self, Authorization};
 use crate::error::TermsError;
 use crate::hidden::Reveal;
 use crate::json;
+use crate::recipient::Recipients;
 use crate::rule::Rule;
 use crate::schema as spelled;
 use crate::validate::{self, limits};
@@ -81,6 +82,11 @@ pub struct TermSheet {
     /// would judge its own kind's work, so it stays silent; none when no model is used.
     #[schemars(length(max = 8), inner(regex(pattern = "^[a-z0-9-]{1,32}$")))]
     pub seller_families: Vec<String>,
+    /// To whom the deal's texts, deliverables and transcripts are encrypted, besides its jurors.
+    /// The deal is public when null: whoever gets them can read them.
+    #[serde(deserialize_with = "required")]
+    #[schemars(schema_with = "spelled::recipients")]
+    pub recipients: Option<Recipients>,
     /// The token: the deployment's USDC.
     #[schemars(schema_with = "spelled::address")]
     pub token: Address,

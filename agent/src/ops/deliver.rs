@@ -5,6 +5,7 @@ use alloy::{
     sol_types::SolCall as _,
 };
 use surety_bindings::escrow::{DealEscrow, Delivery};
+use surety_privacy::upload_digest;
 use surety_terms::digest;
 
 use crate::{Deal, Error, Session, session::Effect};
@@ -16,6 +17,17 @@ pub fn sign(session: &Session, deal: &Deal, delivery: &Delivery) -> Result<Bytes
         return Err(Error::refused("seller", "only the seller signs a delivery"));
     }
     session.sign(digest::delivery_digest(delivery, &deal.sheet.domain()))
+}
+
+/// Signs for an age file of a private deal: that it holds the sheet, or the deliverable, with the
+/// digest `content`.
+pub fn sign_upload(
+    session: &Session,
+    deal: &Deal,
+    content: B256,
+    file: &[u8],
+) -> Result<Bytes, Error> {
+    session.sign(upload_digest(deal.id, content, file, &deal.sheet.domain()))
 }
 
 /// Builds the statement that the deliverable with this digest answers a milestone.

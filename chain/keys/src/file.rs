@@ -1,11 +1,14 @@
 //! Key files: 32 bytes as 0x-hex on one line.
 
-use std::{io::Write as _, path::Path};
+use std::path::Path;
 
 use alloy::{primitives::B256, signers::local::PrivateKeySigner};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::{KeyError, secret::private_text};
+use crate::{
+    KeyError,
+    secret::{create_private, private_text},
+};
 
 const WHAT: &str = "key file";
 
@@ -29,17 +32,8 @@ pub fn read(path: &Path) -> Result<PrivateKeySigner, KeyError> {
 
 /// Writes a new random key to a file that does not exist yet, readable by its owner only.
 pub fn create(path: &Path) -> Result<PrivateKeySigner, KeyError> {
-    let fail = |error: &std::io::Error| {
-        KeyError::file(WHAT, path, format!("cannot be made ({})", error.kind()))
-    };
     let signer = PrivateKeySigner::random();
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(|error| fail(&error))?;
-    let text = Zeroizing::new(format!("{}\n", signer.to_bytes()));
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| fail(&error))?;
+    create_private(WHAT, path, &Zeroizing::new(format!("{}\n", signer.to_bytes())))?;
     Ok(signer)
 }
 

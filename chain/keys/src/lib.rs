@@ -22,7 +22,7 @@ use alloy::{
 pub use error::KeyError;
 #[cfg(feature = "kms")]
 use kms::unsigned;
-pub use secret::{Passphrase, private_text};
+pub use secret::{Passphrase, create_private, private_text};
 pub use source::{KeySource, Table};
 
 /// A key that signs: held here, or by AWS KMS. Its secret cannot be printed.

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{ErrorKind, Read as _},
+    io::{ErrorKind, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -43,7 +43,22 @@ impl Passphrase {
     }
 }
 
-/// The text of a short file that nobody but its owner may read.
+/// Writes a secret to a file that does not exist yet, readable by its owner only. `what` names the
+/// kind of file in errors.
+pub fn create_private(what: &'static str, path: &Path, text: &str) -> Result<(), KeyError> {
+    let fail = |error: &std::io::Error| {
+        KeyError::file(what, path, format!("cannot be made ({})", error.kind()))
+    };
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(|error| fail(&error))?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| fail(&error))
+}
+
+/// The text of a short file that nobody but its owner may read. `what` names the kind of file in
+/// errors.
 pub fn private_text(what: &'static str, path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let wrong = |rule: String| KeyError::file(what, path, rule);
     let unreadable = |error: &std::io::Error| {

@@ -132,6 +132,14 @@ impl Blobs {
         Ok(Some(found.bytes().await.map_err(|e| failed(&e))?.into()))
     }
 
+    /// Deletes the bytes under a name, if there are any.
+    pub async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        match self.store.delete(&Place::from(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
     /// Whether there are bytes under a name.
     pub async fn has(&self, name: &str) -> Result<bool, StoreError> {
         match self.store.head(&Place::from(name)).await {
@@ -211,6 +219,11 @@ mod tests {
         let large = vec![7; 3 << 20];
         blobs.put("ab02", large.clone()).await.unwrap();
         assert_eq!(blobs.get("ab02", 4 << 20).await.unwrap(), Some(large));
+        blobs.put("ab03", vec![1]).await.unwrap();
+        for _ in 0..2 {
+            blobs.delete("ab03").await.unwrap();
+            assert!(!blobs.has("ab03").await.unwrap());
+        }
     }
 
     #[tokio::test]

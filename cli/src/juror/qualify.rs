@@ -169,7 +169,7 @@ fn means(config: &Config, most_micro_usd: Option<u64>) -> Result<Means> {
 }
 
 /// Says how a case ended.
-fn tell(progress: Progress<'_>) {
+fn tell(progress: &Progress<'_>) {
     let Progress { case, score, done, of, spent_micro_usd } = progress;
     let LabelledCase { id, .. } = case;
     let ended = score.map_or_else(
@@ -179,7 +179,7 @@ fn tell(progress: Progress<'_>) {
             format!("{} right, {wrong} wrong, {} open", score.right(), score.undetermined())
         },
     );
-    let spent = dollars(spent_micro_usd);
+    let spent = dollars(*spent_micro_usd);
     output::say(&format!("{done} of {of}, {spent}: {id}: {ended}"));
 }
 

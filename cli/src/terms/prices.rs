@@ -1,22 +1,15 @@
 //! Whether a term sheet pays its jury: the jurors' own price lists, from files or their URLs.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use alloy::primitives::Address;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Serialize;
-use surety_agent::{Chain, Seat};
-use surety_fetch::Bounds;
-use surety_prices::{MOST_BYTES, PriceList, SignedPrices, Underpaid, underpaid};
+use surety_agent::Chain;
+use surety_prices::{MOST_BYTES, PriceList, SignedPrices, Underpaid, ask, underpaid};
 use surety_terms::{TermSheet, Usdc};
 
 use crate::file;
-
-/// How long a juror has to tell its prices.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where price lists are.
 #[derive(Clone, Debug)]
@@ -50,7 +43,10 @@ pub(crate) async fn compare(chain: &Chain, sheet: &TermSheet, source: &Source) -
     let mut prices = Vec::with_capacity(panel.len());
     for seat in panel {
         let list = match source {
-            Source::Urls { allow_private_hosts } => ask(&seat, *allow_private_hosts).await?,
+            Source::Urls { allow_private_hosts } => {
+                let place = || format!("juror {} at {}", seat.juror, seat.url);
+                ask(&seat.url, *allow_private_hosts).await.with_context(place)?
+            }
             Source::Files(_) => of(&given, seat.juror)?,
         };
         let place = (chain.chain_id, chain.jury);
@@ -70,14 +66,4 @@ fn of(given: &[SignedPrices], juror: Address) -> Result<SignedPrices> {
     let found = given.iter().find(|list| list.prices.juror == juror);
     let Some(found) = found else { bail!("no price list is of juror {juror}: give its file too") };
     Ok(found.clone())
-}
-
-/// Asks a juror. Anybody can register any URL, so the address is a stranger's.
-async fn ask(seat: &Seat, allow_private_hosts: bool) -> Result<SignedPrices> {
-    let url = format!("{}/v1/prices", seat.url);
-    let bounds = Bounds { allow_private_hosts, most_bytes: MOST_BYTES, within: ANSWER_WITHIN };
-    let place = || format!("juror {} at {url}", seat.juror);
-    let answer = surety_fetch::get(&url, &bounds).await.with_context(place)?;
-    ensure!(answer.status == 200, "{}: HTTP {} instead of its prices", place(), answer.status);
-    SignedPrices::parse(&answer.body).with_context(place)
 }

@@ -69,6 +69,12 @@ impl Cast {
         agents.into_iter().chain(self.jurors.iter().map(|juror| &juror.service))
     }
 
+    /// The folders in which the relayer and the jurors keep what they were given.
+    pub(super) fn stores(&self) -> impl Iterator<Item = &str> {
+        let jurors = self.jurors.iter().map(|juror| juror.service.name());
+        std::iter::once(self.relayer.name()).chain(jurors)
+    }
+
     /// The seller's agent.
     pub(super) fn seller(&self, seller: Seller) -> &Party {
         match seller {
@@ -127,6 +133,9 @@ impl Casting<'_> {
         text.push(line("jury", self.addresses.jury));
         text.push(format!("consumers = [{}]", quoted(self.addresses.escrow)));
         text.push(line("key_file", self.key_file(&seat.family).display()));
+        let identity = self.folder.join(format!("{name}.age"));
+        surety_privacy::create(&identity).map_err(|e| DemoError::Story(e.to_string()))?;
+        text.push(format!("identities = [{}]", quoted(identity.display())));
         text.push(line("store", self.folder.join(&name).display()));
         text.push(line("block_tag", "latest"));
         text.push("[provider]".to_owned());
@@ -170,6 +179,7 @@ impl Casting<'_> {
         text.push(line("relayer_url", relay.as_str().trim_end_matches('/')));
         text.push(line("key_file", self.key_file(name).display()));
         text.push(line("store", self.folder.join(name).display()));
+        text.push("allow_private_hosts = true".to_owned());
         text.extend(role);
         let file = self.write(name, &text)?;
         let arguments = vec!["agent", "run", "--config", &file];

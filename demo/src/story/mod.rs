@@ -9,6 +9,7 @@ mod ledger;
 mod play;
 mod plot;
 mod process;
+mod secrecy;
 mod stage;
 mod summary;
 mod table;
@@ -78,7 +79,9 @@ async fn tell(args: &StoryArgs, voice: &Voice) -> Result<Running, DemoError> {
             return Err(error);
         }
     };
+    let searched = secrecy::search(stage.cast, &folder, &stage.texts)?;
     close(args, &stage, started, confusion).await?;
+    voice.say(table::private(searched));
     Ok(Running { cast, _leash: leash })
 }
 

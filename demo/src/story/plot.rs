@@ -76,6 +76,8 @@ impl Frame {
             buyer_agent: None,
             seller_agent: None,
             seller_families: vec![],
+            // Null, and the agents make the deal a private one.
+            recipients: None,
             token: self.token,
             total: Usdc::checked_sum(amounts).unwrap_or(Usdc::MAX),
             bond: order.bond,

@@ -1,6 +1,6 @@
 //! What the principal can do: order through its buyer's agent, and watch the chain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use alloy::primitives::{B256, U256};
@@ -17,6 +17,7 @@ use super::cast::Cast;
 use super::chain::{LocalChain, failed};
 use super::ledger::{Follower, Ledger, Settled};
 use super::plot::{Frame, Order};
+use super::secrecy;
 use super::summary::Facts;
 use super::token::TestUSDC;
 use super::voice::Voice;
@@ -36,6 +37,8 @@ pub(super) struct Stage<'a> {
     pub(super) voice: &'a Voice,
     /// What was agreed: the deal, its title, its milestones' titles.
     pub(super) agreed: Vec<(B256, String, Vec<String>)>,
+    /// What of it only parties and jurors may read.
+    pub(super) texts: BTreeSet<String>,
     client: reqwest::Client,
 }
 
@@ -64,7 +67,16 @@ impl<'a> Stage<'a> {
             birch: cast.birch.wallet,
         };
         let client = reqwest::Client::new();
-        Self { chain, cast, follower, frame, voice, agreed: Vec::new(), client }
+        Self {
+            chain,
+            cast,
+            follower,
+            frame,
+            voice,
+            agreed: Vec::new(),
+            texts: BTreeSet::new(),
+            client,
+        }
     }
 
     /// Orders one deal and waits until it is open.
@@ -104,6 +116,7 @@ impl<'a> Stage<'a> {
         for ((_, sheet), id) in sheets.iter().zip(&ids) {
             let titles = sheet.milestones.iter().map(|part| part.title.clone()).collect();
             self.agreed.push((*id, sheet.title.clone(), titles));
+            self.texts.extend(secrecy::texts(sheet).map(str::to_owned));
         }
         let opened =
             |ledger: &Ledger| ids.iter().all(|id| ledger.deals.contains_key(id)).then_some(());

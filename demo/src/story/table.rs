@@ -7,6 +7,7 @@ use surety_jury::Source;
 use surety_terms::Usdc;
 
 use super::ledger::Ledger;
+use super::secrecy::Searched;
 use super::summary::{Confusion, Row, Summary, ending_name};
 
 const TITLES: [&str; 6] = ["deal", "milestone", "judged by", "ending", "to seller", "to buyer"];
@@ -126,6 +127,15 @@ pub(super) fn closing(summary: &Summary) -> String {
         amount(&summary.usdc_out),
         amount(&summary.usdc_left_in_escrow),
         summary.agents_eth_total,
+    )
+}
+
+/// What nobody but the parties and the jurors could read.
+pub(super) fn private(searched: Searched) -> String {
+    format!(
+        "Every deal was private: none of {} texts of the sheets lies in the clear in the {} files that \
+         the relayer and the jurors keep.",
+        searched.texts, searched.files
     )
 }
 

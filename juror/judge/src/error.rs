@@ -37,6 +37,9 @@ pub enum JudgeError {
     /// The provider's client could not be built.
     #[error("the HTTP client for the provider cannot be built")]
     Client,
+    /// What is private cannot be encrypted, or not be read again.
+    #[error("a private record: {0}")]
+    Private(#[from] surety_privacy::PrivacyError),
     /// A check did not finish.
     #[error("a check did not finish")]
     Check,

@@ -16,6 +16,6 @@ mod turns;
 pub use budget::{Budget, BudgetConfig};
 pub use error::JudgeError;
 pub use provider::{Provider, ProviderConfig};
-pub use records::{Records, make_private_dir, write_whole};
+pub use records::{Kept, Records, make_private_dir, write_whole};
 pub use session::{Case, Judge, Judged, Session, Until};
 pub use turns::{Turn, Turns};

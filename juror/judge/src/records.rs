@@ -1,7 +1,9 @@
 //! What is written down of the cases that are judged: transcripts line by line, and the exact bytes
 //! that went to the provider and came back.
 //!
-//! The database and the folder are the juror's; its migrations make the tables.
+//! The database and the folder are the juror's; its migrations make the tables. Of a private case
+//! everything is encrypted to its parties and the juror before it reaches a disk, and files end in
+//! `.age`.
 
 use std::{
     io,
@@ -10,6 +12,7 @@ use std::{
 
 use alloy::primitives::{B128, B256, hex, keccak256};
 use sqlx::{Row, SqlitePool};
+use surety_privacy::{Circle, is_private};
 use tokio::io::AsyncWriteExt;
 
 use crate::JudgeError;
@@ -20,6 +23,20 @@ pub struct Records {
     pool: SqlitePool,
     transcripts: PathBuf,
     blobs: PathBuf,
+    /// Who may read it; everybody when there is none.
+    circle: Option<Circle>,
+}
+
+/// The longest line of a transcript that is read back.
+const LINE_BYTES: usize = 8 << 20;
+
+/// What lies in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// A finished transcript.
+    Transcript,
+    /// A request, or an answer.
+    Blob,
 }
 
 impl Records {
@@ -27,7 +44,65 @@ impl Records {
     /// folder; both must be there.
     pub fn new(pool: SqlitePool, transcripts: PathBuf) -> Self {
         let blobs = transcripts.join("blobs");
-        Self { pool, transcripts, blobs }
+        Self { pool, transcripts, blobs, circle: None }
+    }
+
+    /// The records of one case, in a folder of their own, so that they can be deleted together.
+    #[must_use]
+    pub fn of_case(&self, case_id: B256, circle: Option<Circle>) -> Self {
+        let transcripts = self.transcripts.join(hex::encode(case_id));
+        let blobs = transcripts.join("blobs");
+        Self { pool: self.pool.clone(), transcripts, blobs, circle }
+    }
+
+    /// Makes the folders, for whoever is about to write.
+    pub async fn prepare(&self) -> Result<(), JudgeError> {
+        let made = tokio::fs::create_dir_all(&self.blobs).await;
+        made.map_err(|err| JudgeError::file(&self.blobs, &err))
+    }
+
+    /// Deletes what is written down of a case, but for its ballot.
+    pub async fn delete(&self, case_id: B256) -> Result<(), JudgeError> {
+        let folder = self.transcripts.join(hex::encode(case_id));
+        match tokio::fs::remove_dir_all(&folder).await {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => {
+                return Err(JudgeError::file(&folder, &err));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        sqlx::query("DELETE FROM lines WHERE case_id = ?")
+            .bind(case_id.as_slice())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// A file of these records as it lies on the disk, encrypted or not: the transcript with this
+    /// root, or a blob with this digest.
+    pub async fn file(&self, kind: Kept, digest: B256) -> Result<Option<Vec<u8>>, JudgeError> {
+        let path = self.place(kind, digest);
+        match tokio::fs::read(&path).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(err) => Err(JudgeError::file(&path, &err)),
+        }
+    }
+
+    fn place(&self, kind: Kept, digest: B256) -> PathBuf {
+        let end = if self.circle.is_some() { ".age" } else { "" };
+        let name = hex::encode(digest);
+        match kind {
+            Kept::Transcript => self.transcripts.join(format!("{name}.jsonl{end}")),
+            Kept::Blob => self.blobs.join(format!("{name}{end}")),
+        }
+    }
+
+    /// The bytes as they may lie on a disk.
+    fn for_disk(&self, bytes: &[u8]) -> Result<Vec<u8>, JudgeError> {
+        match &self.circle {
+            Some(circle) => Ok(circle.encrypt(bytes)?),
+            None => Ok(bytes.to_vec()),
+        }
     }
 
     /// Appends lines to a case's transcript, all or none; `seq` is the number of the first.
@@ -43,7 +118,7 @@ impl Records {
             sqlx::query("INSERT INTO lines (case_id, seq, line) VALUES (?, ?, ?)")
                 .bind(case_id.as_slice())
                 .bind(seq)
-                .bind(line)
+                .bind(self.for_disk(line)?)
                 .execute(&mut *tx)
                 .await?;
         }
@@ -56,24 +131,34 @@ impl Records {
             .bind(case_id.as_slice())
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(|row| Ok(row.try_get("line")?)).collect()
+        let read = |row: &sqlx::sqlite::SqliteRow| {
+            let line: Vec<u8> = row.try_get("line")?;
+            // A line is JSON, which does not begin as an age file does.
+            match &self.circle {
+                Some(circle) if is_private(&line) => Ok(circle.decrypt(&line, LINE_BYTES)?),
+                Some(_) | None => Ok(line),
+            }
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Keeps the exact bytes of a request or a response beside the transcripts, and returns the
     /// digest by which the transcripts name them.
     pub async fn keep_blob(&self, bytes: &[u8]) -> Result<B256, JudgeError> {
         let digest = keccak256(bytes);
-        let path = self.blobs.join(hex::encode(digest));
+        let path = self.place(Kept::Blob, digest);
         if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
-            write_whole(&path, bytes).await.map_err(|err| JudgeError::file(&path, &err))?;
+            write_whole(&path, &self.for_disk(bytes)?)
+                .await
+                .map_err(|err| JudgeError::file(&path, &err))?;
         }
         Ok(digest)
     }
 
     /// Writes a finished transcript to its file, named by its root.
     pub async fn keep_transcript(&self, root: B256, text: &[u8]) -> Result<(), JudgeError> {
-        let path = self.transcripts.join(format!("{}.jsonl", hex::encode(root)));
-        write_whole(&path, text).await.map_err(|err| JudgeError::file(&path, &err))
+        let path = self.place(Kept::Transcript, root);
+        write_whole(&path, &self.for_disk(text)?).await.map_err(|err| JudgeError::file(&path, &err))
     }
 }
 

@@ -145,7 +145,7 @@ impl Measurement {
         &self,
         cases: &[LabelledCase],
         unanswered: Unanswered,
-        tell: &impl Fn(Progress<'_>),
+        tell: &impl Fn(&Progress<'_>),
     ) -> Result<(), MeasureError> {
         let mut waiting = Vec::new();
         for case in cases {
@@ -173,7 +173,7 @@ impl Measurement {
             done = done.saturating_add(usize::from(opinion.is_some()));
             out_in_a_row = if opinion.is_some() { 0 } else { out_in_a_row.saturating_add(1) };
             let score = opinion.map(|opinion| score(case, opinion));
-            tell(Progress { case, score, done, of, spent_micro_usd: told });
+            tell(&Progress { case, score, done, of, spent_micro_usd: told });
             if out_in_a_row >= OUT_AFTER {
                 return Err(MeasureError::Out { cases: out_in_a_row });
             }

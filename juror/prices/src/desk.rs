@@ -3,7 +3,7 @@
 use alloy::primitives::Address;
 use serde::{Deserialize, Serialize};
 use surety_keys::{Key, KeyError};
-use surety_terms::{MilestoneSheet, Problem, Usdc};
+use surety_terms::{MilestoneSheet, Problem, Recipient, Usdc};
 use tokio::sync::Mutex;
 
 use crate::{PriceList, SignedPrices, pays};
@@ -36,12 +36,24 @@ pub struct Prices {
 }
 
 impl Prices {
-    /// The prices of one juror in one `Jury` on one chain.
-    pub fn new((chain_id, jury, juror): (u64, Address, Address), config: &PricesConfig) -> Self {
+    /// The prices of one juror in one `Jury` on one chain, and its recipient.
+    pub fn new(
+        (chain_id, jury, juror): (u64, Address, Address),
+        config: &PricesConfig,
+        recipient: Option<Recipient>,
+    ) -> Self {
         let PricesConfig { per_case, per_criterion, valid_secs } = *config;
         let (valid_from, valid_until) = (0, 0);
-        let list =
-            PriceList { chain_id, jury, juror, per_case, per_criterion, valid_from, valid_until };
+        let list = PriceList {
+            chain_id,
+            jury,
+            juror,
+            per_case,
+            per_criterion,
+            recipient,
+            valid_from,
+            valid_until,
+        };
         Self { list, valid_secs, signed: Mutex::default() }
     }
 

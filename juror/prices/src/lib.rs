@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ask;
 mod desk;
 
 use alloy::{
@@ -7,8 +8,9 @@ use alloy::{
     sol_types::SolStruct as _,
 };
 use serde::{Deserialize, Serialize};
-use surety_terms::{Kind, MilestoneSheet, TermSheet, Usdc, digest, json};
+use surety_terms::{Kind, MilestoneSheet, Recipient, TermSheet, Usdc, digest, json};
 
+pub use ask::ask;
 pub use desk::{Prices, PricesConfig};
 
 mod signed {
@@ -19,6 +21,7 @@ mod signed {
             address juror;
             uint96 perCase;
             uint96 perCriterion;
+            string recipient;
             uint40 validFrom;
             uint40 validUntil;
         }
@@ -42,6 +45,9 @@ pub struct PriceList {
     pub per_case: Usdc,
     /// More for each criterion that a model answers.
     pub per_criterion: Usdc,
+    /// To whom what the juror may read of a private deal is encrypted; null for a juror that judges
+    /// public deals only.
+    pub recipient: Option<Recipient>,
     /// From when on it holds, in Unix seconds.
     pub valid_from: u64,
     /// The first moment at which it no longer holds.
@@ -62,6 +68,15 @@ pub struct SignedPrices {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PricesError {
+    /// The juror gives none.
+    #[error("the juror gives no price list: {0}")]
+    Unreachable(#[from] surety_fetch::FetchFault),
+    /// The juror answers with something else.
+    #[error("HTTP {got} instead of a price list")]
+    Status {
+        /// The status.
+        got: u16,
+    },
     /// It is no price list.
     #[error("the price list is malformed: {0}")]
     Form(#[from] surety_terms::TermsError),
@@ -114,6 +129,7 @@ impl PriceList {
             juror: self.juror,
             perCase: self.per_case.into(),
             perCriterion: self.per_criterion.into(),
+            recipient: self.recipient.map(|it| it.to_string()).unwrap_or_default(),
             validFrom: U40::saturating_from(self.valid_from),
             validUntil: U40::saturating_from(self.valid_until),
         };
@@ -212,6 +228,8 @@ mod tests {
 
     const PLACE: (u64, Address) = (31_337, Address::repeat_byte(0x11));
 
+    const KNOWN: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+
     fn key() -> PrivateKeySigner {
         PrivateKeySigner::from_bytes(&B256::repeat_byte(5)).unwrap()
     }
@@ -223,6 +241,7 @@ mod tests {
             juror: key().address(),
             per_case: Usdc::new(50_000).unwrap(),
             per_criterion: Usdc::new(10_000).unwrap(),
+            recipient: Some(KNOWN.parse().unwrap()),
             valid_from: 100,
             valid_until: 200,
         }
@@ -298,6 +317,7 @@ mod tests {
         for prices in [
             PriceList { per_case: other, ..honest },
             PriceList { per_criterion: other, ..honest },
+            PriceList { recipient: None, ..honest },
             PriceList { valid_from: 101, ..honest },
             PriceList { valid_until: 201, ..honest },
             PriceList { valid_until: 200 + (1 << 40), ..honest },

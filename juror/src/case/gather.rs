@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use alloy::primitives::keccak256;
+use surety_fetch::Bounds;
 use surety_jury::wire::CaseState;
+use surety_privacy::ciphertext_most;
 use surety_terms::Reveal;
 
 use super::{FIRST_WAIT, Work};
@@ -17,11 +18,12 @@ impl Work {
     /// missing, which nobody says before the last tenth of the window.
     pub(super) async fn deliverable(&self) -> Result<Option<Vec<u8>>, JurorError> {
         let (store, digest) = (&self.desk.store, self.row.deliverable);
+        let circle = self.open.circle.as_ref();
         let grace = Duration::from_secs(self.desk.fetch.grace_secs);
         let begun = Instant::now();
         let mut wait = grace;
         loop {
-            if let Some(bytes) = store.deliverable(digest).await? {
+            if let Some(bytes) = store.deliverable(digest, circle).await? {
                 return Ok(Some(bytes));
             }
             self.say(CaseState::AwaitingDeliverable);
@@ -32,7 +34,7 @@ impl Work {
                 tried = self.fetch_after(if due { Duration::ZERO } else { wait }, over) => tried,
             };
             if let Some(bytes) = tried {
-                store.keep_deliverable(digest, &bytes).await?;
+                store.keep_deliverable(digest, &bytes, circle).await?;
                 return Ok(Some(bytes));
             }
             if due {
@@ -50,13 +52,15 @@ impl Work {
             () = self.last_tenth(), if over => {}
         }
         let uri = self.asked.uri(&self.standing.borrow()).to_owned();
-        let answer = surety_fetch::get(&uri, &self.desk.fetch.bounds()).await;
+        let bounds = self.desk.fetch.bounds();
+        let most_bytes = ciphertext_most(bounds.most_bytes);
+        let answer = surety_fetch::get(&uri, &Bounds { most_bytes, ..bounds }).await;
         let why = match answer {
             Ok(answer) if answer.status != 200 => format!("status {}", answer.status),
-            Ok(answer) if keccak256(&answer.body) == self.row.deliverable => {
-                return Some(answer.body);
-            }
-            Ok(_) => "other bytes".to_owned(),
+            Ok(answer) => match self.desk.plain(self.row.deliverable, answer.body) {
+                Ok(bytes) => return Some(bytes),
+                Err(problem) => problem.detail,
+            },
             Err(fault) => fault.to_string(),
         };
         self.not_fetched(&why);
@@ -70,9 +74,10 @@ impl Work {
     /// What was revealed when everything is, or when the time to reveal is over.
     pub(super) async fn reveals(&self) -> Result<Vec<Reveal>, JurorError> {
         let (store, case) = (&self.desk.store, self.row.case_id);
+        let circle = self.open.circle.as_ref();
         let mut standing = self.standing.subscribe();
         loop {
-            let reveals = store.reveals(case).await?;
+            let reveals = store.reveals(case, circle).await?;
             if self.open.hidden.milestone.is_opened_by(&reveals) {
                 return Ok(reveals);
             }
@@ -86,7 +91,7 @@ impl Work {
                 _ = over => {
                     // Closed first and read then, so that nothing is taken that is not counted.
                     self.open.hidden.close();
-                    return store.reveals(case).await;
+                    return store.reveals(case, circle).await;
                 }
             }
         }

@@ -95,11 +95,13 @@ pub enum Rule {
     HiddenWeight,
     /// Models would see a price or a wallet.
     MoneyInSight,
+    /// Whoever gets the sheet, a deliverable or a transcript can read it.
+    Public,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Invisible,
         Self::MixedScript,
         Self::TooShort,
@@ -121,6 +123,7 @@ impl Rule {
         Self::SignedHost,
         Self::HiddenWeight,
         Self::MoneyInSight,
+        Self::Public,
     ];
 
     /// Whether a sheet with a criterion that breaks it may be signed.
@@ -146,7 +149,8 @@ impl Rule {
             | Self::EvidenceOfAbsence
             | Self::SignedHost
             | Self::HiddenWeight
-            | Self::MoneyInSight => Severity::Advise,
+            | Self::MoneyInSight
+            | Self::Public => Severity::Advise,
         }
     }
 
@@ -184,6 +188,9 @@ impl Rule {
                  to some jurors only can leave it undecided"
             }
             Self::MoneyInSight => "leave money and wallets out of what the models are shown",
+            Self::Public => {
+                "put both parties' age recipients in, or sign it only if everybody may read the deal"
+            }
         }
     }
 }
@@ -206,8 +213,11 @@ impl std::fmt::Display for Lint {
 
 /// Everything there is to say about a sheet that is valid.
 pub fn sheet(sheet: &TermSheet) -> Vec<Lint> {
+    let open = sheet.recipients.is_none();
+    let public = open.then(|| Lint::new("recipients", Rule::Public, "null"));
     let parts = (0_usize..).zip(&sheet.milestones);
-    parts.flat_map(|(index, part)| milestone(part, &format!("milestones[{index}]"))).collect()
+    let parts = parts.map(|(index, part)| milestone(part, &format!("milestones[{index}]")));
+    public.into_iter().chain(parts.flatten()).collect()
 }
 
 /// Everything there is to say about a milestone at `path`.

@@ -10,6 +10,19 @@ use surety_terms::Problem;
 use super::Wait;
 use super::problem::{Refusal, malformed};
 
+/// The query of a deliverable of a private deal.
+pub(super) type OfDeal = Result<Query<Upload>, QueryRejection>;
+
+/// Whose deliverable it is, and who signed for its age file.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Upload {
+    /// The deal's id.
+    pub(super) deal: Option<B256>,
+    /// The seller's signature of the upload.
+    pub(super) signature: Option<Bytes>,
+}
+
 /// A body as axum reads it.
 pub(super) type Body = Result<axum::body::Bytes, BytesRejection>;
 /// A path's one argument as axum reads it.
@@ -36,6 +49,12 @@ pub(crate) fn digest(id: Id) -> Result<B256, Refusal> {
     let Ok(Path(text)) = id else { return Err(malformed("id", rule).into()) };
     let parsed = text.starts_with("0x").then(|| text.parse().ok()).flatten();
     parsed.ok_or_else(|| malformed("id", rule).into())
+}
+
+/// Of which private deal a deliverable is, with a signature if it is handed in.
+pub(super) fn of_deal(query: OfDeal) -> Result<Upload, Refusal> {
+    let rule = "must be 0x-hex: deal, and signature where bytes are handed in, and nothing else";
+    query.map(|Query(upload)| upload).map_err(|_| malformed("query", rule).into())
 }
 
 /// How long to hold a question open.

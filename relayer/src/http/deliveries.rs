@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, Bytes};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use surety_bindings::escrow::Terms;
+use surety_bindings::escrow::{Delivery, Terms};
 use surety_chain::BlockTag;
+use surety_privacy::{PrivateDeliveryRequest, PrivateSheet, names_private_sheet};
 use surety_service::request_id;
 use surety_terms::wire::DeliveryRequest;
-use surety_terms::{Problem, digest};
+use surety_terms::{Problem, TermSheet, digest};
 
 use super::body::{self, Body};
 use super::problem::Refusal;
+use super::sheets;
+use crate::escrow::DealWord;
 use crate::relayer::{ROUND, Relayer};
 use crate::store::deals::Pin;
-use crate::store::{cases, deals, deliverables};
+use crate::store::private::Party;
+use crate::store::{cases, deals, deliverables, private};
 use crate::wire::{CaseState, DeliveryAnswer};
 use crate::{RelayerError, collect, watch};
 
@@ -37,25 +41,67 @@ pub(super) async fn post(
 type Answer = (StatusCode, Json<DeliveryAnswer>);
 
 async fn take(relayer: &Relayer, body: Body) -> Result<(&'static str, Answer), Refusal> {
-    let request = DeliveryRequest::parse(&body::bytes(body)?)?;
+    let request = Handed::parse(relayer, &body::bytes(body)?)?;
     let place = (request.delivery.dealId, request.delivery.milestone);
-    same_chain(relayer, &request)?;
     let case_id = relayer.case_id(place, request.delivery.deliverable);
     if let Some(known) = cases::get(&mut *relayer.store.read().await?, case_id).await? {
         return Ok(("known", accepted(case_id, known.state)));
     }
-    let terms = request.term_sheet.terms();
     is_open(relayer, place).await?;
-    is_signed(relayer, &request, &terms).await?;
+    is_signed(relayer, &request).await?;
+    let party = request.shown_by(relayer).await?;
     let pin = pin(relayer, place).await?;
     is_timely(relayer, &request, pin.as_ref(), case_id).await?;
-    let state = store(relayer, &request, case_id, pin.as_ref()).await??;
+    let state = store(relayer, (&request, party), case_id, pin.as_ref()).await??;
     if let Some(id) = request_id::current() {
         relayer.opened_for(case_id, id);
     }
     relayer.changed();
     relayer.cases.notify_one();
     Ok(("taken", accepted(case_id, state)))
+}
+
+/// A delivery as it was handed in, whatever of it can be read.
+struct Handed {
+    sheet: Sheet,
+    terms: Terms,
+    delivery: Delivery,
+    signature: Bytes,
+}
+
+/// A sheet, in the clear or not.
+enum Sheet {
+    Public(Box<TermSheet>),
+    Private(PrivateSheet),
+}
+
+impl Handed {
+    fn parse(relayer: &Relayer, body: &[u8]) -> Result<Self, Refusal> {
+        if names_private_sheet(body) {
+            let PrivateDeliveryRequest { private_sheet, delivery, signature } =
+                PrivateDeliveryRequest::parse(body)?;
+            let terms = private_sheet.terms()?;
+            sheets::is_of_deal(relayer, &terms, delivery.dealId)?;
+            return Ok(Self { sheet: Sheet::Private(private_sheet), terms, delivery, signature });
+        }
+        let request = DeliveryRequest::parse(body)?;
+        same_chain(relayer, &request)?;
+        let DeliveryRequest { term_sheet, delivery, signature } = request;
+        if term_sheet.recipients.is_some() {
+            let detail = "The deal is private, and a relayer must not be able to read its sheet.";
+            return Err(Problem::new("sheet-private", 422, "A private sheet", detail)
+                .with_field("termSheet", "must be handed in as an age file, in privateSheet")
+                .into());
+        }
+        let terms = term_sheet.terms();
+        Ok(Self { sheet: Sheet::Public(Box::new(term_sheet)), terms, delivery, signature })
+    }
+
+    /// Which party signed for a private sheet.
+    async fn shown_by(&self, relayer: &Relayer) -> Result<Option<Party>, Refusal> {
+        let Sheet::Private(sheet) = &self.sheet else { return Ok(None) };
+        sheets::signer(relayer, self.delivery.dealId, &self.terms, sheet).await.map(Some)
+    }
 }
 
 fn accepted(case_id: B256, state: CaseState) -> Answer {
@@ -85,10 +131,22 @@ fn same_chain(relayer: &Relayer, request: &DeliveryRequest) -> Result<(), Refusa
 
 /// The deal's word is read at the configured depth: what may still be reorganised away is not open.
 async fn is_open(relayer: &Relayer, (deal, milestone): (B256, u8)) -> Result<(), Refusal> {
+    let word = deal_is_open(relayer, deal).await?;
+    if word.has_ended(milestone) {
+        let detail = "must be of a milestone that has not ended";
+        return Err(not_open("milestone-ended", "The milestone has ended", detail));
+    }
+    Ok(())
+}
+
+fn not_open(slug: &str, title: &'static str, detail: &str) -> Refusal {
+    Problem::new(slug, 409, title, detail).with_field("delivery.dealId", detail).into()
+}
+
+/// The word of a deal that is open and not revoked.
+pub(super) async fn deal_is_open(relayer: &Relayer, deal: B256) -> Result<DealWord, Refusal> {
     let word = relayer.escrow.deal(deal, relayer.config.block_tag).await?;
-    let problem = |slug: &str, title: &'static str, detail: &str| {
-        Err(Problem::new(slug, 409, title, detail).with_field("delivery.dealId", detail).into())
-    };
+    let problem = |slug, title, detail| Err(not_open(slug, title, detail));
     if word.revoked {
         return problem(
             "deal-revoked",
@@ -100,18 +158,11 @@ async fn is_open(relayer: &Relayer, (deal, milestone): (B256, u8)) -> Result<(),
         let detail = "must be open on the chain, deep enough to count; try again later";
         return problem("deal-not-open", "The deal is not open", detail);
     }
-    if word.has_ended(milestone) {
-        let detail = "must be of a milestone that has not ended";
-        return problem("milestone-ended", "The milestone has ended", detail);
-    }
-    Ok(())
+    Ok(word)
 }
 
-async fn is_signed(
-    relayer: &Relayer,
-    request: &DeliveryRequest,
-    terms: &Terms,
-) -> Result<(), Refusal> {
+async fn is_signed(relayer: &Relayer, request: &Handed) -> Result<(), Refusal> {
+    let terms = &request.terms;
     let digest = digest::delivery_digest(&request.delivery, &relayer.escrow.domain());
     if relayer.escrow.has_signed(terms.seller, digest, &request.signature).await? {
         return Ok(());
@@ -142,11 +193,11 @@ async fn pin(relayer: &Relayer, place: (B256, u8)) -> Result<Option<Pin>, Refusa
 /// take none that is late: this relayer may have lost it with its disk.
 async fn is_timely(
     relayer: &Relayer,
-    request: &DeliveryRequest,
+    request: &Handed,
     pin: Option<&Pin>,
     case_id: B256,
 ) -> Result<(), Refusal> {
-    let terms = request.term_sheet.terms();
+    let terms = &request.terms;
     let index = usize::from(request.delivery.milestone);
     let deliver_by = terms.milestones.get(index).map(|m| m.deliverBy.to::<u64>());
     let pinned = pin.filter(|pin| pin.state.deliverable == request.delivery.deliverable);
@@ -161,7 +212,7 @@ async fn is_timely(
         return Ok(());
     }
     let judge_end = until.saturating_add(terms.judgeWithin.to::<u64>());
-    if pinned.is_none() && now < judge_end && collect::is_taken(relayer, &terms, case_id).await? {
+    if pinned.is_none() && now < judge_end && collect::is_taken(relayer, terms, case_id).await? {
         return Ok(());
     }
     let detail = format!("It is {now} on the chain; the deadline was {until}.");
@@ -174,7 +225,7 @@ async fn is_timely(
 /// first one counts, then only one that is pinned.
 async fn store(
     relayer: &Relayer,
-    request: &DeliveryRequest,
+    (request, party): (&Handed, Option<Party>),
     case_id: B256,
     pin: Option<&Pin>,
 ) -> Result<Result<CaseState, Refusal>, RelayerError> {
@@ -193,7 +244,15 @@ async fn store(
                 .into()));
         }
     }
-    deals::keep_sheet(&mut tx, place.0, &request.term_sheet).await?;
+    match (&request.sheet, party) {
+        (Sheet::Private(sheet), Some(party)) => {
+            let shown = (party, &*sheet.age_file.0);
+            private::keep_sheet(&mut tx, place.0, &request.terms, shown).await?;
+        }
+        (Sheet::Public(sheet), _) => deals::keep_sheet(&mut tx, place.0, sheet).await?,
+        (Sheet::Private(_), None) => {}
+    }
+    private::keep_until(&mut tx, place.0, &request.terms).await?;
     cases::seen(&mut tx, case_id, delivery, &request.signature, ROUND).await?;
     deliverables::name(&mut tx, delivery.deliverable).await?;
     watch::open_pinned(relayer, &mut tx, place.0).await?;

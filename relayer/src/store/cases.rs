@@ -155,6 +155,16 @@ pub(crate) async fn of_deal(conn: &mut Conn, deal: B256) -> Result<Vec<CaseRow>>
     rows.iter().map(read).collect()
 }
 
+/// Whether a delivery of the deal names a deliverable.
+pub(crate) async fn names(conn: &mut Conn, (deal, deliverable): (B256, B256)) -> Result<bool> {
+    let row = sqlx::query("SELECT 1 FROM case_file WHERE deal = $1 AND deliverable = $2")
+        .bind(deal.as_slice())
+        .bind(deliverable.as_slice())
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// The cases that are not over and that an instance holds, oldest first. Whether it still lives does
 /// not matter: until another one takes a case, it is this one's.
 pub(crate) async fn held(conn: &mut Conn, instance: &str) -> Result<Vec<Lease>> {

@@ -117,7 +117,19 @@ pub(crate) async fn get(conn: &mut Conn, deal: B256) -> Result<Option<DealRow>> 
     .transpose()
 }
 
-/// The term sheet that was shown for a deal.
+/// The terms of a deal whose sheet was shown, encrypted or not.
+pub(crate) async fn terms(conn: &mut Conn, deal: B256) -> Result<Option<Terms>> {
+    let row = sqlx::query("SELECT shown_terms FROM deal WHERE id = $1")
+        .bind(deal.as_slice())
+        .fetch_optional(&mut *conn)
+        .await?;
+    match row.map(|row| maybe_bytes(&row, "shown_terms")).transpose()?.flatten() {
+        Some(terms) => Terms::abi_decode(&terms).map(Some).map_err(|_| broken("shown_terms")),
+        None => Ok(sheet(conn, deal).await?.map(|sheet| sheet.terms())),
+    }
+}
+
+/// The term sheet that was shown in the clear for a deal.
 pub(crate) async fn sheet(conn: &mut Conn, deal: B256) -> Result<Option<TermSheet>> {
     let sheet = get(conn, deal).await?.and_then(|row| row.sheet);
     sheet.map(|bytes| TermSheet::parse(&bytes).map_err(|_| broken("sheet"))).transpose()

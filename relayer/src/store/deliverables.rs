@@ -22,6 +22,7 @@ pub(crate) async fn is_named(conn: &mut Conn, digest: B256) -> Result<bool> {
     let row = sqlx::query(
         "SELECT CASE WHEN EXISTS (SELECT 1 FROM case_file WHERE deliverable = $1)
                        OR EXISTS (SELECT 1 FROM milestone WHERE deliverable = $1)
+                       OR EXISTS (SELECT 1 FROM upload WHERE age_file = $1)
                 THEN 1 ELSE 0 END AS named",
     )
     .bind(digest.as_slice())

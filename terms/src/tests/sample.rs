@@ -10,12 +10,18 @@ use serde_json::{Value, json};
 
 use crate::amount::{AgentId, Bps, Usdc};
 use crate::check::{Check, Expect, Format, Method, Module, Origin, Probe, Schema};
+use crate::recipient::{Recipient, Recipients};
 use crate::sheet::{Criterion, Kind, MilestoneSheet, TermSheet, Version};
 use crate::validate::limits;
 
 /// When sample deals have to be open, in Unix seconds.
 pub const OPEN_BY: u64 = 1_800_003_600;
 const DAY: u64 = 86_400;
+
+fn recipients(seed: u8) -> Option<Recipients> {
+    let of = Recipient::of_seed;
+    (seed > 0).then(|| Recipients { buyer: of(seed), seller: of(seed.wrapping_add(1)) })
+}
 
 /// A sheet of 100 dollars and one milestone with two criteria, that today's contracts support.
 pub fn example() -> TermSheet {
@@ -39,6 +45,7 @@ pub fn example() -> TermSheet {
         buyer_agent: None,
         seller_agent: AgentId::new(U256::ZERO),
         seller_families: vec![],
+        recipients: recipients(1),
         token: Address::repeat_byte(0x70),
         total: Usdc::from_whole(100),
         bond: Usdc::from_whole(10),
@@ -144,6 +151,9 @@ fn frame() -> impl Strategy<Value = TermSheet> {
             seller_families: agents.2.map_or(vec![], |digest| {
                 vec![format!("f-{}", digest.first().map_or(0, |byte| *byte))]
             }),
+            recipients: agents
+                .2
+                .and_then(|digest| recipients(digest.first().map_or(0, |byte| *byte))),
             template: agents.2,
             silent_seller_bps: Bps::new(shares.0),
             split_seller_bps: Bps::new(shares.1),

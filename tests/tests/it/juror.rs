@@ -9,6 +9,8 @@
 mod court;
 #[path = "juror/day.rs"]
 mod day;
+#[path = "juror/deal.rs"]
+mod deal;
 #[path = "juror/hidden.rs"]
 mod hidden;
 #[path = "juror/hostile.rs"]
@@ -19,6 +21,8 @@ mod moved;
 mod preview;
 #[path = "juror/priced.rs"]
 mod priced;
+#[path = "juror/private.rs"]
+mod private;
 #[path = "../../../juror/judge/src/tests/double.rs"]
 #[expect(dead_code, reason = "the juror's own tests use the rest")]
 pub(crate) mod provider;

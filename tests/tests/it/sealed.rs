@@ -108,6 +108,8 @@ impl House {
             limits: Limits { stop_secs: 0, ..Limits::default() },
             prices: PricesConfig::default(),
             previews: PreviewsConfig::default(),
+            identities: vec![],
+            retention_days: 90,
         }
     }
 

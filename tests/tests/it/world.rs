@@ -6,6 +6,7 @@ use alloy::primitives::aliases::U96;
 use alloy::primitives::keccak256;
 use surety_bindings::escrow::{DealEscrow, Terms};
 use surety_bindings::jury::Jury;
+use surety_bindings::pacts::PactRegistry;
 use surety_bindings::registry::ReputationRegistry;
 use surety_tests::sign::{self, Vote};
 use surety_tests::{World, usd};
@@ -29,6 +30,21 @@ fn five_ballots_pay_the_seller_its_milestone_and_bond() {
         (world.balance(buyer), world.balance(seller)),
         (before.0 - usd(100), before.1 + usd(100))
     );
+}
+
+/// EIP-170 allows 24,576 bytes; the rest is room for what a review asks for (ADR 11).
+#[test]
+fn the_code_of_each_contract_is_below_23_000_bytes() {
+    let mut world = World::new();
+    let contracts = world.contracts();
+    let addresses = [contracts.jury, contracts.registry, contracts.escrow];
+    for address in addresses {
+        let size = world.evm().state().code(address).len();
+        assert!(size != 0 && size < 23_000, "{address}: {size}");
+    }
+    // Longer than what it leaves on the chain.
+    let pacts = PactRegistry::BYTECODE.len();
+    assert!(pacts != 0 && pacts < 23_000, "pacts: {pacts}");
 }
 
 #[test]

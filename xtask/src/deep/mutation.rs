@@ -73,7 +73,8 @@ pub(super) fn run(
     sample: Sample,
     time: Option<Duration>,
 ) -> anyhow::Result<Report> {
-    let program = programs::build_optimised(repository, &[PROGRAM])?;
+    // Compilers and forge take the time, for which it makes no difference how it is built.
+    let program = programs::build(repository, &[PROGRAM])?;
     let results = repository.path("target/deep/mutation/results.json");
     step(&format!("{PROGRAM}: {} mutants, seed {}", sample.size, sample.seed));
     let mut program = repository.command(program);
@@ -167,8 +168,9 @@ fn report(results: &Value, arguments: &[Argument], sample: Sample) -> anyhow::Re
     let section = format!(
         "One small change at a time (other operators, numbers, conditions and arguments, statements \
          left\nout, in Solidity and in assembly): {} of them, drawn by seed {}. Each is compiled \
-         without the\noptimiser and run against the model's histories and forge's suites, until \
-         something fails. The\nscore is what was noticed of what compiles to other code.\n\n\
+         without the\noptimiser and run against its library's tests, the model's histories and \
+         forge's suites, until\nsomething fails. The score is what was noticed of what compiles to \
+         other code.\n\n\
          | Contract | Mutants | Drawn | Not judged yet | Did not compile | Same code | Killed | Survived | Score |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|\n{scores}\n\
          The survivors, with the libraries that a contract is made of, and why each is none:\n\n\

@@ -3,6 +3,7 @@
 //! Each rule is a function from the tree to the problems it finds, so that its tests are small trees.
 
 mod commands;
+mod decisions;
 mod deployments;
 mod errors;
 mod links;
@@ -75,6 +76,7 @@ fn check(tree: &Tree, commands: &Command) -> Vec<Problem> {
     [
         links::check(tree),
         commands::check(tree, commands),
+        decisions::check(tree),
         sizes::check(tree),
         text::check(tree),
         errors::check(tree),
@@ -157,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_there_when_a_file_is_in_it() {
-        let tree = Tree::of(&[("docs/adr/0001.md", "")]);
+        let tree = Tree::of(&[("docs/adr/0001-a.md", "# 1. A")]);
         assert!(tree.holds("docs/adr") && tree.holds("docs") && !tree.holds("doc"));
     }
 

@@ -239,6 +239,7 @@ fn sheet(world: &World, deal: usize, criteria: usize) -> TermSheet {
         buyer_agent: None,
         seller_agent: None,
         seller_families: vec![],
+        recipients: None,
         token: terms.token,
         total: amount,
         bond: Usdc::ZERO,

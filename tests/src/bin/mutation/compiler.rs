@@ -88,15 +88,26 @@ impl Compiler {
         targets: &[Target],
         changed: Option<(&str, &str)>,
     ) -> anyhow::Result<Option<Codes>> {
+        let compiled = self.interfaces(targets, changed)?;
+        Ok(compiled.map(|them| them.into_iter().map(|(target, code, _)| (target, code)).collect()))
+    }
+
+    /// The same, each with its interface.
+    pub(crate) fn interfaces(
+        &mut self,
+        targets: &[Target],
+        changed: Option<(&str, &str)>,
+    ) -> anyhow::Result<Option<Vec<(Target, Bytes, Value)>>> {
         if targets.is_empty() {
-            return Ok(Some(Codes::new()));
+            return Ok(Some(Vec::new()));
         }
         let mut sources = serde_json::Map::new();
         let mut selection = serde_json::Map::new();
         for Target { file, name } in targets {
             let content = std::fs::read_to_string(self.root.join(file))?;
             sources.insert(file.clone(), json!({ "content": content }));
-            selection.insert(file.clone(), json!({ name.as_str(): ["evm.bytecode.object"] }));
+            selection
+                .insert(file.clone(), json!({ name.as_str(): ["abi", "evm.bytecode.object"] }));
         }
         if let Some((file, content)) = changed {
             sources.insert(file.to_owned(), json!({ "content": content }));
@@ -109,7 +120,8 @@ impl Compiler {
             let contract = &answer["contracts"][&target.file][&target.name];
             let hex = contract["evm"]["bytecode"]["object"].as_str();
             let code = hex.and_then(|hex| hex.parse().ok());
-            Ok((target.clone(), code.with_context(|| format!("no code of {}", target.name))?))
+            let code = code.with_context(|| format!("no code of {}", target.name))?;
+            Ok((target.clone(), code, contract["abi"].clone()))
         };
         targets.iter().map(code).collect::<anyhow::Result<_>>().map(Some)
     }

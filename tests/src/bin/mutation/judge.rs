@@ -1,17 +1,22 @@
-//! Whether anything notices a mutant: first the model, whose histories need no other process, then the
-//! suites of its contract, then everything.
+//! Whether anything notices a mutant: first the plain tests of a library, and the model, which need no
+//! other process, then the suites of its contract, then everything.
 
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 
 use alloy::primitives::Bytes;
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use surety_bindings::deployment;
 use surety_tests::model::chain::Beginning;
 use surety_tests::model::history;
 
 use super::compiler::{Codes, Compiler, Target};
+use super::files;
 use super::forge::{Forge, Suites};
 use super::mutant::Mutant;
+use super::plain;
 use super::tree::{self, Tree};
 
 /// Where the histories' seeds begin.
@@ -34,70 +39,79 @@ pub(crate) enum Verdict {
     Survived,
 }
 
-/// A worker's compiler and copy of the tree.
+/// What is known of a mutant before forge runs.
 #[derive(Debug)]
-pub(crate) struct Judge<'a> {
+pub(crate) enum Sifted {
+    /// Nothing else needs to be asked.
+    Judged(Verdict),
+    /// Its contract's code, which the first histories do not tell from what it should be.
+    Passed(Codes),
+}
+
+/// A worker's compiler, and the model.
+#[derive(Debug)]
+pub(crate) struct Sieve<'a> {
     pub(crate) tree: &'a Tree,
     /// The contracts without a mutation, compiled like mutants.
     pub(crate) built: &'a Codes,
     pub(crate) compiler: Compiler,
-    pub(crate) forge: Forge,
+    /// Where the codes are kept that passed: compiling them is most of the work.
+    pub(crate) folder: PathBuf,
 }
 
-impl Judge<'_> {
-    /// Looks for the first thing that notices a mutant.
-    pub(crate) fn judge(&mut self, mutant: &Mutant) -> anyhow::Result<Verdict> {
+impl Sieve<'_> {
+    /// Compiles a mutant and runs the first histories.
+    pub(crate) fn sift(&mut self, mutant: &Mutant) -> anyhow::Result<Sifted> {
+        let kept = self.folder.join(self.tree.sifted(mutant).to_string());
+        if let Some(codes) = fs::read(&kept).ok().and_then(|it| serde_json::from_slice(&it).ok()) {
+            return Ok(Sifted::Passed(codes));
+        }
+        let plain = self.tree.plain_tests_of(&mutant.file)?;
         let source = self.tree.text(&mutant.file)?;
-        let Some(changed) = mutant.patch.apply(source) else { return Ok(Verdict::NotCompiled) };
+        let Some(changed) = mutant.patch.apply(source) else {
+            return Ok(Sifted::Judged(Verdict::NotCompiled));
+        };
         let changed = Some((mutant.file.as_str(), changed.as_str()));
+        let Some(plain) = self.compiler.interfaces(&plain, changed)? else {
+            return Ok(Sifted::Judged(Verdict::NotCompiled));
+        };
+        if let Some(by) = plain::failure(&plain)? {
+            return Ok(Sifted::Judged(Verdict::Killed(by)));
+        }
         let own = tree::target(&mutant.contract);
-        let Some(mut codes) = self.compiler.compile(&[own], changed)? else {
-            return Ok(Verdict::NotCompiled);
+        let Some(codes) = self.compiler.compile(&[own], changed)? else {
+            return Ok(Sifted::Judged(Verdict::NotCompiled));
         };
-        let same = codes.iter().all(|code| self.built.contains(code));
-        if !same && let Some(seed) = first_failure(&self.codes(&codes), 0..FIRST, mutant) {
-            return Ok(killed_by_model(seed));
-        }
-        let own = format!("{}/*", mutant.contract);
-        if !same && let Some(by) = self.forge.kill(&codes, Suites::Of(&own))? {
-            return Ok(Verdict::Killed(by));
-        }
-        // Whoever else has the source in it: other contracts, and the tests of a library.
-        let others = self.tree.others(mutant)?;
-        let Some(more) = self.compiler.compile(&others, changed)? else {
-            return Ok(Verdict::NotCompiled);
-        };
-        let deployed = |code: &&(Target, Bytes)| !code.0.is_test();
-        let same = same && more.iter().filter(deployed).all(|code| self.built.contains(code));
-        if same {
-            return Ok(Verdict::Same);
-        }
-        codes.extend(more);
-        let tests: Vec<_> = others.iter().map(Target::suite).collect();
-        let more = format!("{{{}}}", tests.join(","));
-        if !tests.is_empty()
-            && let Some(by) = self.forge.kill(&codes, Suites::Of(&more))?
+        if !self.is_same(&codes)
+            && let Some(seed) = first_failure(&self.codes(&codes), 0..FIRST, mutant)
         {
-            return Ok(Verdict::Killed(by));
+            return Ok(Sifted::Judged(killed_by_model(seed)));
         }
-        // Libraries' tests deploy nothing: those that hold the change have run.
-        let ran = format!("{{{own},*Lib/*,TestUSDC/*}}");
-        if let Some(by) = self.forge.kill(&codes, Suites::But(&ran))? {
-            return Ok(Verdict::Killed(by));
-        }
-        let failed = first_failure(&self.codes(&codes), FIRST..ALL, mutant);
-        Ok(failed.map_or(Verdict::Survived, killed_by_model))
+        files::write(&kept, &serde_json::to_vec(&codes)?)?;
+        Ok(Sifted::Passed(codes))
     }
 
-    /// What must hold of the contracts as they are, or no mutant's failure would mean anything.
-    pub(crate) fn baseline(&self) -> anyhow::Result<()> {
+    /// The codes of targets with a mutation; nothing when it does not compile.
+    fn compile(&mut self, targets: &[Target], mutant: &Mutant) -> anyhow::Result<Option<Codes>> {
+        let source = self.tree.text(&mutant.file)?;
+        let Some(changed) = mutant.patch.apply(source) else { return Ok(None) };
+        self.compiler.compile(targets, Some((&mutant.file, &changed)))
+    }
+
+    /// Whether the deployed ones among the codes are as without a mutation.
+    fn is_same(&self, codes: &Codes) -> bool {
+        let mut deployed = codes.iter().filter(|(target, _)| !target.is_test());
+        deployed.all(|code| self.built.contains(code))
+    }
+
+    /// What must be said of the contracts as they are, or what is said of a mutant means nothing.
+    pub(crate) fn baseline(&mut self) -> anyhow::Result<()> {
+        let plain = self.compiler.interfaces(&self.tree.plain_tests()?, None)?;
+        if let Some(by) = plain::failure(&plain.context("the tests do not compile")?)? {
+            anyhow::bail!("{by} fails without a mutation");
+        }
         if let Some(seed) = first_history(&self.codes(&Vec::new()), 0..FIRST) {
             anyhow::bail!("the model's history {seed} fails without a mutation");
-        }
-        if let Some(by) = self.forge.kill(self.built, Suites::All)? {
-            anyhow::bail!(
-                "{by} fails without a mutation; compiled without the optimiser, it must not"
-            );
         }
         Ok(())
     }
@@ -115,6 +129,61 @@ impl Judge<'_> {
             escrow: code("DealEscrow"),
             pacts: code("PactRegistry"),
         }
+    }
+}
+
+/// A worker with forge.
+#[derive(Debug)]
+pub(crate) struct Judge<'a> {
+    pub(crate) sieve: Sieve<'a>,
+    pub(crate) forge: Forge,
+}
+
+impl Judge<'_> {
+    /// Looks for the first thing that notices a mutant.
+    pub(crate) fn judge(&mut self, mutant: &Mutant) -> anyhow::Result<Verdict> {
+        let mut codes = match self.sieve.sift(mutant)? {
+            Sifted::Judged(verdict) => return Ok(verdict),
+            Sifted::Passed(codes) => codes,
+        };
+        let same = self.sieve.is_same(&codes);
+        let own = format!("{}/*", mutant.contract);
+        if !same && let Some(by) = self.forge.kill(&codes, Suites::Of(&own))? {
+            return Ok(Verdict::Killed(by));
+        }
+        // Whoever else has the source in it: other contracts, and the tests of a library.
+        let others = self.sieve.tree.others(mutant)?;
+        let Some(more) = self.sieve.compile(&others, mutant)? else {
+            return Ok(Verdict::NotCompiled);
+        };
+        if same && self.sieve.is_same(&more) {
+            return Ok(Verdict::Same);
+        }
+        codes.extend(more);
+        let tests: Vec<_> = others.iter().map(Target::suite).collect();
+        let more = format!("{{{}}}", tests.join(","));
+        if !tests.is_empty()
+            && let Some(by) = self.forge.kill(&codes, Suites::Of(&more))?
+        {
+            return Ok(Verdict::Killed(by));
+        }
+        // Libraries' tests deploy nothing: those that hold the change have run.
+        let ran = format!("{{{own},*Lib/*,TestUSDC/*}}");
+        if let Some(by) = self.forge.kill(&codes, Suites::But(&ran))? {
+            return Ok(Verdict::Killed(by));
+        }
+        let failed = first_failure(&self.sieve.codes(&codes), FIRST..ALL, mutant);
+        Ok(failed.map_or(Verdict::Survived, killed_by_model))
+    }
+
+    /// What must hold of the contracts as they are, or no mutant's failure would mean anything.
+    pub(crate) fn baseline(&self) -> anyhow::Result<()> {
+        if let Some(by) = self.forge.kill(self.sieve.built, Suites::All)? {
+            anyhow::bail!(
+                "{by} fails without a mutation; compiled without the optimiser, it must not"
+            );
+        }
+        Ok(())
     }
 }
 

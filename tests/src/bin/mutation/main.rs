@@ -11,6 +11,7 @@ mod forge;
 mod judge;
 mod mutant;
 mod operators;
+mod plain;
 mod tree;
 mod verdicts;
 mod walk;
@@ -20,7 +21,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ use serde_json::json;
 
 use compiler::{Codes, Compiler};
 use forge::Forge;
-use judge::{Judge, Verdict};
+use judge::{Judge, Sieve, Sifted, Verdict};
 use mutant::Mutant;
 use tree::{CONTRACTS, Tree};
 use verdicts::Verdicts;
@@ -54,7 +55,7 @@ struct Arguments {
     /// is known is told.
     #[arg(long)]
     seconds: Option<u64>,
-    /// Only this contract.
+    /// Of the sample only this contract's.
     #[arg(long)]
     contract: Option<String>,
     /// The repository.
@@ -85,21 +86,21 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let profile = foundry.get("profile").and_then(|profiles| profiles.get("default"));
     let profile = profile.and_then(toml::Value::as_table).context("foundry.toml: no profile")?;
     let mut tree = Tree::read(&root)?;
-    let mut all = tree.mutants(&mut Compiler::new(&root, profile))?;
+    let all = tree.mutants(&mut Compiler::new(&root, profile))?;
     let known = Verdicts::read(&arguments.verdicts, &tree, &all)?;
+    let mut sample = mutant::sample(&all, arguments.sample, LEAST, arguments.seed);
     if let Some(contract) = &arguments.contract {
-        all.retain(|mutant| mutant.contract == *contract);
+        sample.retain(|mutant| mutant.contract == *contract);
     }
-    let sample = mutant::sample(&all, arguments.sample, LEAST, arguments.seed);
     let folder = root.join("target/deep/mutation");
     fs::create_dir_all(&folder)?;
-    let open: VecDeque<_> =
+    let open: Vec<_> =
         sample.iter().filter(|mutant| known.of(&tree, mutant).is_none()).cloned().collect();
     say(&format!("{} mutants, {} drawn, {} to judge", all.len(), sample.len(), open.len()));
     if !open.is_empty() && arguments.seconds != Some(0) {
         let bench = Bench { root: &root, folder: &folder, profile, forge: &arguments.forge };
         let end = arguments.seconds.map(|secs| Instant::now() + Duration::from_secs(secs));
-        let judged = bench.judge_all(&tree, Board::new(open, end), &known);
+        let judged = bench.judge_all(&tree, &open, &known, end);
         known.write()?;
         judged?;
     }
@@ -142,36 +143,78 @@ impl Bench<'_> {
         Ok(built)
     }
 
-    fn judge_all(&self, tree: &Tree, board: Board, known: &Verdicts) -> anyhow::Result<()> {
+    /// First the model sifts all of them, while forge builds; then forge is asked about the rest.
+    fn judge_all(
+        &self,
+        tree: &Tree,
+        open: &[Mutant],
+        known: &Verdicts,
+        end: Option<Instant>,
+    ) -> anyhow::Result<()> {
         let built = self.built(tree)?;
-        say("building the tests of each worker; the first time it takes ten minutes");
-        let mut judges: Vec<Judge<'_>> = Vec::new();
-        for worker in 0..WORKERS.min(board.open.len()) {
-            let folder = self.folder.join(format!("tree-{worker}"));
-            let like = judges.first().map(|judge| &judge.forge);
-            let forge = Forge::prepare(self.root, folder, self.forge.to_path_buf(), like)?;
-            let compiler = Compiler::new(self.root, self.profile);
-            judges.push(Judge { tree, built: &built, compiler, forge });
-        }
         let passed = self.folder.join("baseline");
         let digest = format!("{}{}", tree.everything(), files::digest(&codes_as_texts(&built)));
-        if fs::read_to_string(&passed).is_ok_and(|text| text == digest) {
-            say("everything passes without a mutation, as before");
-        } else {
+        let has_passed = fs::read_to_string(&passed).is_ok_and(|text| text == digest);
+        let workers = WORKERS.min(open.len());
+        let sieve = |_| Sieve {
+            tree,
+            built: &built,
+            compiler: Compiler::new(self.root, self.profile),
+            folder: self.folder.join("sifted"),
+        };
+        let mut sieves: Vec<_> = (0..workers).map(sieve).collect();
+        if !has_passed {
+            say("running the model without a mutation");
+            sieves.first_mut().map_or(Ok(()), Sieve::baseline)?;
+        }
+        let forges = thread::scope(|scope| {
+            let forges = scope.spawn(|| self.forges(workers));
+            say("sifting by the model");
+            let board = Mutex::new(Board::new(open.iter().cloned().collect(), end));
+            each(&mut sieves, |sieve| sift(&board, sieve, known))?;
+            forges.join().unwrap_or_else(|_| Err(anyhow::anyhow!("building panicked")))
+        })?;
+        let mut judges: Vec<_> =
+            sieves.into_iter().zip(forges).map(|(sieve, forge)| Judge { sieve, forge }).collect();
+        if !has_passed {
             say("running everything without a mutation");
             judges.first().map_or(Ok(()), Judge::baseline)?;
             fs::write(passed, digest)?;
         }
-        let board = Mutex::new(board);
-        thread::scope(|scope| {
-            let work = |judge| scope.spawn(|| work(&board, judge, known));
-            let workers: Vec<_> = judges.iter_mut().map(work).collect();
-            let join = |worker: thread::ScopedJoinHandle<'_, _>| {
-                worker.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a worker panicked")))
-            };
-            workers.into_iter().try_for_each(join)
-        })
+        let rest = open.iter().filter(|mutant| known.of(tree, mutant).is_none());
+        let board = Mutex::new(Board::new(rest.cloned().collect(), end));
+        say("asking forge about the rest");
+        each(&mut judges, |judge| work(&board, judge, known))
     }
+
+    /// A copy of the tree for each worker.
+    fn forges(&self, workers: usize) -> anyhow::Result<Vec<Forge>> {
+        say("building the tests of each worker; the first time it takes ten minutes");
+        let mut forges: Vec<Forge> = Vec::new();
+        for worker in 0..workers {
+            let folder = self.folder.join(format!("tree-{worker}"));
+            let program = self.forge.to_path_buf();
+            forges.push(Forge::prepare(self.root, folder, program, forges.first())?);
+        }
+        say("the tests are built");
+        Ok(forges)
+    }
+}
+
+/// Lets every worker work at once.
+fn each<W: Send>(
+    workers: &mut [W],
+    work: impl Fn(&mut W) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<()> {
+    let work = &work;
+    thread::scope(|scope| {
+        let started = workers.iter_mut().map(|worker| scope.spawn(move || work(worker)));
+        let started: Vec<_> = started.collect();
+        let join = |worker: thread::ScopedJoinHandle<'_, _>| {
+            worker.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a worker panicked")))
+        };
+        started.into_iter().try_for_each(join)
+    })
 }
 
 fn codes_as_texts(codes: &Codes) -> files::Texts {
@@ -204,13 +247,13 @@ impl Board {
         self.open.pop_front()
     }
 
-    fn count(&mut self, mutant: &Mutant, verdict: &Verdict) {
+    /// Counts a mutant, of which nothing is known yet when it was only sifted.
+    fn count(&mut self, mutant: &Mutant, verdict: Option<&Verdict>) {
         self.done += 1;
-        self.killed += usize::from(matches!(verdict, Verdict::Killed(_)));
-        if *verdict == Verdict::Survived {
+        self.killed += usize::from(matches!(verdict, Some(Verdict::Killed(_))));
+        if verdict == Some(&Verdict::Survived) {
             self.survived += 1;
-            let Mutant { file, line, original, replacement, .. } = mutant;
-            say(&format!("survived: {file}:{line} `{original}` -> `{replacement}`"));
+            say(&format!("survived: {mutant}"));
         }
         if self.shown.elapsed() > PAUSE || self.done == self.total {
             self.shown = Instant::now();
@@ -224,17 +267,34 @@ impl Board {
     }
 }
 
+fn sift(board: &Mutex<Board>, sieve: &mut Sieve<'_>, known: &Verdicts) -> anyhow::Result<()> {
+    loop {
+        let next = held(board).next();
+        let Some(mutant) = next else { return Ok(()) };
+        let sifted = sieve.sift(&mutant).with_context(|| mutant.to_string())?;
+        let verdict = match &sifted {
+            Sifted::Judged(verdict) => Some(verdict),
+            Sifted::Passed(_) => None,
+        };
+        if let Some(verdict) = verdict {
+            known.add(sieve.tree, &mutant, verdict)?;
+        }
+        held(board).count(&mutant, verdict);
+    }
+}
+
 fn work(board: &Mutex<Board>, judge: &mut Judge<'_>, known: &Verdicts) -> anyhow::Result<()> {
     loop {
-        let next = board.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let next = held(board).next();
         let Some(mutant) = next else { return Ok(()) };
-        let verdict = judge.judge(&mutant).with_context(|| {
-            let Mutant { file, line, original, replacement, .. } = &mutant;
-            format!("{file}:{line} `{original}` -> `{replacement}`")
-        })?;
-        known.add(judge.tree, &mutant, &verdict)?;
-        board.lock().unwrap_or_else(PoisonError::into_inner).count(&mutant, &verdict);
+        let verdict = judge.judge(&mutant).with_context(|| mutant.to_string())?;
+        known.add(judge.sieve.tree, &mutant, &verdict)?;
+        held(board).count(&mutant, Some(&verdict));
     }
+}
+
+fn held(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
+    board.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn say(line: &str) {

@@ -1,5 +1,7 @@
 //! What a mutant is, and what makes two of them one.
 
+use std::fmt;
+
 use alloy::primitives::{B256, keccak256};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,13 @@ impl Patch {
     /// The source with this change; nothing when the bytes are no text.
     pub(crate) fn apply(&self, source: &str) -> Option<String> {
         Some([source.get(..self.start)?, &self.text, source.get(self.end..)?].concat())
+    }
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, original, replacement, .. } = self;
+        write!(f, "{file}:{line} `{original}` -> `{replacement}`")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use alloy::primitives::B256;
 use anyhow::Context as _;
@@ -21,12 +22,25 @@ pub(crate) const CONTRACTS: [&str; 4] =
 const SHARED: [&str; 3] =
     ["contracts/test/utils/", "contracts/test/doubles/", "contracts/test/invariant/"];
 
+/// What the model and its chain are made of.
+const MODEL: [&str; 7] = [
+    "tests/src/model/",
+    "tests/src/actors.rs",
+    "tests/src/contracts.rs",
+    "tests/src/evm.rs",
+    "tests/src/meter.rs",
+    "tests/src/sign.rs",
+    "tests/src/world.rs",
+];
+
 /// Sources, tests, and which contract is made of which sources.
 #[derive(Debug)]
 pub(crate) struct Tree {
     texts: Texts,
     /// The contracts' own sources, without interfaces.
     sources: BTreeMap<&'static str, Vec<String>>,
+    /// Digests of many texts, by what they are of: thousands of mutants ask for the same.
+    digests: Mutex<BTreeMap<String, B256>>,
 }
 
 impl Tree {
@@ -35,7 +49,7 @@ impl Tree {
             root,
             &["contracts/src", "contracts/test", "tests/src", "foundry.toml", "tools/package.json"],
         )?;
-        Ok(Self { texts, sources: BTreeMap::new() })
+        Ok(Self { texts, sources: BTreeMap::new(), digests: Mutex::default() })
     }
 
     /// Every mutant of the contracts, in the order of files and lines.
@@ -78,8 +92,38 @@ impl Tree {
             .filter(|contract| self.uses(contract, &mutant.file))
             .map(target)
             .collect::<Vec<_>>();
-        let import = format!("/{}\"", mutant.file.rsplit('/').next().unwrap_or_default());
-        let library = mutant.file.contains("/libraries/");
+        others.extend(self.tests_of(&mutant.file)?);
+        Ok(others)
+    }
+
+    /// The tests of a library that need no cheatcode.
+    pub(crate) fn plain_tests_of(&self, file: &str) -> anyhow::Result<Vec<Target>> {
+        let mut tests = self.tests_of(file)?;
+        let plain =
+            |test: &Target| self.text(&test.file).is_ok_and(|text| !text.contains("Vm.sol"));
+        tests.retain(plain);
+        Ok(tests)
+    }
+
+    /// Every such test.
+    pub(crate) fn plain_tests(&self) -> anyhow::Result<Vec<Target>> {
+        let files = self.sources.values().flatten().collect::<std::collections::BTreeSet<_>>();
+        let mut all = Vec::new();
+        for file in files {
+            for test in self.plain_tests_of(file)? {
+                if !all.contains(&test) {
+                    all.push(test);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// The tests that have a library in them.
+    fn tests_of(&self, file: &str) -> anyhow::Result<Vec<Target>> {
+        let import = format!("/{}\"", file.rsplit('/').next().unwrap_or_default());
+        let library = file.contains("/libraries/");
+        let mut found = Vec::new();
         for file in self.texts.keys().filter(|file| library && file.ends_with(".t.sol")) {
             let text = self.text(file)?;
             if file.contains("/symbolic/") || !text.contains(&import) {
@@ -88,9 +132,9 @@ impl Tree {
             let contracts = text.lines().filter_map(|line| line.strip_prefix("contract "));
             let names = contracts.filter_map(|rest| rest.split(' ').next());
             let tests = names.filter(|name| name.ends_with("Test"));
-            others.extend(tests.map(|name| Target { file: file.clone(), name: name.to_owned() }));
+            found.extend(tests.map(|name| Target { file: file.clone(), name: name.to_owned() }));
         }
-        Ok(others)
+        Ok(found)
     }
 
     fn uses(&self, contract: &str, file: &str) -> bool {
@@ -99,10 +143,12 @@ impl Tree {
 
     /// What identifies a mutant of the contract as it stands.
     pub(crate) fn identity(&self, mutant: &Mutant) -> B256 {
-        let sources = self.sources.get(mutant.contract.as_str());
-        let sources = sources.into_iter().flatten();
-        let texts = sources.filter_map(|file| self.texts.get_key_value(file));
-        mutant.lot(0) ^ files::digest(texts)
+        let contract = mutant.contract.as_str();
+        let sources = || {
+            let sources = self.sources.get(contract).into_iter().flatten();
+            files::digest(sources.filter_map(|file| self.texts.get_key_value(file)))
+        };
+        mutant.lot(0) ^ self.remembered(contract, sources)
     }
 
     /// What a verdict rests on besides the contract: as long as this is the same, it stands.
@@ -112,19 +158,34 @@ impl Tree {
             Verdict::Killed(by) => by.split(' ').next().unwrap_or_default(),
             Verdict::Survived => "",
         };
-        let harness = |path: &str| path.starts_with("tests/src/") && !path.contains("/bin/");
+        let model = |path: &str| MODEL.iter().any(|part| path.starts_with(part));
         let needed = |path: &str| match by {
-            "" | "no" => !path.contains("/bin/") && !path.contains("/symbolic/"),
-            "model" => harness(path),
+            "" | "no" if path.starts_with("tests/") => model(path),
+            "" | "no" => !path.contains("/symbolic/"),
+            "model" => model(path),
             file => path == file || SHARED.iter().any(|folder| path.starts_with(folder)),
         };
-        files::digest(self.texts.iter().filter(|(path, _)| needed(path)))
+        let texts = || self.texts.iter().filter(|(path, _)| needed(path));
+        self.remembered(&format!("tests {by}"), || files::digest(texts()))
+    }
+
+    /// What the first histories say of a mutant rests on this.
+    pub(crate) fn sifted(&self, mutant: &Mutant) -> B256 {
+        let model = Verdict::Killed("model".to_owned());
+        self.identity(mutant) ^ self.rests_on(&model) ^ self.sources_digest()
     }
 
     /// What the contracts without a mutation are compiled from.
     pub(crate) fn sources_digest(&self) -> B256 {
         let tests = |path: &str| path.starts_with("contracts/test/") || path.starts_with("tests/");
-        files::digest(self.texts.iter().filter(|(path, _)| !tests(path)))
+        let texts = || self.texts.iter().filter(|(path, _)| !tests(path));
+        self.remembered("sources", || files::digest(texts()))
+    }
+
+    /// The digest that is known by this name.
+    fn remembered(&self, name: &str, digest: impl FnOnce() -> B256) -> B256 {
+        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        *digests.entry(name.to_owned()).or_insert_with(digest)
     }
 
     /// What the baseline rests on.

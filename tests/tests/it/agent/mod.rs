@@ -43,7 +43,8 @@ impl Market {
         let key = key_file(&folder, "relayer", &world.relayer());
         let text = format!(
             "chain_rpc = 'http://127.0.0.1:1'\nchain_id = {}\nescrow = '{}'\nblock_tag = 'latest'\n\
-             listen = '127.0.0.1:0'\nstore = '{}'\nkey_file = '{}'\npoll_ms = 10",
+             listen = '127.0.0.1:0'\nstore = '{}'\nkey_file = '{}'\npoll_ms = 10\n\
+             [jurors]\nallow_private_hosts = true\nretry_ms = 10\nretry_most_ms = 200",
             world.contracts().chain_id,
             world.contracts().escrow,
             folder.path().join("relayer").display(),
@@ -101,6 +102,7 @@ impl Market {
             buyer_agent: None,
             seller_agent: None,
             seller_families: vec![],
+            recipients: None,
             token: contracts.token,
             total: Usdc::from_whole(100 * milestones),
             bond: Usdc::from_whole(bond),

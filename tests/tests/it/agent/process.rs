@@ -29,7 +29,8 @@ pub(crate) fn config(market: &Market, name: &str, roles: &str) -> Config {
     let contracts = market.world.contracts();
     let text = format!(
         "key_file = '{}'\nchain_rpc = 'http://127.0.0.1:1'\nchain_id = {}\nescrow = '{}'\n\
-         relayer_url = '{}'\nlisten = '127.0.0.1:0'\nstore = '{}'\npoll_ms = 10\n{roles}",
+         relayer_url = '{}'\nlisten = '127.0.0.1:0'\nstore = '{}'\npoll_ms = 10\n\
+         public_deals = true\n{roles}",
         key_file(&market.folder, name, &owner).display(),
         contracts.chain_id,
         contracts.escrow,

@@ -8,7 +8,6 @@ use alloy::network::TransactionBuilder as _;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::Provider as _;
 use alloy::rpc::types::TransactionRequest;
-use alloy::signers::SignerSync as _;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use reqwest::{Client, Response, StatusCode};
@@ -16,8 +15,6 @@ use surety_bindings::escrow::{DealEscrow, Delivery};
 use surety_dialect::Dialect;
 use surety_juror::{BlockTag, Config, FetchConfig, Handle, JurorError, Limits, ProviderConfig};
 use surety_jury::SignedCommitment;
-use surety_jury::ballot::compact;
-use surety_jury::commitment::commitment_digest;
 use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus, Commitments};
 use surety_keys::KeySource;
 use surety_prices::PricesConfig;
@@ -92,6 +89,8 @@ impl Court {
             // Stops at once: what is half judged is left to the next start.
             limits: Limits { stop_secs: 0, ..Limits::default() },
             prices: PricesConfig::default(),
+            identities: vec![],
+            retention_days: 90,
             previews: surety_preview::PreviewsConfig::default(),
         }
     }
@@ -176,11 +175,7 @@ impl Court {
     }
 
     pub(crate) fn commitment_of(&self, key: &PrivateKeySigner, case: B256) -> SignedCommitment {
-        let contracts = self.world.contracts();
-        let (juror, digest) = (key.address(), keccak256(key.address()));
-        let signed = commitment_digest(case, digest, (contracts.chain_id, contracts.jury));
-        let signature = compact(&key.sign_hash_sync(&signed).unwrap());
-        SignedCommitment { case_id: case, digest, juror, signature }
+        sign::commitment(self.world.contracts(), key, case)
     }
 
     pub(crate) async fn bind(
@@ -334,6 +329,7 @@ fn sheet(world: &World) -> TermSheet {
         buyer_agent: None,
         seller_agent: None,
         seller_families: vec![],
+        recipients: None,
         token: terms.token,
         total: amount,
         bond: Usdc::ZERO,

@@ -15,6 +15,7 @@ fn lists(office: &Office) -> Vec<String> {
     let mut files = Vec::new();
     for juror in world.jurors() {
         let prices = PriceList {
+            recipient: None,
             chain_id: world.contracts().chain_id,
             jury: world.contracts().jury,
             juror: juror.address(),

@@ -4,8 +4,8 @@
 use std::process::Stdio;
 
 use serde_json::Value;
-use surety_jury::wire::CaseStatus;
-use surety_tests::World;
+use surety_jury::wire::{CaseStatus, Commitments};
+use surety_tests::{World, sign};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
@@ -78,8 +78,13 @@ async fn a_ballot_that_kms_signed_is_the_jurors() {
         .env("AWS_EC2_METADATA_DISABLED", "true");
     let juror = Running::start(command).await;
     let case = judge(&office, &juror.url, &sheet).await;
-    let url = format!("{}/v1/cases/{case}", juror.url);
-    let status: CaseStatus = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let (world, url) = (&office.market.world, format!("{}/v1/cases/{case}", juror.url));
+    let others = [1, 2, 3].map(|s| sign::commitment(world.contracts(), &world.juror(s), case));
+    let others = Commitments { commitments: others.to_vec() };
+    let told = reqwest::Client::new().post(format!("{url}/commitments")).json(&others).send().await;
+    assert_eq!(told.unwrap().status(), 204);
+    let shown = reqwest::get(format!("{url}?waitSecs=30")).await.unwrap();
+    let status: CaseStatus = shown.json().await.unwrap();
     let ballot = status.ballot.unwrap();
     let contracts = office.market.world.contracts();
     ballot.verify(contracts.chain_id, contracts.jury).unwrap();

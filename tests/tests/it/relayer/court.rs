@@ -381,6 +381,7 @@ fn sheet(world: &World, jury: B256) -> TermSheet {
         buyer_agent: None,
         seller_agent: None,
         seller_families: vec![],
+        recipients: None,
         token: world.contracts().token,
         total: Usdc::from_whole(100),
         bond: Usdc::from_whole(10),

@@ -87,7 +87,9 @@ async fn a_cases_numbers_and_its_request_id_are_where_they_should_be() {
     assert!(made.len() == 32 && made.bytes().all(|b| b.is_ascii_hexdigit()), "{made}");
     court.over(&relayer, court.case_id(0, &court.work)).await;
     for juror in &court.jurors {
-        assert_eq!(juror.asked_for(), ["order-66"], "jurors are asked in the delivery's name");
+        let asked = juror.asked_for();
+        let is_its = |id: &String| id == "order-66";
+        assert!(!asked.is_empty() && asked.iter().all(is_its), "in the delivery's name: {asked:?}");
     }
     let page = page(&court, &relayer).await;
     for line in [

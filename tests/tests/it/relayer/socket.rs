@@ -152,7 +152,10 @@ async fn jurors_that_stream_for_ever_or_drip_are_cut_off_and_counted() {
             .all(|fault| page.contains(&format!("juror_faults_total{{fault=\"{fault}\"}}")))
     })
     .await;
-    assert_eq!(court.case(&relayer, id, 0).await.ballots.len(), 3, "the others were heard");
+    eventually("the others are heard", || async {
+        court.case(&relayer, id, 0).await.commitments.len() == 3
+    })
+    .await;
     court.jurors[1].set(Habit::Votes(0b11, 0));
     assert_eq!(court.over(&relayer, id).await.state, CaseState::Final);
 }

@@ -1,0 +1,65 @@
+//! Deleting on schedule what parties handed in: sheets and deliverables, encrypted or not.
+//!
+//! Files go first and rows last, so that a crash in between is made up for by the next round.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::B256;
+use tokio_util::sync::CancellationToken;
+
+use crate::RelayerError;
+use crate::relayer::Relayer;
+use crate::store::private;
+
+/// How much chain time passes between two looks at the schedule.
+const EVERY_SECS: u64 = 600;
+/// Seconds of a day.
+const DAY_SECS: u64 = 86_400;
+
+/// Deletes what is due, again and again, until `stop`.
+pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
+    let keep_secs = relayer.config.retention_days.saturating_mul(DAY_SECS);
+    let mut clock = relayer.clock.subscribe();
+    let rounds = async {
+        let mut next = 0;
+        loop {
+            let now = clock.borrow_and_update().head.timestamp;
+            if now >= next {
+                report(delete_due(&relayer, now.saturating_sub(keep_secs)).await);
+                next = now.saturating_add(EVERY_SECS);
+            }
+            if clock.changed().await.is_err() {
+                return;
+            }
+            // The clock is told of every look at the chain.
+            tokio::time::sleep(relayer.poll().min(Duration::from_secs(1))).await;
+        }
+    };
+    stop.run_until_cancelled(rounds).await;
+}
+
+fn report(deleted: Result<usize, RelayerError>) {
+    if let Err(error) = deleted {
+        tracing::warn!(%error, "nothing can be deleted; it is tried again");
+    }
+}
+
+async fn delete_due(relayer: &Relayer, before: u64) -> Result<usize, RelayerError> {
+    let due = private::due_to_delete(&mut *relayer.store.read().await?, before).await?;
+    for deal in &due {
+        delete(relayer, *deal).await?;
+    }
+    Ok(due.len())
+}
+
+async fn delete(relayer: &Relayer, deal: B256) -> Result<(), RelayerError> {
+    let files = private::files(&mut *relayer.store.read().await?, deal).await?;
+    for file in &files {
+        relayer.shelf.remove(*file).await?;
+    }
+    let mut tx = relayer.store.begin().await?;
+    private::forget(&mut tx, deal, &files).await?;
+    tx.commit().await?;
+    Ok(())
+}
