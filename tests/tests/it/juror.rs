@@ -740,6 +740,8 @@ impl io::Write for Log {
 /// The contents of every file below a folder.
 fn stored(folder: &std::path::Path) -> Vec<Vec<u8>> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    // A socket holds nothing.
+    let entries = entries.filter(|path| path.is_dir() || path.is_file());
     let contents = entries.flat_map(|path| {
         if path.is_dir() { stored(&path) } else { vec![std::fs::read(path).unwrap()] }
     });
