@@ -177,8 +177,9 @@ impl Tree {
 
     /// What the contracts without a mutation are compiled from.
     pub(crate) fn sources_digest(&self) -> B256 {
-        let tests = |path: &str| path.starts_with("contracts/test/") || path.starts_with("tests/");
-        let texts = || self.texts.iter().filter(|(path, _)| !tests(path));
+        let is_test =
+            |path: &str| path.starts_with("contracts/test/") || path.starts_with("tests/");
+        let texts = || self.texts.iter().filter(|(path, _)| !is_test(path));
         self.remembered("sources", || files::digest(texts()))
     }
 
