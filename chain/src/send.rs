@@ -14,15 +14,17 @@
 //! Warning: a key has one owner. If another program sends with the same key, requests are still
 //! neither lost nor doubled, but they wait for each other.
 
+mod cost;
 mod engine;
 mod fees;
+mod keys;
 mod observe;
 mod rows;
 mod sign;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alloy::network::TxSigner;
@@ -37,6 +39,7 @@ use crate::store::Store;
 use crate::{BlockTag, ChainError, Rpc};
 
 pub use fees::FeeCaps;
+pub use keys::Senders;
 
 /// The tables of this module. Run them as owner `send` with [`Store::migrate`].
 pub fn migrations() -> Migrator {
@@ -62,10 +65,14 @@ pub struct SendConfig {
     pub rebroadcast_ms: u64,
     /// What is added to the estimated gas, in percent of it.
     pub gas_margin_percent: u64,
-    /// Mined requests are watched for reorganisations until this many blocks stand above them.
+    /// Mined requests are watched for reorganisations until this many blocks stand above them:
+    /// half an hour of blocks of 200 ms.
     pub watch_blocks: u64,
     /// Limits on fees.
     pub fees: FeeCaps,
+    /// What all keys of a store may cost together per UTC day of chain time, in wei. What would go
+    /// beyond it waits for the next day. No limit unless it is given.
+    pub budget_wei_per_day: Option<u64>,
 }
 
 impl Default for SendConfig {
@@ -77,8 +84,9 @@ impl Default for SendConfig {
             replace_after_secs: 30,
             rebroadcast_ms: 5_000,
             gas_margin_percent: 25,
-            watch_blocks: 900,
+            watch_blocks: 9_000,
             fees: FeeCaps::default(),
+            budget_wei_per_day: None,
         }
     }
 }
@@ -137,6 +145,17 @@ pub enum Failure {
     Withdrawn,
 }
 
+/// What a sender holds back, and what it may have spent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SendHealth {
+    /// Something waits for the next day, since it would go beyond the budget.
+    pub over_budget: bool,
+    /// Something waits for cheaper blocks.
+    pub above_fee_cap: bool,
+    /// What all keys have spent or may still spend on the chain's day, in wei, as of the last look.
+    pub spent_wei: u64,
+}
+
 /// A handle to the sender of one key. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Sender {
@@ -144,6 +163,7 @@ pub struct Sender {
     store: Store,
     wake: Arc<Notify>,
     changes: watch::Sender<u64>,
+    health: Arc<Mutex<SendHealth>>,
 }
 
 /// The task behind a [`Sender`]. There must be one per key.
@@ -177,6 +197,7 @@ impl Sender {
             store,
             wake: Arc::new(Notify::new()),
             changes: watch::Sender::new(0),
+            health: Arc::default(),
         };
         let memory = engine::Memory::default();
         let task = SenderTask { rpc, signer, chain_id, config, handle: handle.clone(), memory };
@@ -236,12 +257,27 @@ impl Sender {
         }
     }
 
+    /// What is held back, and what the day has cost.
+    pub fn health(&self) -> SendHealth {
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, change: impl FnOnce(&mut SendHealth)) {
+        change(&mut self.health.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
     fn changed(&self) {
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
     }
 }
 
 impl SenderTask {
+    /// The same task, which rings for its changes where `other` does.
+    fn ringing(mut self, other: &Sender, sender: Sender) -> (Sender, Self) {
+        self.handle = Sender { changes: other.changes.clone(), ..sender };
+        (self.handle.clone(), self)
+    }
+
     /// Works until `stop`. Errors are logged and the work is taken up again: everything that
     /// matters is in the store.
     pub async fn run(mut self, stop: CancellationToken) {

@@ -1,6 +1,6 @@
 //! `surety relayer ...`.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Subcommand;
 use surety_relayer::Config;
 
@@ -16,6 +16,8 @@ pub(crate) enum RelayerCommand {
     Run(ConfigArgs),
     /// Check the configuration, and start nothing
     CheckConfig(ConfigArgs),
+    /// Compare the store with the chain at a final block and repair it; the relayer must not run
+    Audit(ConfigArgs),
 }
 
 /// Runs the command.
@@ -28,6 +30,13 @@ pub(crate) async fn run(command: RelayerCommand, output: Output) -> Result<()> {
         RelayerCommand::CheckConfig(args) => {
             let config = Config::load(&args.config)?;
             output.result(&Checked { good: true, chain_id: config.chain_id, address: None })
+        }
+        RelayerCommand::Audit(args) => {
+            let report = surety_relayer::audit(Config::load(&args.config)?).await?;
+            output.result(&report)?;
+            let left = report.contradictions.len();
+            ensure!(left == 0, "{left} contradictions are left: compare the endpoints in [[rpc]]");
+            Ok(())
         }
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod case;
 mod collect;
 mod config;
@@ -15,6 +16,7 @@ mod submit;
 mod watch;
 pub mod wire;
 
+pub use audit::AuditReport;
 pub use config::{Config, Jurors as JurorsConfig, Limits, Sending};
 pub use error::RelayerError;
-pub use service::{Handle, run, start, start_on};
+pub use service::{Handle, audit, run, start, start_on};

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use alloy::primitives::B256;
 use surety_bindings::jury::Case;
 use surety_chain::Header;
-use surety_chain::send::Sender;
+use surety_chain::send::Senders;
 use surety_chain::store::Store;
 use surety_terms::digest;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::AuditReport;
 use crate::config::Config;
 use crate::escrow::Escrow;
 use crate::jurors::Jurors;
@@ -27,13 +28,17 @@ pub(crate) struct Relayer {
     pub(crate) config: Config,
     pub(crate) escrow: Escrow,
     pub(crate) store: Store,
-    pub(crate) sender: Sender,
+    pub(crate) sender: Senders,
     pub(crate) shelf: Shelf,
     pub(crate) jurors: Jurors,
     /// How many cases may be asked about at once.
     pub(crate) asking: Semaphore,
     /// The newest block, as last seen by the watcher.
     pub(crate) clock: watch::Sender<Clock>,
+    /// Rings when a node tells of a new block. Nothing may depend on it.
+    pub(crate) heads: watch::Sender<u64>,
+    /// What the last audit found.
+    pub(crate) audited: watch::Sender<AuditReport>,
     /// Rings whenever a row that somebody may wait for changed.
     changes: watch::Sender<u64>,
     /// Rings when there may be a case without a task.
@@ -56,7 +61,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) escrow: Escrow,
     pub(crate) store: Store,
-    pub(crate) sender: Sender,
+    pub(crate) sender: Senders,
     pub(crate) shelf: Shelf,
     pub(crate) jurors: Jurors,
     pub(crate) head: Header,
@@ -75,6 +80,8 @@ impl Relayer {
             shelf,
             jurors,
             clock: watch::Sender::new(Clock { head, read: Instant::now() }),
+            heads: watch::Sender::new(0),
+            audited: watch::Sender::default(),
             changes: watch::Sender::new(0),
             cases: Notify::new(),
             verdicts: Mutex::new(HashMap::new()),

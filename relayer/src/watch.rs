@@ -1,7 +1,8 @@
 //! Following the escrow: deals opened, deliveries pinned, milestones ended.
 //!
-//! Each step's rows and the cursor are one database transaction. Orphaned blocks are forgotten in
-//! the same way, and cases that had ended in them are open again.
+//! Each step's rows and the cursor are one database transaction. What orphaned blocks said is marked
+//! in the same way and never deleted, what is known of their deals is made again from what stands,
+//! and cases that had ended in them are open again.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +12,7 @@ use alloy::sol_types::{SolCall, SolEvent};
 use sqlx::SqliteConnection;
 use surety_bindings::escrow::DealEscrow::{self, DealOpened, MilestoneDelivered, MilestoneEnded};
 use surety_bindings::escrow::Delivery;
-use surety_chain::follow::{Batch, FollowConfig, FollowedLog, Follower, Step};
+use surety_chain::follow::{FollowConfig, FollowedLog, Follower, Step};
 use surety_chain::{BlockTag, Header};
 use surety_terms::digest;
 use tokio_util::sync::CancellationToken;
@@ -22,18 +23,22 @@ use crate::store::deals::{self, End, Pin, Place};
 use crate::store::{cases, deliverables};
 
 /// The widest range of blocks that is asked for at once.
-const RANGE: u64 = 2_000;
+pub(crate) const RANGE: u64 = 10_000;
+
+/// The trail of what was followed.
+pub(crate) const TRAIL: &str = "escrow";
 
 /// Follows the escrow until `stop`.
 pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
     let config = FollowConfig {
-        name: "escrow",
+        name: TRAIL,
         addresses: vec![relayer.escrow.address],
         tag: relayer.config.block_tag,
         start_block: relayer.config.start_block,
         max_range: RANGE,
     };
     let mut follower = Follower::new(relayer.escrow.rpc.clone(), config);
+    let mut heads = relayer.heads.subscribe();
     stop.run_until_cancelled(async {
         let mut trouble: u32 = 0;
         loop {
@@ -41,7 +46,11 @@ pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
                 Ok(true) => trouble = 0,
                 Ok(false) => {
                     trouble = 0;
-                    tokio::time::sleep(relayer.poll()).await;
+                    // Whether a node told of a block or the time is over, the next step looks.
+                    if let Ok(Ok(())) = tokio::time::timeout(relayer.poll(), heads.changed()).await
+                    {
+                        relayer.sender.wake();
+                    }
                 }
                 Err(error) => {
                     trouble = trouble.saturating_add(1).min(5);
@@ -68,13 +77,15 @@ async fn step(relayer: &Relayer, follower: &mut Follower) -> Result<bool, Relaye
         }
         Step::Batch(batch) => {
             tick(relayer, batch.head).await?;
-            read(relayer, batch).await?
+            read(relayer, &batch.logs).await?
         }
-        Step::Orphaned { .. } => Vec::new(),
+        Step::Orphaned { from_block } => standing(relayer, *from_block).await?,
     };
     let mut tx = relayer.store.begin().await?;
-    if let Step::Orphaned { from_block } = &step {
-        orphan(&mut tx, *from_block).await?;
+    match &step {
+        Step::Orphaned { from_block } => orphan(&mut tx, *from_block).await?,
+        Step::Batch(batch) => keep(&mut tx, &batch.logs).await?,
+        Step::CaughtUp { .. } => {}
     }
     for (fact, place) in &facts {
         write(relayer, &mut tx, fact, *place).await?;
@@ -88,10 +99,69 @@ async fn step(relayer: &Relayer, follower: &mut Follower) -> Result<bool, Relaye
     Ok(true)
 }
 
+/// Keeps the logs themselves: they are what everything else can be made of again.
+async fn keep(conn: &mut SqliteConnection, logs: &[FollowedLog]) -> Result<(), RelayerError> {
+    for log in logs {
+        surety_events::record(conn, log).await?;
+    }
+    Ok(())
+}
+
+/// What still stands of the deals of which blocks from here on said something.
+async fn standing(relayer: &Relayer, from_block: u64) -> Result<Facts, RelayerError> {
+    let mut logs = Vec::new();
+    {
+        let mut conn = relayer.store.read().await?;
+        for deal in surety_events::touched(&mut conn, from_block).await? {
+            logs.extend(surety_events::of_deal(&mut conn, deal).await?);
+        }
+    }
+    logs.retain(|log| log.block < from_block);
+    read(relayer, &logs).await
+}
+
+/// Marks what orphaned blocks said, and takes back what it amounted to.
 async fn orphan(conn: &mut SqliteConnection, from_block: u64) -> Result<(), RelayerError> {
     tracing::warn!(from_block, "blocks were orphaned");
+    surety_events::orphan(conn, from_block).await?;
     deals::orphan(conn, from_block).await?;
     cases::orphan(conn, from_block).await
+}
+
+/// Applies logs that the audit found, after marking those that the chain does not have.
+pub(crate) async fn repair(
+    relayer: &Relayer,
+    missing: &[FollowedLog],
+    extra: &[FollowedLog],
+) -> Result<(), RelayerError> {
+    let facts = read(relayer, missing).await?;
+    let lowest = extra.iter().map(|log| log.block).min();
+    let again = match lowest {
+        Some(block) => {
+            let mut conn = relayer.store.read().await?;
+            let stands = surety_events::standing(&mut conn, (block, u64::MAX)).await?;
+            let gone = |log: &FollowedLog| extra.contains(log);
+            stands.into_iter().filter(|log| !gone(log)).collect()
+        }
+        None => Vec::new(),
+    };
+    let again = read(relayer, &again).await?;
+    let mut tx = relayer.store.begin().await?;
+    for log in extra {
+        surety_events::orphan_one(&mut tx, log).await?;
+    }
+    if let Some(block) = lowest {
+        deals::orphan(&mut tx, block).await?;
+        cases::orphan(&mut tx, block).await?;
+    }
+    keep(&mut tx, missing).await?;
+    for (fact, place) in again.iter().chain(&facts) {
+        write(relayer, &mut tx, fact, *place).await?;
+    }
+    tx.commit().await?;
+    relayer.changed();
+    relayer.cases.notify_one();
+    Ok(())
 }
 
 /// Moves the clock: time is the newest block's, however deep we act.
@@ -112,10 +182,12 @@ enum Fact {
     Ended(MilestoneEnded),
 }
 
-/// Reads a batch's events. What does not decode is not from this escrow's code, and is skipped.
-async fn read(relayer: &Relayer, batch: &Batch) -> Result<Vec<(Fact, Place)>, RelayerError> {
+type Facts = Vec<(Fact, Place)>;
+
+/// Reads events. What does not decode is not from this escrow's code, and is skipped.
+async fn read(relayer: &Relayer, logs: &[FollowedLog]) -> Result<Facts, RelayerError> {
     let mut facts = Vec::new();
-    for found in &batch.logs {
+    for found in logs {
         let place = Place { block: found.block, at: found.timestamp, tx: found.tx_hash };
         let mut fact = decode(&found.log);
         if let Some(Fact::Delivered(_, signature)) = &mut fact {

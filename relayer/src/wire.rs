@@ -156,4 +156,10 @@ pub struct Readiness {
     pub chain_read_ms: u64,
     /// The newest block that was read.
     pub head: u64,
+    /// Whether new transactions may still be sent within the day's budget.
+    pub within_budget: bool,
+    /// How many of the chain's endpoints work.
+    pub endpoints_good: usize,
+    /// How many there are.
+    pub endpoints: usize,
 }

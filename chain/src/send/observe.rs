@@ -3,7 +3,7 @@
 use alloy::primitives::{B256, Bytes};
 
 use super::rows::{self, Attempt, Kind, Signed};
-use super::{Failure, SenderTask, gap_id};
+use super::{Failure, SenderTask, cost, gap_id};
 use crate::{BlockTag, CallOutcome, ChainError, Header, Receipt};
 
 /// How many looks in a row must agree before a node's silence is believed: nodes behind one URL
@@ -101,6 +101,9 @@ impl SenderTask {
         };
         let mut tx = self.handle.store.begin().await?;
         rows::done(&mut tx, request.id, Some(receipt), failure.as_ref()).await?;
+        if let Some(wei) = receipt.cost_wei {
+            cost::paid(&mut tx, (self.handle.address, request.nonce), wei).await?;
+        }
         tx.commit().await?;
         tracing::info!(
             id = %request.id, tx = %receipt.tx_hash, block = receipt.block, nonce = request.nonce,
@@ -115,8 +118,8 @@ impl SenderTask {
     /// what made it revert is usually still so. Empty when the node cannot say.
     async fn why(&self, request: &Signed, receipt: &Receipt) -> Bytes {
         let from = Some(self.handle.address);
-        let again = self.rpc.call_at(from, request.to, &request.calldata, receipt.block).await;
-        match again {
+        let Ok(Some(block)) = self.rpc.header(receipt.block).await else { return Bytes::new() };
+        match self.rpc.call_at(from, request.to, &request.calldata, &block).await {
             Ok(CallOutcome::Reverted(data)) => data,
             Ok(CallOutcome::Returned(_)) | Err(_) => Bytes::new(),
         }

@@ -109,6 +109,19 @@ pub(super) async fn status(conn: &mut Conn, id: B256) -> Result<Option<SendStatu
     .transpose()
 }
 
+/// How many requests each key has that are not done.
+pub(super) async fn load(conn: &mut Conn) -> Result<Vec<(Address, u64)>> {
+    let rows = sqlx::query(
+        "SELECT sender, COUNT(*) AS waiting FROM send_request
+         WHERE state IN ('queued', 'signed') GROUP BY sender",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((address(row, "sender")?, unsigned(row.try_get("waiting")?)?)))
+        .collect()
+}
+
 /// The oldest requests that wait for a nonce.
 pub(super) async fn queued(conn: &mut Conn, sender: Address, most: u32) -> Result<Vec<Queued>> {
     let rows = sqlx::query(

@@ -127,8 +127,8 @@ async fn signed_bytes_that_nobody_saw_are_handed_out_after_a_restart() {
 async fn a_lost_answer_counts_as_sent() {
     let mut bench = Bench::new(config()).await;
     let id = bench.ask(1).await;
-    // Head, nonce, fees, gas; the fifth call hands the bytes out.
-    bench.toy.state().faults = [None, None, None, None, Some(Fault::AnswerLost)].into();
+    // Head, nonce, fees, gas, parent chain's fee; the sixth call hands the bytes out.
+    bench.toy.state().faults = [None, None, None, None, None, Some(Fault::AnswerLost)].into();
     bench.tick().await.unwrap();
     assert_eq!(bench.state(id).await, SendState::Sent);
     assert_eq!(bench.toy.state().pool.len(), 1);
@@ -288,6 +288,69 @@ async fn a_nonce_that_a_stranger_used_is_not_waited_for() {
     bench.tick().await.unwrap();
     assert_eq!(bench.state(id).await, SendState::Mined);
     assert_eq!(bench.toy.effects(), [effect(77), effect(1)]);
+}
+
+/// The most that one of these transactions can cost: 62,500 gas at twice the base fee and a tip.
+const MOST: u64 = 62_500 * 2_001_000_000;
+/// What it does cost: 21,000 gas at the base fee.
+const COST: u64 = 21_000 * 1_000_000_000;
+
+#[tokio::test]
+async fn what_goes_beyond_the_days_budget_waits_until_there_is_room_or_the_next_day() {
+    let budget_wei_per_day = Some(MOST + COST - 1);
+    let mut bench = Bench::new(SendConfig { budget_wei_per_day, ..config() }).await;
+    let (first, second) = (bench.ask(1).await, bench.ask(2).await);
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(first).await, SendState::Sent);
+    assert_eq!(bench.state(second).await, SendState::Queued);
+    assert_eq!(
+        bench.sender.health().spent_wei.div_ceil(1_000_000_000),
+        MOST.div_ceil(1_000_000_000)
+    );
+    assert!(bench.sender.health().over_budget);
+    // A restart forgets nothing of it.
+    bench.restart().await;
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(second).await, SendState::Queued);
+    // It cost less than it might have; that is still too much for both.
+    bench.toy.mine();
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(first).await, SendState::Mined);
+    assert_eq!(bench.state(second).await, SendState::Queued);
+    assert_eq!(bench.sender.health().spent_wei, COST);
+    bench.toy.state().pause = 86_400;
+    bench.toy.mine();
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(second).await, SendState::Sent);
+    assert!(!bench.sender.health().over_budget);
+}
+
+#[tokio::test]
+async fn what_is_out_already_may_be_replaced_beyond_the_budget() {
+    let budget_wei_per_day = Some(MOST);
+    let config = SendConfig { budget_wei_per_day, replace_after_secs: 12, ..config() };
+    let mut bench = Bench::new(config).await;
+    let id = bench.ask(1).await;
+    bench.tick().await.unwrap();
+    let first = bench.sender.status(id).await.unwrap().unwrap().tx_hash;
+    bench.toy.mine_empty();
+    bench.tick().await.unwrap();
+    assert_ne!(bench.sender.status(id).await.unwrap().unwrap().tx_hash, first);
+    bench.toy.mine();
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(id).await, SendState::Mined);
+}
+
+#[tokio::test]
+async fn a_parent_chains_fee_counts() {
+    for (l1_fee, needed) in [(None, SendState::Sent), (Some(2), SendState::Queued)] {
+        let budget_wei_per_day = Some(MOST + 1);
+        let mut bench = Bench::new(SendConfig { budget_wei_per_day, ..config() }).await;
+        bench.toy.state().l1_fee = l1_fee;
+        let id = bench.ask(1).await;
+        bench.tick().await.unwrap();
+        assert_eq!(bench.state(id).await, needed, "{l1_fee:?}");
+    }
 }
 
 #[tokio::test]

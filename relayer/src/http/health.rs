@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use surety_chain::Standing;
 
 use crate::relayer::Relayer;
 use crate::store::cases;
@@ -28,8 +29,18 @@ pub(super) async fn ready(State(relayer): State<Arc<Relayer>>) -> (StatusCode, J
     let age = clock.read.elapsed();
     let patience = relayer.poll() * MISSED_POLLS;
     let chain_read_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-    let is_ready = store && (age < patience || chain_read_ms < LEAST_MS);
+    let within_budget = !relayer.sender.health().over_budget;
+    let is_ready = store && within_budget && (age < patience || chain_read_ms < LEAST_MS);
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let head = clock.head.number;
-    (status, Json(Readiness { is_ready, store, chain_read_ms, head }))
+    let reports = relayer.escrow.rpc.reports();
+    let readiness = Readiness {
+        is_ready,
+        store,
+        chain_read_ms,
+        head: clock.head.number,
+        within_budget,
+        endpoints_good: reports.iter().filter(|r| r.standing == Standing::Good).count(),
+        endpoints: reports.len(),
+    };
+    (status, Json(readiness))
 }

@@ -213,7 +213,7 @@ fn read(row: &SqliteRow) -> Result<MilestoneRow> {
     })
 }
 
-/// Forgets what orphaned blocks said.
+/// Takes back what orphaned blocks amounted to. What they said stays in `surety_events`.
 pub(crate) async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
     for statement in [
         "UPDATE deal SET terms = NULL, opened_block = NULL, opened_at = NULL, opened_tx = NULL

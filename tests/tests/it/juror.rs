@@ -9,6 +9,8 @@
 mod court;
 #[path = "juror/day.rs"]
 mod day;
+#[path = "juror/heads.rs"]
+mod heads;
 #[path = "juror/hidden.rs"]
 mod hidden;
 #[path = "juror/moved.rs"]

@@ -14,6 +14,10 @@
 mod court;
 mod gate;
 mod jurors;
+mod ledger;
+mod reorgs;
+mod sending;
+mod storm;
 
 use std::time::Duration;
 

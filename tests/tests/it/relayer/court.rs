@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::Provider as _;
+use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall as _;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -24,6 +25,7 @@ use super::jurors::{Habit, TestJuror};
 
 alloy::sol! {
     function balanceOf(address account) external view returns (uint256);
+    function transfer(address to, uint256 amount) external returns (bool);
 }
 
 /// The longest that anything here may take.
@@ -77,15 +79,12 @@ impl Court {
         let contracts = world.contracts().clone();
         let dir = tempfile::tempdir().unwrap();
         let key = world.relayer();
-        let text = format!("{:#x}\n", key.to_bytes());
-        std::fs::write(dir.path().join("key"), text).unwrap();
-        let private = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(dir.path().join("key"), private).unwrap();
         let node = world.node();
         node.set_balance(key.address(), U256::from(10).pow(U256::from(18)));
         let work = Bytes::from_static(b"the work");
         let http = Client::new();
         let mut court = Self { node, contracts, jurors, sheet, work, http, dir, relayed_before: 0 };
+        court.keep_key("key", &key);
         court.relayed_before = court.relayed().await;
         court
     }
@@ -112,6 +111,45 @@ impl Court {
 
     pub(crate) fn config(&self) -> Config {
         self.toml().parse().unwrap()
+    }
+
+    /// A second relayer's configuration: another store and another key.
+    pub(crate) fn other_config(&self) -> Config {
+        let key = surety_tests::actors::deployer();
+        self.node.set_balance(key.address(), U256::from(10).pow(U256::from(18)));
+        self.keep_key("other-key", &key);
+        self.toml()
+            .replace("/store\"", "/other-store\"")
+            .replace("/key\"", "/other-key\"")
+            .parse()
+            .unwrap()
+    }
+
+    /// Writes a key file into the test's folder.
+    pub(crate) fn keep_key(&self, name: &str, key: &PrivateKeySigner) {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, format!("{:#x}\n", key.to_bytes())).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Where the test's files are.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// Who sent what waits for a block.
+    pub(crate) async fn senders_waiting(&self) -> std::collections::BTreeSet<Address> {
+        let mut senders = std::collections::BTreeSet::new();
+        for hash in self.node.pending() {
+            let tx = self.node.provider().get_transaction_by_hash(hash).await.unwrap().unwrap();
+            senders.insert(tx.inner.signer());
+        }
+        senders
+    }
+
+    /// The file of a store, for looking into it while no relayer runs.
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.dir.path().join("store").join("relayer.sqlite")
     }
 
     pub(crate) async fn start(&self) -> Handle {
@@ -226,14 +264,22 @@ impl Court {
 
     // ---- the chain
 
+    /// Has the token emit an event and move nothing.
+    pub(crate) async fn transfer_nothing(&self) {
+        let call = transferCall { to: self.contracts.escrow, amount: U256::ZERO };
+        self.send_to(self.contracts.token, call.abi_encode().into()).await;
+    }
+
     /// Sends calldata to the escrow past the relayer, from an account of its own.
     pub(crate) async fn send(&self, calldata: Bytes) {
+        self.send_to(self.contracts.escrow, calldata).await;
+    }
+
+    async fn send_to(&self, to: Address, calldata: Bytes) {
         let sender = surety_tests::actors::deployer();
         self.node.set_balance(sender.address(), U256::from(10).pow(U256::from(18)));
         let provider = self.node.provider_for(sender);
-        let tx = alloy::rpc::types::TransactionRequest::default()
-            .to(self.contracts.escrow)
-            .input(calldata.into());
+        let tx = alloy::rpc::types::TransactionRequest::default().to(to).input(calldata.into());
         let receipt = provider.send_transaction(tx).await.unwrap().get_receipt().await.unwrap();
         assert!(receipt.status());
     }
