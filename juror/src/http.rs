@@ -65,6 +65,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/cases/{case_id}/reveals", get(show_reveals).post(take_reveal))
         .route("/v1/deliverables/{digest}", put(take_deliverable))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), bounded))
+        .layer(middleware::from_fn(to_the_end))
         .route("/v1/juror", get(show_juror))
         .route("/v1/prices", get(show_prices))
         .route("/livez", get(|| async { StatusCode::NO_CONTENT }))
@@ -95,6 +96,22 @@ async fn bounded(State(door): State<Arc<Door>>, request: Request, next: Next) ->
         .into_response();
     };
     next.run(request).await
+}
+
+/// Lets a request that writes run to its end, also when its client is gone meanwhile. Otherwise it
+/// could end between the row of a case and the task that judges it, and nobody would judge the case
+/// before the next start.
+async fn to_the_end(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request)).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::error!(%error, "a request broke off");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 async fn take_case(State(door): State<Arc<Door>>, body: Body) -> Result<Response, Refused> {
@@ -280,5 +297,33 @@ impl IntoResponse for Refused {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::{mpsc, watch};
+    use tower::util::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_writes_runs_to_its_end_without_its_client() {
+        let (begun, mut begins) = mpsc::channel(1);
+        let (go_on, goes_on) = watch::channel(false);
+        let (done, mut ends) = mpsc::channel(1);
+        let handler = async move || {
+            begun.send(()).await.unwrap();
+            goes_on.clone().wait_for(|go| *go).await.unwrap();
+            done.send(()).await.unwrap();
+        };
+        let router = Router::new().route("/", post(handler)).layer(middleware::from_fn(to_the_end));
+        let request = Request::builder().method("POST").uri("/").body(Body::empty()).unwrap();
+        let client = tokio::spawn(router.oneshot(request));
+        begins.recv().await.unwrap();
+        client.abort();
+        client.await.unwrap_err();
+        go_on.send_replace(true);
+        ends.recv().await.unwrap();
     }
 }
