@@ -19,6 +19,7 @@ pub mod rpc;
 pub mod send;
 pub mod store;
 #[cfg(test)]
+#[path = "tests/toy.rs"]
 mod toy;
 pub mod wake;
 

@@ -18,13 +18,13 @@ const SUBSCRIBE: &str =
     r#"{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newHeads"]}"#;
 
 /// The longest time without a word until the connection counts as lost.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// The pause before the first new connection; it doubles.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest pause.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Rings `bell` for whatever a node says of new blocks, until `stop`.
 pub async fn on_heads(url: WsUrl, bell: watch::Sender<u64>, stop: CancellationToken) {

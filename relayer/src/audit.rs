@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::B256;
-use serde::Serialize;
 use surety_chain::follow::{Batch, FollowConfig, FollowedLog, Follower, Step};
 use surety_chain::{BlockTag, Header};
-use surety_events::audit::{Account, account, compare, contradictions};
+use surety_events::audit::{Account, AuditReport, account, compare, contradictions};
 use tokio_util::sync::CancellationToken;
 
 use crate::RelayerError;
@@ -24,33 +23,6 @@ const AUDIT: &str = "audit";
 
 /// Deals that are looked up at once in the store.
 const PAGE: u32 = 256;
-
-/// What an audit found and repaired.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AuditReport {
-    /// The last block that was compared.
-    pub until: u64,
-    /// How many blocks' logs were read again.
-    pub blocks: u64,
-    /// How many deals were compared with their words.
-    pub deals: u64,
-    /// Logs that the chain has and the store had not.
-    pub missing: u64,
-    /// Logs that the store had and the chain has not.
-    pub extra: u64,
-    /// Deals of which the tables said something else than their own rows.
-    pub remade: u64,
-    /// Deals whose word contradicts the store after the repair, and in what.
-    pub contradictions: Vec<String>,
-}
-
-impl AuditReport {
-    /// Whether the store and the chain said the same from the beginning.
-    pub const fn is_clean(&self) -> bool {
-        self.missing == 0 && self.extra == 0 && self.remade == 0 && self.contradictions.is_empty()
-    }
-}
 
 /// Audits every so often until `stop`.
 pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {

@@ -16,7 +16,7 @@ mod submit;
 mod watch;
 pub mod wire;
 
-pub use audit::AuditReport;
 pub use config::{Config, Jurors as JurorsConfig, Limits, Sending};
 pub use error::RelayerError;
 pub use service::{Handle, audit, run, start, start_on};
+pub use surety_events::audit::AuditReport;

@@ -13,11 +13,11 @@ use surety_terms::digest;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::AuditReport;
 use crate::config::Config;
 use crate::escrow::Escrow;
 use crate::jurors::Jurors;
 use crate::shelf::Shelf;
+use surety_events::audit::AuditReport;
 
 /// The round that every case is of, until appeals come.
 pub(crate) const ROUND: u8 = 1;

@@ -13,13 +13,13 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::AuditReport;
 use crate::config::Config;
 use crate::escrow::Escrow;
 use crate::jurors::Jurors;
 use crate::relayer::{Parts, Relayer};
 use crate::shelf::Shelf;
 use crate::{RelayerError, audit as audits, case, http, store, watch};
+use surety_events::audit::AuditReport;
 
 /// A running relayer. Dropping it stops it at once, as a crash would.
 #[derive(Debug)]

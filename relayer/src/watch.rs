@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use alloy::primitives::{B256, Bytes, Log};
-use alloy::sol_types::{SolCall, SolEvent};
+use alloy::primitives::{B256, Bytes};
+use alloy::sol_types::SolCall;
 use sqlx::SqliteConnection;
-use surety_bindings::escrow::DealEscrow::{self, DealOpened, MilestoneDelivered, MilestoneEnded};
-use surety_bindings::escrow::Delivery;
+use surety_bindings::escrow::{DealEscrow, Delivery};
 use surety_chain::follow::{FollowConfig, FollowedLog, Follower, Step};
 use surety_chain::{BlockTag, Header};
+use surety_events::Fact;
 use surety_terms::digest;
 use tokio_util::sync::CancellationToken;
 
@@ -87,8 +87,8 @@ async fn step(relayer: &Relayer, follower: &mut Follower) -> Result<bool, Relaye
         Step::Batch(batch) => keep(&mut tx, &batch.logs).await?,
         Step::CaughtUp { .. } => {}
     }
-    for (fact, place) in &facts {
-        write(relayer, &mut tx, fact, *place).await?;
+    for fact in &facts {
+        write(relayer, &mut tx, fact).await?;
     }
     step.save(&mut tx, follower.config()).await?;
     tx.commit().await?;
@@ -155,8 +155,8 @@ pub(crate) async fn repair(
         cases::orphan(&mut tx, block).await?;
     }
     keep(&mut tx, missing).await?;
-    for (fact, place) in again.iter().chain(&facts) {
-        write(relayer, &mut tx, fact, *place).await?;
+    for fact in again.iter().chain(&facts) {
+        write(relayer, &mut tx, fact).await?;
     }
     tx.commit().await?;
     relayer.changed();
@@ -174,47 +174,22 @@ async fn tick(relayer: &Relayer, head: Header) -> Result<(), RelayerError> {
     Ok(())
 }
 
-/// What an event of the escrow says.
-#[derive(Debug)]
-enum Fact {
-    Opened(Box<DealOpened>),
-    Delivered(Box<MilestoneDelivered>, Bytes),
-    Ended(MilestoneEnded),
-}
-
-type Facts = Vec<(Fact, Place)>;
+/// What events say, the signatures of deliveries, and where they stand.
+type Facts = Vec<(Fact, Bytes, Place)>;
 
 /// Reads events. What does not decode is not from this escrow's code, and is skipped.
 async fn read(relayer: &Relayer, logs: &[FollowedLog]) -> Result<Facts, RelayerError> {
     let mut facts = Vec::new();
     for found in logs {
         let place = Place { block: found.block, at: found.timestamp, tx: found.tx_hash };
-        let mut fact = decode(&found.log);
-        if let Some(Fact::Delivered(_, signature)) = &mut fact {
-            *signature = signed(relayer, found).await?;
-        }
-        facts.extend(fact.map(|fact| (fact, place)));
+        let Some(fact) = Fact::read(&found.log) else { continue };
+        let signature = match &fact {
+            Fact::Delivered(_) => signed(relayer, found).await?,
+            Fact::Opened(_) | Fact::Ended(_) => Bytes::new(),
+        };
+        facts.push((fact, signature, place));
     }
     Ok(facts)
-}
-
-fn decode(log: &Log) -> Option<Fact> {
-    let topic = log.data.topics().first().copied()?;
-    let fact = match topic {
-        DealOpened::SIGNATURE_HASH => {
-            DealOpened::decode_log(log).map(|e| Fact::Opened(Box::new(e.data)))
-        }
-        MilestoneEnded::SIGNATURE_HASH => {
-            MilestoneEnded::decode_log(log).map(|e| Fact::Ended(e.data))
-        }
-        MilestoneDelivered::SIGNATURE_HASH => MilestoneDelivered::decode_log(log)
-            .map(|e| Fact::Delivered(Box::new(e.data), Bytes::new())),
-        _ => return None,
-    };
-    if fact.is_err() {
-        tracing::error!(%topic, "an event does not decode");
-    }
-    fact.ok()
 }
 
 /// The seller's signature of a pinned delivery, from the calldata that pinned it. Empty when the
@@ -232,9 +207,9 @@ async fn signed(relayer: &Relayer, found: &FollowedLog) -> Result<Bytes, Relayer
 async fn write(
     relayer: &Relayer,
     conn: &mut SqliteConnection,
-    fact: &Fact,
-    place: Place,
+    (fact, signature, place): &(Fact, Bytes, Place),
 ) -> Result<(), RelayerError> {
+    let place = *place;
     match fact {
         Fact::Opened(event) => {
             if digest::deal_id(&event.terms, &relayer.escrow.domain()) == event.dealId {
@@ -243,7 +218,7 @@ async fn write(
                 Err(RelayerError::Contradiction { what: "a deal's id is not its terms' digest" })
             }
         }
-        Fact::Delivered(event, signature) => {
+        Fact::Delivered(event) => {
             let pin = Pin {
                 state: event.state.clone(),
                 uri: event.uri.clone(),

@@ -34,9 +34,9 @@ impl Why {
     const fn times(self) -> (Duration, Duration) {
         match self {
             Self::Limited => (Duration::from_millis(500), Duration::from_secs(30)),
-            Self::Failing => (Duration::from_secs(1), Duration::from_secs(60)),
-            Self::Slow | Self::Stale => (Duration::from_secs(5), Duration::from_secs(120)),
-            Self::Lying => (Duration::from_secs(60), Duration::from_secs(3_600)),
+            Self::Failing => (Duration::from_secs(1), Duration::from_mins(1)),
+            Self::Slow | Self::Stale => (Duration::from_secs(5), Duration::from_mins(2)),
+            Self::Lying => (Duration::from_mins(1), Duration::from_hours(1)),
         }
     }
 }
@@ -155,10 +155,10 @@ mod tests {
         let health = Health::default();
         let start = Instant::now();
         let at = |secs| start + Duration::from_secs(secs);
-        assert_eq!(health.bench(Why::Lying, at(0)), Some(Duration::from_secs(60)));
+        assert_eq!(health.bench(Why::Lying, at(0)), Some(Duration::from_mins(1)));
         health.answered(at(61));
         assert_eq!(health.standing(at(61)), Standing::Returning);
-        assert_eq!(health.bench(Why::Lying, at(61)), Some(Duration::from_secs(120)));
+        assert_eq!(health.bench(Why::Lying, at(61)), Some(Duration::from_mins(2)));
         assert_eq!(health.standing(at(180)), Standing::Benched(Why::Lying));
         health.cleared(at(180));
         assert_eq!(health.standing(at(180)), Standing::Benched(Why::Lying));

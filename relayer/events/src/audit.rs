@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::sol_types::{SolEvent as _, SolValue as _};
+use serde::Serialize;
 use surety_bindings::escrow::DealEscrow::{
     self, DealOpened, DealRevoked, MilestoneDelivered, MilestoneEnded, MilestoneMoved,
 };
@@ -11,6 +12,33 @@ use surety_chain::follow::FollowedLog;
 use surety_chain::{ChainError, Header, Rpc};
 
 use crate::deal_of;
+
+/// What an audit found and repaired.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditReport {
+    /// The last block that was compared.
+    pub until: u64,
+    /// How many blocks' logs were read again.
+    pub blocks: u64,
+    /// How many deals were compared with their words.
+    pub deals: u64,
+    /// Logs that the chain has and the store had not.
+    pub missing: u64,
+    /// Logs that the store had and the chain has not.
+    pub extra: u64,
+    /// Deals of which the tables said something else than their own rows.
+    pub remade: u64,
+    /// Deals whose word contradicts the store after the repair, and in what.
+    pub contradictions: Vec<String>,
+}
+
+impl AuditReport {
+    /// Whether the store and the chain said the same from the beginning.
+    pub const fn is_clean(&self) -> bool {
+        self.missing == 0 && self.extra == 0 && self.remade == 0 && self.contradictions.is_empty()
+    }
+}
 
 /// How some blocks' rows differ from a second reading of their logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -37,6 +37,36 @@ pub fn migrations() -> Migrator {
     sqlx::migrate!("./migrations")
 }
 
+/// What an event says that cases are worked on with.
+#[derive(Debug)]
+pub enum Fact {
+    /// A deal is open.
+    Opened(Box<DealOpened>),
+    /// A delivery is on the chain.
+    Delivered(Box<MilestoneDelivered>),
+    /// A milestone has ended.
+    Ended(MilestoneEnded),
+}
+
+impl Fact {
+    /// Reads a log. None for every other event, and for what does not decode: that is not from this
+    /// escrow's code.
+    pub fn read(log: &Log) -> Option<Self> {
+        match log.data.topics().first().copied()? {
+            DealOpened::SIGNATURE_HASH => {
+                DealOpened::decode_log(log).ok().map(|e| Self::Opened(Box::new(e.data)))
+            }
+            MilestoneDelivered::SIGNATURE_HASH => {
+                MilestoneDelivered::decode_log(log).ok().map(|e| Self::Delivered(Box::new(e.data)))
+            }
+            MilestoneEnded::SIGNATURE_HASH => {
+                MilestoneEnded::decode_log(log).ok().map(|e| Self::Ended(e.data))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The deal that a log is about, if it says how one stands.
 pub fn deal_of(log: &Log) -> Option<B256> {
     let topics = log.data.topics();

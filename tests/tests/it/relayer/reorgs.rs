@@ -47,6 +47,7 @@ async fn taken_back(around: Around, depth: usize, orphans: Orphans) {
     let case = format!("{around:?} {depth} {orphans:?}");
     let court = Court::unopened().await;
     let seller = actors::seller().address();
+    // The opening takes the bond of 10 dollars; the end of one half pays 55.
     let before = court.dollars(seller).await;
     let relayer = court.start().await;
     court.send(open_call(&court)).await;
@@ -74,11 +75,11 @@ async fn taken_back(around: Around, depth: usize, orphans: Orphans) {
         court.node.reorg(depth, orphans);
         court.node.mine();
     }
-    eventually(&case, || async { court.dollars(seller).await == before + 55 }).await;
+    eventually(&case, || async { court.dollars(seller).await == before + 45 }).await;
     eventually(&case, || async { court.case(&relayer, id, 0).await.state == CaseState::Final })
         .await;
     court.node.mine();
-    assert_eq!(court.dollars(seller).await, before + 55, "{case}");
+    assert_eq!(court.dollars(seller).await, before + 45, "{case}");
     relayer.abort().await;
 }
 

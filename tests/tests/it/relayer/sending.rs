@@ -98,7 +98,7 @@ async fn every_request_takes_effect_once_however_rough_the_endpoints_are() {
         senders.wake();
     }
     for n in 0..many {
-        let patience = Duration::from_secs(if is_deep() { 3_000 } else { 60 });
+        let patience = Duration::from_mins(if is_deep() { 50 } else { 1 });
         let status = senders.wait(request(n).id, patience).await.unwrap().unwrap();
         assert_eq!(status.state, SendState::Mined, "{n}: {status:?}");
     }

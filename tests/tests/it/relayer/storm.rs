@@ -164,7 +164,7 @@ async fn an_endpoint_that_lies_or_stands_still_is_benched_and_says_so() {
 
     let (rpc, bad) = one_bad(&court.node, Weather::default(), 3);
     bad.set(Weather { still_at: Some(court.node.height()), ..Weather::default() });
-    court.node.advance(Duration::from_secs(60));
+    court.node.advance(Duration::from_mins(1));
     rpc.head(BlockTag::Latest).await.unwrap();
     assert_eq!(rpc.reports()[0].standing, Standing::Benched(Why::Stale));
 }
