@@ -45,11 +45,19 @@ fn unaudited(error: &RelayerError) {
 
 fn tell(relayer: &Relayer, report: AuditReport) {
     if report.is_clean() {
-        tracing::info!(until = report.until, deals = report.deals, "the audit found nothing");
+        clean(&report);
     } else {
-        tracing::error!(?report, "the audit found what the chain contradicts");
+        wrong(&report);
     }
     relayer.audited.send_replace(report);
+}
+
+fn clean(report: &AuditReport) {
+    tracing::info!(until = report.until, deals = report.deals, "the audit found nothing");
+}
+
+fn wrong(report: &AuditReport) {
+    tracing::error!(?report, "the audit found what the chain contradicts");
 }
 
 /// What became final since the last audit. A contradiction that a second reading of those blocks

@@ -81,22 +81,32 @@ async fn step(relayer: &Relayer, follower: &mut Follower) -> Result<bool, Relaye
         }
         Step::Orphaned { from_block } => standing(relayer, *from_block).await?,
     };
-    let mut tx = relayer.store.begin().await?;
-    match &step {
-        Step::Orphaned { from_block } => orphan(&mut tx, *from_block).await?,
-        Step::Batch(batch) => keep(&mut tx, &batch.logs).await?,
-        Step::CaughtUp { .. } => {}
-    }
-    for fact in &facts {
-        write(relayer, &mut tx, fact).await?;
-    }
-    step.save(&mut tx, follower.config()).await?;
-    tx.commit().await?;
+    save(relayer, follower, &step, &facts).await?;
     if !facts.is_empty() || matches!(step, Step::Orphaned { .. }) {
         relayer.changed();
         relayer.cases.notify_one();
     }
     Ok(true)
+}
+
+/// Writes a step's rows and the cursor at once.
+async fn save(
+    relayer: &Relayer,
+    follower: &Follower,
+    step: &Step,
+    facts: &[(Fact, Bytes, Place)],
+) -> Result<(), RelayerError> {
+    let mut tx = relayer.store.begin().await?;
+    match step {
+        Step::Orphaned { from_block } => orphan(&mut tx, *from_block).await?,
+        Step::Batch(batch) => keep(&mut tx, &batch.logs).await?,
+        Step::CaughtUp { .. } => {}
+    }
+    for fact in facts {
+        write(relayer, &mut tx, fact).await?;
+    }
+    step.save(&mut tx, follower.config()).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Keeps the logs themselves: they are what everything else can be made of again.
@@ -128,6 +138,18 @@ async fn orphan(conn: &mut SqliteConnection, from_block: u64) -> Result<(), Rela
     cases::orphan(conn, from_block).await
 }
 
+/// What stands from a block on, but for some.
+async fn without(
+    relayer: &Relayer,
+    from_block: u64,
+    extra: &[FollowedLog],
+) -> Result<Vec<FollowedLog>, RelayerError> {
+    let mut conn = relayer.store.read().await?;
+    let mut stands = surety_events::standing(&mut conn, (from_block, u64::MAX)).await?;
+    stands.retain(|log| !extra.contains(log));
+    Ok(stands)
+}
+
 /// Applies logs that the audit found, after marking those that the chain does not have.
 pub(crate) async fn repair(
     relayer: &Relayer,
@@ -137,15 +159,9 @@ pub(crate) async fn repair(
     let facts = read(relayer, missing).await?;
     let lowest = extra.iter().map(|log| log.block).min();
     let again = match lowest {
-        Some(block) => {
-            let mut conn = relayer.store.read().await?;
-            let stands = surety_events::standing(&mut conn, (block, u64::MAX)).await?;
-            let gone = |log: &FollowedLog| extra.contains(log);
-            stands.into_iter().filter(|log| !gone(log)).collect()
-        }
+        Some(block) => read(relayer, &without(relayer, block, extra).await?).await?,
         None => Vec::new(),
     };
-    let again = read(relayer, &again).await?;
     let mut tx = relayer.store.begin().await?;
     for log in extra {
         surety_events::orphan_one(&mut tx, log).await?;

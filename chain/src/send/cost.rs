@@ -95,12 +95,13 @@ pub(super) async fn reserve(
     Ok(())
 }
 
-/// Notes what a nonce did cost.
+/// Notes what a nonce did cost, if the node says so.
 pub(super) async fn paid(
     conn: &mut SqliteConnection,
     (sender, nonce): (Address, u64),
-    wei: u64,
+    wei: Option<u64>,
 ) -> Result<(), ChainError> {
+    let Some(wei) = wei else { return Ok(()) };
     sqlx::query("UPDATE send_cost SET gwei = $3 WHERE sender = $1 AND nonce = $2")
         .bind(sender.as_slice())
         .bind(kept(nonce))

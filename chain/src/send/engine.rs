@@ -74,6 +74,16 @@ impl SenderTask {
         Ok(fees::quote(&history, &self.config.fees))
     }
 
+    /// What new transactions pay. None while blocks cost more than the cap; that is told.
+    async fn quote_for_new(&self) -> Result<Option<Fees>, ChainError> {
+        let quote = self.quote().await?;
+        self.handle.note(|health| health.above_fee_cap = quote.is_none());
+        if quote.is_none() {
+            tracing::warn!("blocks cost more than the fee cap; nothing new is sent");
+        }
+        Ok(quote)
+    }
+
     /// Signs what is queued, oldest first, as far as there is room.
     async fn take_up(&mut self, count: u64, latest: Header) -> Result<(), ChainError> {
         let (queued, waiting) = {
@@ -88,12 +98,7 @@ impl SenderTask {
         if queued.is_empty() || room == 0 {
             return Ok(());
         }
-        let quote = self.quote().await?;
-        self.handle.note(|health| health.above_fee_cap = quote.is_none());
-        let Some(fees) = quote else {
-            tracing::warn!("blocks cost more than the fee cap; nothing new is sent");
-            return Ok(());
-        };
+        let Some(fees) = self.quote_for_new().await? else { return Ok(()) };
         for request in queued.into_iter().take(room) {
             let Some(gas) = self.needed_gas(&request).await? else { continue };
             let l1_fee = self.l1_fee(&request.calldata).await?;

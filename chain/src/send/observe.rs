@@ -101,14 +101,9 @@ impl SenderTask {
         };
         let mut tx = self.handle.store.begin().await?;
         rows::done(&mut tx, request.id, Some(receipt), failure.as_ref()).await?;
-        if let Some(wei) = receipt.cost_wei {
-            cost::paid(&mut tx, (self.handle.address, request.nonce), wei).await?;
-        }
+        cost::paid(&mut tx, (self.handle.address, request.nonce), receipt.cost_wei).await?;
         tx.commit().await?;
-        tracing::info!(
-            id = %request.id, tx = %receipt.tx_hash, block = receipt.block, nonce = request.nonce,
-            gas = receipt.gas_used, ?failure, "a transaction is done"
-        );
+        is_done(request, receipt, failure.as_ref());
         self.memory.forget(request.id);
         self.handle.changed();
         Ok(())
@@ -153,4 +148,11 @@ impl SenderTask {
         self.handle.changed();
         Ok(())
     }
+}
+
+fn is_done(request: &Signed, receipt: &Receipt, failure: Option<&Failure>) {
+    tracing::info!(
+        id = %request.id, tx = %receipt.tx_hash, block = receipt.block, nonce = request.nonce,
+        gas = receipt.gas_used, ?failure, "a transaction is done"
+    );
 }
