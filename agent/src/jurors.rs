@@ -4,8 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use surety_jury::preview::{PreviewRequest, PreviewStatus};
-use surety_terms::{Reveal, host};
+use surety_jury::preview::PreviewStatus;
+use surety_terms::host;
 use tokio::task::JoinSet;
 use url::{Host, Url};
 
@@ -58,39 +58,27 @@ impl Jurors {
         tasks.join_all().await.into_iter().flatten().collect()
     }
 
-    /// Hands a reveal to jurors at once; returns those that did not take it, with what they said.
+    /// Hands a reveal, JSON or an age file, to a juror.
     pub(crate) async fn reveal(
         &self,
-        urls: Vec<String>,
+        url: &str,
         case_id: B256,
-        reveal: &Reveal,
-    ) -> Vec<(String, String)> {
-        let mut tasks = JoinSet::new();
-        for url in urls {
-            let address = format!("{}/v1/cases/{case_id}/reveals", url.trim_end_matches('/'));
-            let request = self.client.post(address).json(reveal);
-            tasks.spawn(async move {
-                let Ok(answer) = request.send().await else {
-                    return Some((url, "cannot be reached".to_owned()));
-                };
-                let status = answer.status();
-                (!status.is_success()).then(|| (url, format!("answers with status {status}")))
-            });
-        }
-        tasks.join_all().await.into_iter().flatten().collect()
+        body: Vec<u8>,
+    ) -> Result<(), Error> {
+        self.at(url)?.post_bytes(&format!("/v1/cases/{case_id}/reveals"), body).await
     }
 
-    /// Asks for a preview, and lets the juror wait for its answer for a while.
-    pub(crate) async fn preview(
-        &self,
-        url: &str,
-        request: &PreviewRequest,
-    ) -> Result<PreviewStatus, Error> {
+    /// Asks for a preview, and lets the juror wait for its answer for a while. The request is JSON or
+    /// an age file.
+    pub(crate) async fn preview(&self, url: &str, body: Vec<u8>) -> Result<PreviewStatus, Error> {
+        self.at(url)?.ask_bytes("/v1/previews?waitSecs=20", body).await
+    }
+
+    fn at(&self, url: &str) -> Result<Client, Error> {
         if !self.is_usable(url) {
             return Err(Error::refused("url", "is no address that may be asked"));
         }
-        let juror = Client::over(self.client.clone(), "the juror", url);
-        juror.post("/v1/previews?waitSecs=20", request).await
+        Ok(Client::over(self.client.clone(), "the juror", url))
     }
 
     /// Whether a juror's URL is a plain one, outside of private networks. Names are looked at when

@@ -16,6 +16,7 @@ mod error;
 #[cfg(test)]
 mod fixture;
 mod history;
+mod for_juror;
 mod http;
 mod jurors;
 mod negotiate;

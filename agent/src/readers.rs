@@ -10,7 +10,9 @@ use surety_prices::{PriceList, SignedPrices, ask};
 use surety_privacy::{Identity, Recipient, Recipients, encrypt, open_or_create};
 use surety_terms::TermSheet;
 
-use crate::{Chain, Config, Deal, Error, Role, Seat, relayer::Client, store::Store};
+use crate::{
+    Chain, Config, Deal, Error, Role, Seat, for_juror, relayer::Client, store::Store,
+};
 
 /// What an agent tells whoever wants to write to its owner.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -127,13 +129,8 @@ impl Readers {
         seat: &Seat,
         (now, need): (u64, Need),
     ) -> Result<Recipient, Error> {
-        let refused = |why: String| {
-            Error::refused("jury", format!("juror {} at {}: {why}", seat.juror, seat.url))
-        };
-        let place = (chain.chain_id, chain.jury);
-        let holds = |signed: &SignedPrices, at: u64| {
-            signed.verify(seat.juror, place, at).map_err(|why| refused(why.to_string()))
-        };
+        let refused = |why: &str| for_juror::refused(seat, why);
+        let holds = |signed: &SignedPrices, at| for_juror::verified(chain, seat, signed, at);
         let kept = self.kept(seat).await?;
         let good = kept.as_ref().and_then(|kept| holds(kept, now).ok()?.recipient);
         if let Some(recipient) = good {
@@ -144,10 +141,10 @@ impl Readers {
             Err(AskError::Store(error)) => return Err(error),
             Err(AskError::Juror(why)) => match kept.filter(|_| need == Need::Write) {
                 Some(kept) => holds(&kept, kept.prices.valid_from)?,
-                None => return Err(refused(why)),
+                None => return Err(refused(&why)),
             },
         };
-        let none = || refused("has no age recipient and judges public deals only".to_owned());
+        let none = || refused("has no age recipient and judges public deals only");
         list.recipient.ok_or_else(none)
     }
 

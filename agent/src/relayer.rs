@@ -123,6 +123,20 @@ impl Client {
         self.answer(request).await
     }
 
+    /// Posts bytes that may be JSON or an age file.
+    pub(crate) async fn post_bytes(&self, path: &str, body: Vec<u8>) -> Result<(), Error> {
+        self.done(self.http.post(format!("{}{path}", self.base)).body(body)).await
+    }
+
+    /// Posts bytes that may be JSON or an age file, and reads a JSON answer.
+    pub(crate) async fn ask_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<T, Error> {
+        self.answer(self.http.post(format!("{}{path}", self.base)).body(body)).await
+    }
+
     /// Reads JSON.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         self.answer(self.http.get(format!("{}{path}", self.base))).await

@@ -40,6 +40,8 @@ impl Desk {
         if let Some(status) = self.previews.status(request, now, wait).await? {
             return Ok(status);
         }
+        // Refused where this juror could not keep it private.
+        self.circle(&asked)?;
         self.expect_undelivered(&asked, request, moment).await?;
         Ok(self.previews.take(request, now).await?)
     }

@@ -91,12 +91,16 @@ impl Desk {
 
     /// A reveal, whether it comes as it is or as an age file.
     pub(crate) fn plain_reveal(&self, body: Vec<u8>) -> Result<Reveal, Box<Problem>> {
-        let text = if is_private(&body) {
-            self.identities.decrypt(&body, limits::SHEET_BYTES).map_err(unreadable)?
-        } else {
-            body
-        };
+        let text = self.plain_text(body, limits::SHEET_BYTES)?;
         Ok(Reveal::parse(&text).map_err(Problem::from)?)
+    }
+
+    /// At most `most` bytes of JSON, whether they come as they are or as an age file.
+    pub(crate) fn plain_text(&self, body: Vec<u8>, most: usize) -> Result<Vec<u8>, Box<Problem>> {
+        if !is_private(&body) {
+            return Ok(body);
+        }
+        Ok(self.identities.decrypt(&body, most).map_err(unreadable)?)
     }
 
     /// A case's transcript, or one of the blobs that it names, as it lies on the disk: of a private

@@ -148,7 +148,7 @@ async fn desk(
     let previews = Previews::open(
         config.store.join("previews"),
         config.previews.clone(),
-        (previewing, config.budget),
+        (previewing, config.budget, identities.clone()),
         judging.cases(),
         (stop.clone(), tasks.clone()),
     );

@@ -14,6 +14,7 @@ pub mod meter;
 pub mod model;
 pub mod node;
 pub mod red_team;
+pub mod sealed;
 pub mod sign;
 pub mod world;
 

@@ -2,14 +2,12 @@
 //! packing are the ones the services use.
 
 use alloy::primitives::aliases::U96;
-use alloy::primitives::{B256, Bytes, U256, keccak256};
+use alloy::primitives::{B256, Bytes, U256};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
 use surety_bindings::escrow::{Accept, Agree, Concede, Delivery, Terms};
 use surety_bindings::jury::{Ballot, BallotBatch, Case, Registration, Unbonding};
-use surety_jury::SignedCommitment;
 use surety_jury::ballot::{SignedBallot, SignedBatch, compact, pack};
-use surety_jury::commitment::commitment_digest;
 use surety_terms::digest::{self, Authorization};
 
 use crate::Contracts;
@@ -29,14 +27,6 @@ pub struct Vote {
 pub fn digest(signer: &PrivateKeySigner, digest: B256) -> Bytes {
     let signature = signer.sign_hash_sync(&digest).expect("a local key signs");
     signature.as_bytes().into()
-}
-
-/// A juror's commitment to something, for a case.
-pub fn commitment(contracts: &Contracts, juror: &PrivateKeySigner, case: B256) -> SignedCommitment {
-    let digest = keccak256(juror.address());
-    let signed = commitment_digest(case, digest, (contracts.chain_id, contracts.jury));
-    let signature = compact(&juror.sign_hash_sync(&signed).expect("a local key signs"));
-    SignedCommitment { case_id: case, digest, juror: juror.address(), signature }
 }
 
 /// The id of the deal that `terms` make.

@@ -1,16 +1,18 @@
 //! Preview: a seller asks its deal's jurors what they would say of a deliverable, before it
-//! delivers. Binds nobody. One signature asks the whole panel, again until each juror answers.
+//! delivers. Binds nobody. One signature asks the whole panel, again until each juror answers. Of a
+//! private deal only the juror that is asked can read the request.
 
 use std::time::Duration;
 
 use alloy::primitives::{Address, Bytes};
+use futures::future::join_all;
 use serde::Serialize;
 use surety_jury::preview::{PreviewRequest, PreviewState, PreviewStatus};
 use surety_keys::Key;
 use surety_terms::TermSheet;
 use tokio::time::Instant;
 
-use crate::{Chain, Error, Seat, jurors::Jurors};
+use crate::{Chain, Error, Seat, for_juror, jurors::Jurors};
 
 /// How long a request is signed for; jurors take no more than a day.
 const VALID_SECS: u64 = 7_200;
@@ -61,30 +63,37 @@ pub async fn ask(
 ) -> Result<Vec<Answer>, Error> {
     let jurors = Jurors::new(allow_private_hosts)?;
     let deadline = Instant::now() + patience;
-    let ask = |seat| tokio::spawn(until_answered(jurors.clone(), seat, request.clone(), deadline));
-    let asked: Vec<_> = chain.panel(request.term_sheet.jury).await?.into_iter().map(ask).collect();
-    let mut answers = Vec::new();
-    for answer in asked {
-        answers.extend(answer.await.ok());
-    }
-    Ok(answers)
+    let panel = chain.panel(request.term_sheet.jury).await?;
+    let ask = async |seat: Seat| {
+        let asks = async || {
+            let mut body = serde_json::to_vec(request).unwrap_or_default();
+            if request.term_sheet.recipients.is_some() {
+                let recipient = for_juror::recipient(chain, &seat, allow_private_hosts).await?;
+                let none = || for_juror::refused(&seat, "judges public deals only");
+                body = for_juror::encrypted(&seat, &body, recipient.ok_or_else(none)?)?;
+            }
+            jurors.preview(&seat.url, body).await
+        };
+        let said = until_answered(asks, deadline).await;
+        let why = said.as_ref().err().map(ToString::to_string);
+        Answer { juror: seat.juror, family: seat.family.clone(), status: said.ok(), why }
+    };
+    Ok(join_all(panel.into_iter().map(ask)).await)
 }
 
+/// Asks until there is an answer, or a refusal, or the deadline has passed.
 async fn until_answered(
-    jurors: Jurors,
-    seat: Seat,
-    request: PreviewRequest,
+    ask: impl AsyncFn() -> Result<PreviewStatus, Error>,
     deadline: Instant,
-) -> Answer {
+) -> Result<PreviewStatus, Error> {
     loop {
-        let said = jurors.preview(&seat.url, &request).await;
+        let said = ask().await;
         let is_open = match &said {
             Ok(status) => status.state == PreviewState::Pending,
             Err(error) => matches!(error, Error::Unreachable { .. }),
         };
         if !is_open || Instant::now() >= deadline {
-            let why = said.as_ref().err().map(ToString::to_string);
-            return Answer { juror: seat.juror, family: seat.family, status: said.ok(), why };
+            return said;
         }
         if said.is_err() {
             tokio::time::sleep(PAUSE).await;

@@ -1,13 +1,15 @@
 //! Reveal: what a buyer hid until the delivery goes to every juror of the panel.
 //!
 //! Anybody may do it; the commitment in the sheet says whether it is the right document. A seller
-//! that finds a reveal at one juror should hand it to the others, lest the panel be split.
+//! that finds a reveal at one juror should hand it to the others, lest the panel be split. Each juror
+//! gets it encrypted to what it reads as; one that reads public deals only gets it as it is.
 
 use alloy::primitives::B256;
+use futures::future::join_all;
 use serde::Serialize;
 use surety_terms::Reveal;
 
-use crate::{Chain, Error, jurors::Jurors};
+use crate::{Chain, Error, Seat, for_juror, jurors::Jurors};
 
 /// A juror that did not take a reveal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,13 +28,19 @@ pub async fn submit(
     allow_private_hosts: bool,
 ) -> Result<Vec<Refusal>, Error> {
     reveal.document.validate()?;
+    let text = serde_json::to_vec(reveal).map_err(|why| Error::refused("document", why.to_string()))?;
     let jurors = Jurors::new(allow_private_hosts)?;
-    let urls: Vec<String> = chain.panel(jury).await?.into_iter().map(|seat| seat.url).collect();
-    let usable = jurors.usable(urls.iter().cloned());
-    let unusable = urls.into_iter().filter(|url| !usable.contains(url));
-    let why = "is no address that may be asked".to_owned();
-    let mut refused: Vec<Refusal> = unusable.map(|url| Refusal { url, why: why.clone() }).collect();
-    let answers = jurors.reveal(usable, case_id, reveal).await;
-    refused.extend(answers.into_iter().map(|(url, why)| Refusal { url, why }));
-    Ok(refused)
+    let panel = chain.panel(jury).await?;
+    let hand = async |seat: &Seat| {
+        let body = match for_juror::recipient(chain, seat, allow_private_hosts).await? {
+            Some(recipient) => for_juror::encrypted(seat, &text, recipient)?,
+            None => text.clone(),
+        };
+        jurors.reveal(&seat.url, case_id, body).await
+    };
+    let answers = join_all(panel.iter().map(hand)).await;
+    let refused = panel.into_iter().zip(answers).filter_map(|(seat, answer)| {
+        Some(Refusal { url: seat.url, why: answer.err()?.to_string() })
+    });
+    Ok(refused.collect())
 }

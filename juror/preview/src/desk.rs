@@ -19,7 +19,8 @@ use surety_jury::{
     Opinion,
     preview::{Coarse, PreviewRequest, PreviewState, PreviewStatus, VALID_SECS_MOST},
 };
-use surety_terms::{MilestoneSheet, json};
+use surety_privacy::{Circle, Identities, PrivacyError, is_private};
+use surety_terms::{MilestoneSheet, TermSheet, json};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -38,6 +39,8 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 pub struct Previews {
     config: PreviewsConfig,
     judge: Judge,
+    /// What this juror reads by, and so keeps private deals' previews by.
+    identities: Identities,
     rows: Rows,
     /// The chain's time.
     now: watch::Sender<u64>,
@@ -55,6 +58,8 @@ struct Work {
     milestone: MilestoneSheet,
     deliverable: Vec<u8>,
     case: Case,
+    /// Who may read what is written down of it; everybody when there is none.
+    circle: Option<Circle>,
 }
 
 impl Previews {
@@ -63,7 +68,7 @@ impl Previews {
     pub async fn open(
         folder: PathBuf,
         config: PreviewsConfig,
-        (judge, budget): (Judge, Option<BudgetConfig>),
+        (judge, budget, identities): (Judge, Option<BudgetConfig>, Identities),
         cases: watch::Receiver<usize>,
         (stop, tasks): (CancellationToken, TaskTracker),
     ) -> Result<Self, JudgeError> {
@@ -73,7 +78,7 @@ impl Previews {
         let provider = provider.after(cases.clone());
         let judge = Judge { provider, budget, questions: 1, ..judge };
         let (now, place) = (watch::Sender::new(0), Semaphore::new(1));
-        Ok(Self { config, judge, rows, now, cases, place, stop, tasks })
+        Ok(Self { config, judge, identities, rows, now, cases, place, stop, tasks })
     }
 
     /// Closes the database.
@@ -169,6 +174,11 @@ impl Previews {
             return Err(PreviewError::time(request.valid_until, rule));
         }
         let text = json::canonical(request).map_err(|_| JudgeError::Transcript)?;
+        let circle = circle(&request.term_sheet, &self.identities).map_err(JudgeError::from)?;
+        let text = match circle {
+            Some(circle) => circle.encrypt(&text).map_err(JudgeError::from)?,
+            None => text,
+        };
         let row = Taken {
             id: request.id(),
             deal_id: request.term_sheet.deal_id(),
@@ -222,8 +232,9 @@ impl Previews {
 
     /// Asks what is open until the answer is due, and writes down what may be told.
     async fn answer(&self, row: &Taken) -> Result<(), JudgeError> {
-        let answer = if let Some(work) = Work::of(row) {
-            let opinion = self.opinion(&work, &self.rows.records(row.id)?).await?;
+        let answer = if let Some(work) = Work::of(row, &self.identities) {
+            let records = self.rows.records(row.id, work.circle.clone())?;
+            let opinion = self.opinion(&work, &records).await?;
             Coarse::of(&opinion, &work.milestone)
         } else {
             unread(row.id);
@@ -332,13 +343,27 @@ fn unread(preview: B256) {
 }
 
 impl Work {
-    fn of(row: &Taken) -> Option<Self> {
+    fn of(row: &Taken, identities: &Identities) -> Option<Self> {
         let text = row.request.as_deref()?;
+        let plain;
+        let text = if is_private(text) {
+            // No age file is shorter than what is in it.
+            plain = identities.decrypt(text, text.len()).ok()?;
+            &plain
+        } else {
+            text
+        };
         // It was small enough when it was taken.
         let request = PreviewRequest::parse(text, text.len()).ok()?;
         let milestone = request.part()?.clone();
         let case = Case { case_id: row.id, deliverable: request.digest(), nonce: row.nonce };
         let deliverable = request.deliverable.to_vec();
-        Some(Self { row: row.clone(), milestone, deliverable, case })
+        let circle = circle(&request.term_sheet, identities).ok()?;
+        Some(Self { row: row.clone(), milestone, deliverable, case, circle })
     }
+}
+
+/// Who may read what is written down of a deal's previews; `None` when it is public.
+fn circle(sheet: &TermSheet, identities: &Identities) -> Result<Option<Circle>, PrivacyError> {
+    sheet.recipients.as_ref().map(|parties| Circle::new(parties, identities)).transpose()
 }

@@ -11,6 +11,7 @@ use sqlx::{
 };
 use surety_judge::{JudgeError, Records, make_private_dir};
 use surety_jury::preview::Coarse;
+use surety_privacy::Circle;
 
 use crate::PreviewsConfig;
 
@@ -61,7 +62,9 @@ impl Rows {
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
+            .synchronous(SqliteSynchronous::Full)
+            // What is deleted on schedule is gone from the file too.
+            .pragma("secure_delete", "ON");
         // One connection, so that counting and taking are one.
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         sqlx::migrate!().run(&pool).await.map_err(sqlx::Error::from)?;
@@ -72,13 +75,13 @@ impl Rows {
         &self.pool
     }
 
-    /// What is written down of one preview, in a folder of its own.
-    pub(crate) fn records(&self, id: B256) -> Result<Records, JudgeError> {
+    /// What is written down of one preview, in a folder of its own, for a circle of readers.
+    pub(crate) fn records(&self, id: B256, circle: Option<Circle>) -> Result<Records, JudgeError> {
         let folder = self.place(id);
         for folder in [folder.clone(), folder.join("blobs")] {
             make_private_dir(&folder).map_err(|err| JudgeError::file(&folder, &err))?;
         }
-        Ok(Records::new(self.pool.clone(), folder))
+        Ok(Records::new(self.pool.clone(), self.folder.clone()).of_case(id, circle))
     }
 
     fn place(&self, id: B256) -> PathBuf {
@@ -358,7 +361,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let rows = Rows::open(folder.path().to_owned()).await.unwrap();
         let taken = take(&rows, row(1, (1, 0), 7, 100)).await.unwrap();
-        let records = rows.records(taken.id).unwrap();
+        let records = rows.records(taken.id, None).unwrap();
         records.add_lines(taken.id, 0, &[b"{}".to_vec()]).await.unwrap();
         records.keep_blob(b"question").await.unwrap();
         let answer = Coarse { met: 1, failed: 2, is_refused: false };

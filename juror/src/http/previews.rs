@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use surety_jury::preview::{PreviewRequest, PreviewState};
+use surety_privacy::ciphertext_most;
 use surety_terms::Problem;
 
 use super::{Door, Refused, Wait, read};
@@ -23,9 +24,10 @@ pub(super) async fn take(
     let wait = Wait::read(wait)?;
     let desk = &door.desk;
     let most = desk.previews.deliverable_most().min(desk.fetch.deliverable_max_bytes);
-    let bytes = read(body, PreviewRequest::body_bytes(most)).await?;
-    let request = PreviewRequest::parse(&bytes, most).map_err(Problem::from)?;
-    drop(bytes);
+    let longest = PreviewRequest::body_bytes(most);
+    let text = desk.plain_text(read(body, ciphertext_most(longest)).await?, longest)?;
+    let request = PreviewRequest::parse(&text, most).map_err(Problem::from)?;
+    drop(text);
     let permit = if wait.is_zero() { None } else { door.polls.try_acquire().ok() };
     let wait = if permit.is_some() { wait } else { Duration::ZERO };
     let status = door.desk.preview(&request, wait).await?;

@@ -240,8 +240,7 @@ async fn a_change_of_any_byte_is_seen() {
         assert!(replay(&evidence, &found).is_err(), "byte {index} of the transcript");
     }
     for (digest, bytes) in &blobs {
-        // Every byte counts for the digest alike, so some of them stand for all.
-        for index in (0..bytes.len()).step_by(97).chain([bytes.len() - 1]) {
+        for index in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[index] ^= 1;
             let blob = |wanted: B256| {

@@ -21,7 +21,7 @@ use surety_prices::PricesConfig;
 use surety_terms::{
     Bps, Check, Criterion, Expect, Kind, MilestoneSheet, Problem, TermSheet, Usdc, Version,
 };
-use surety_tests::{Node, World, sign};
+use surety_tests::{Node, World, sealed, sign};
 use tempfile::TempDir;
 
 use super::provider::{Act, Double};
@@ -175,7 +175,7 @@ impl Court {
     }
 
     pub(crate) fn commitment_of(&self, key: &PrivateKeySigner, case: B256) -> SignedCommitment {
-        sign::commitment(self.world.contracts(), key, case)
+        sealed::commitment(self.world.contracts(), key, case)
     }
 
     pub(crate) async fn bind(

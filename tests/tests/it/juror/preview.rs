@@ -1,5 +1,10 @@
 //! What a seller is told before it delivers, how rarely, and that it becomes nothing else.
 
+#[path = "preview/panel.rs"]
+mod panel;
+#[path = "preview/secret.rs"]
+mod secret;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,8 +17,9 @@ use surety_terms::{HiddenCriterion, Kind, Problem};
 use tokio::task::yield_now;
 
 use super::day::{Gate, ballots, command};
+use super::private::PROSE;
 use super::*;
-use crate::cli::{failure, surety, write};
+use crate::cli::{surety, write};
 use crate::operator::Running;
 
 const MET: Forecast = Forecast::Met;
@@ -433,89 +439,4 @@ async fn a_sheet_that_does_not_pay_the_juror_gets_no_preview() {
     assert_eq!(problem.slug(), "fee-below-price");
     assert!(court.provider.seen().is_empty());
     juror.shutdown().await;
-}
-
-/// An open deal with a panel of three, whose last juror gives no previews, and those jurors.
-async fn panel(court: &mut Court) -> Vec<Handle> {
-    let panel: Vec<PrivateKeySigner> = (20..23).map(actors::juror).collect();
-    let mut listens = Vec::new();
-    for (seat, key) in panel.iter().enumerate() {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let listen = free.local_addr().unwrap().to_string();
-        court.world.register(key, &format!("rehearsal-seat-{seat}"), &format!("http://{listen}"));
-        listens.push(listen);
-    }
-    let keys: Vec<Address> = panel.iter().map(PrivateKeySigner::address).collect();
-    court.sheet.jury = court.world.create_jury(&keys, &[]);
-    court.world.open(&court.sheet.terms()).unwrap();
-    court.node = court.world.node();
-    let (mut jurors, mut stores) = (Vec::new(), Vec::new());
-    for (key, listen) in panel.iter().zip(listens) {
-        let mut config = court.config();
-        config.store = court.folder.path().join(format!("store-{}", key.address()));
-        config.key = surety_keys::KeySource::File(court::key_file_of(court, key));
-        config.listen = listen;
-        if jurors.len() == 2 {
-            config.previews.per_day = 0;
-        } else {
-            stores.push(config.store.clone());
-        }
-        jurors.push(court.try_start(config).await.unwrap());
-    }
-    // The clock moves once both know their answers.
-    let node = court.node.clone();
-    tokio::spawn(async move {
-        for store in stores {
-            while count(&store, "met IS NOT NULL").await == 0 {
-                yield_now().await;
-            }
-        }
-        node.advance(Duration::from_mins(5));
-    });
-    jurors
-}
-
-#[tokio::test]
-async fn a_seller_asks_its_panel_with_one_command() {
-    let mut court = Court::kind().await;
-    let jurors = panel(&mut court).await;
-    let served = court.node.serve().await;
-    let sheet = write(&court.folder, "sheet.json", &serde_json::to_string(&court.sheet).unwrap());
-    let work = write(&court.folder, "work.md", std::str::from_utf8(WORK).unwrap());
-    let key = court::key_file_of(&court, &court.world.seller()).display().to_string();
-    let (rpc, escrow) = (served.url(), court.world.contracts().escrow.to_string());
-    let output = surety()
-        .args(["--json", "deal", "preview", &work, "--sheet", &sheet, "--key-file", &key])
-        .args(["--rpc", &rpc, "--escrow", &escrow, "--allow-private-hosts"])
-        .output()
-        .await
-        .unwrap();
-    let seen = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "one juror said nothing: {seen}");
-    assert!(seen.contains("binds nobody") && seen.contains("gives no previews"), "{seen}");
-    assert!(seen.contains("quarterly: met"), "{seen}");
-    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(shown["binding"], false);
-    let says = [0, 1, 2].map(|seat| shown["jurors"][seat]["status"]["state"].as_str());
-    assert_eq!(says, [Some("answered"), Some("answered"), None], "{shown}");
-
-    let buyer = court::key_file_of(&court, &court.world.buyer()).display().to_string();
-    let line = failure(&[
-        "deal",
-        "preview",
-        &work,
-        "--sheet",
-        &sheet,
-        "--key-file",
-        &buyer,
-        "--rpc",
-        &rpc,
-        "--escrow",
-        &escrow,
-    ])
-    .await;
-    assert!(line.contains("only the seller asks"), "{line}");
-    for juror in jurors {
-        juror.shutdown().await;
-    }
 }

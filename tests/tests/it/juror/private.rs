@@ -16,7 +16,7 @@ use surety_terms::{HiddenCriterion, Kind, Reveal};
 use super::{Act, Court, DAY, Double, Log, WORK, problem, stored};
 
 /// What stands in the sheet and nowhere else.
-const PROSE: &str = "Of the last quarter.";
+pub(crate) const PROSE: &[u8] = b"Of the last quarter.";
 
 /// Another deliverable that passes the sheet's check.
 const OTHER: &[u8] = b"Another quarterly report.";
@@ -94,7 +94,7 @@ impl Private {
     fn expect_nothing_in_the_clear(&self) {
         for bytes in stored(&self.court.store()) {
             for planted in
-                [PROSE.as_bytes(), WORK, b"three markets", b"The deliverable is complete"]
+                [PROSE, WORK, b"three markets", b"The deliverable is complete"]
             {
                 let found = bytes.windows(planted.len()).any(|part| part == planted);
                 assert!(!found, "{:?}", String::from_utf8_lossy(planted));

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 use surety_jury::wire::{CaseStatus, Commitments};
-use surety_tests::{World, sign};
+use surety_tests::{World, sealed};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
@@ -79,7 +79,7 @@ async fn a_ballot_that_kms_signed_is_the_jurors() {
     let juror = Running::start(command).await;
     let case = judge(&office, &juror.url, &sheet).await;
     let (world, url) = (&office.market.world, format!("{}/v1/cases/{case}", juror.url));
-    let others = [1, 2].map(|s| sign::commitment(world.contracts(), &world.juror(s), case));
+    let others = [1, 2].map(|s| sealed::commitment(world.contracts(), &world.juror(s), case));
     let others = Commitments { commitments: others.to_vec() };
     let told = reqwest::Client::new().post(format!("{url}/commitments")).json(&others).send().await;
     assert_eq!(told.unwrap().status(), 204);
