@@ -36,10 +36,6 @@ pub(crate) async fn recipient(
 }
 
 /// Encrypts to one juror.
-pub(crate) fn encrypted(
-    seat: &Seat,
-    bytes: &[u8],
-    recipient: Recipient,
-) -> Result<Vec<u8>, Error> {
+pub(crate) fn encrypted(seat: &Seat, bytes: &[u8], recipient: Recipient) -> Result<Vec<u8>, Error> {
     encrypt(bytes, &[recipient]).map_err(|why| refused(seat, &why.to_string()))
 }

@@ -15,8 +15,8 @@ mod driver;
 mod error;
 #[cfg(test)]
 mod fixture;
-mod history;
 mod for_juror;
+mod history;
 mod http;
 mod jurors;
 mod negotiate;

@@ -10,9 +10,7 @@ use surety_prices::{PriceList, SignedPrices, ask};
 use surety_privacy::{Identity, Recipient, Recipients, encrypt, open_or_create};
 use surety_terms::TermSheet;
 
-use crate::{
-    Chain, Config, Deal, Error, Role, Seat, for_juror, relayer::Client, store::Store,
-};
+use crate::{Chain, Config, Deal, Error, Role, Seat, for_juror, relayer::Client, store::Store};
 
 /// What an agent tells whoever wants to write to its owner.
 #[derive(Clone, Debug, Serialize, Deserialize)]

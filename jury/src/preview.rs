@@ -226,14 +226,20 @@ mod tests {
         }
     }
 
-    fn read(request: &PreviewRequest) -> Result<PreviewRequest, TermsError> {
-        PreviewRequest::parse(&serde_json::to_vec(request).unwrap(), 100)
+    fn body(request: &PreviewRequest) -> Vec<u8> {
+        serde_json::to_vec(request).unwrap()
     }
+
+    fn read(request: &PreviewRequest) -> Result<PreviewRequest, TermsError> {
+        PreviewRequest::parse(&body(request), 100)
+    }
+
+    type Change = fn(&mut PreviewRequest);
 
     #[test]
     fn a_request_reads_back_and_one_that_is_too_large_or_too_far_names_its_field() {
         assert_eq!(read(&request()), Ok(request()));
-        let changes: [(fn(&mut PreviewRequest), &str); 5] = [
+        let changes: [(Change, &str); 5] = [
             (|it| it.milestone = 16, "milestone"),
             (|it| it.deliverable = vec![0; 101].into(), "deliverable"),
             (|it| it.signature = vec![0; 4_097].into(), "signature"),
@@ -252,7 +258,7 @@ mod tests {
     #[test]
     fn every_field_makes_another_preview_and_none_is_a_delivery() {
         let id = request().id();
-        let changes: [fn(&mut PreviewRequest); 4] = [
+        let changes: [Change; 4] = [
             |it| it.milestone = 1,
             |it| it.deliverable = Bytes::from_static(b"Another summary."),
             |it| it.valid_until = 1_001,

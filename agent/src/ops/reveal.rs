@@ -28,7 +28,8 @@ pub async fn submit(
     allow_private_hosts: bool,
 ) -> Result<Vec<Refusal>, Error> {
     reveal.document.validate()?;
-    let text = serde_json::to_vec(reveal).map_err(|why| Error::refused("document", why.to_string()))?;
+    let text =
+        serde_json::to_vec(reveal).map_err(|why| Error::refused("document", why.to_string()))?;
     let jurors = Jurors::new(allow_private_hosts)?;
     let panel = chain.panel(jury).await?;
     let hand = async |seat: &Seat| {

@@ -93,9 +93,7 @@ impl Private {
 
     fn expect_nothing_in_the_clear(&self) {
         for bytes in stored(&self.court.store()) {
-            for planted in
-                [PROSE, WORK, b"three markets", b"The deliverable is complete"]
-            {
+            for planted in [PROSE, WORK, b"three markets", b"The deliverable is complete"] {
                 let found = bytes.windows(planted.len()).any(|part| part == planted);
                 assert!(!found, "{:?}", String::from_utf8_lossy(planted));
             }
