@@ -8,7 +8,7 @@ use std::{
 use alloy::primitives::{Address, B256};
 use serde::Deserialize;
 use surety_chain::RpcUrl;
-use surety_terms::{Bps, Usdc};
+use surety_terms::{Bps, Usdc, limits};
 use url::Url;
 
 use crate::Error;
@@ -180,7 +180,7 @@ const fn default_worker_limit() -> usize {
 }
 
 const fn default_deliverable_max_bytes() -> usize {
-    4 << 20
+    limits::DELIVERABLE_BYTES
 }
 
 const fn default_deliver_margin_secs() -> u64 {

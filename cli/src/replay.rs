@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use alloy::primitives::{B256, hex};
-use anyhow::{Context as _, Result};
+use alloy::primitives::{Address, B256, U256, hex};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use serde::Serialize;
+use surety_bindings::jury::Case;
 use surety_jury::{Opinion, ballot::Reason};
 use surety_privacy::{Identities, ciphertext_most, is_private};
 use surety_replay::{Evidence, Replayed};
-use surety_terms::{TermSheet, limits};
+use surety_terms::{TermSheet, digest, limits};
 
 use crate::{file, output::Output};
 
@@ -35,6 +36,9 @@ pub(crate) struct ReplayArgs {
     /// The root in the signed ballot; by default the file's name says it
     #[arg(long)]
     root: Option<B256>,
+    /// The address of the `Jury` contract: with it, the case's id is computed too
+    #[arg(long, value_name = "ADDRESS")]
+    jury: Option<Address>,
     /// The folder with the exact requests and answers; by default `blobs` beside the transcript
     #[arg(long, value_name = "FOLDER")]
     blobs: Option<PathBuf>,
@@ -88,7 +92,35 @@ fn read(args: &ReplayArgs) -> Result<(B256, Replayed)> {
         found.or_else(|_| file::read(&blobs.join(name), MOST_BYTES)).ok()
     };
     let replayed = surety_replay::replay(&evidence, &blob);
-    Ok((root, replayed.with_context(|| args.transcript.display().to_string())?))
+    let replayed = replayed.with_context(|| args.transcript.display().to_string())?;
+    if let Some(jury) = args.jury {
+        expect_case(&sheet, args.milestone, jury, &replayed)?;
+    }
+    Ok((root, replayed))
+}
+
+/// Fails unless the transcript is of a case of this milestone, in either round.
+fn expect_case(sheet: &TermSheet, milestone: u8, jury: Address, replayed: &Replayed) -> Result<()> {
+    let case = |round| {
+        digest::case_id(&Case {
+            chainId: U256::from(sheet.chain_id),
+            jury,
+            consumer: sheet.escrow,
+            dealId: sheet.deal_id(),
+            milestone,
+            round,
+            deliverable: replayed.deliverable,
+        })
+    };
+    let cases = [case(1), case(2)];
+    ensure!(
+        cases.contains(&replayed.case_id),
+        "the transcript is of case {}, and the sheet's milestone has case {}: give the sheet, the \
+         milestone and the Jury that the ballot was cast for",
+        replayed.case_id,
+        cases[0],
+    );
+    Ok(())
 }
 
 /// A file's bytes, decrypted if there is an identity and the file is encrypted.

@@ -20,6 +20,7 @@ use surety_keys::{Key, KeySource};
 use surety_preview::PreviewsConfig;
 use surety_prices::PricesConfig;
 use surety_privacy::Identities;
+use surety_terms::limits;
 use url::Url;
 
 use crate::JurorError;
@@ -193,9 +194,9 @@ impl Config {
             ),
             (self.fetch.timeout_secs > 0, "fetch.timeout_secs", "must be at least 1"),
             (
-                self.fetch.deliverable_max_bytes > 0,
+                self.fetch.deliverable_max_bytes >= limits::DELIVERABLE_BYTES,
                 "fetch.deliverable_max_bytes",
-                "must be at least 1",
+                "must be at least 4194304, which every agent may deliver",
             ),
             (self.limits.open_cases > 0, "limits.open_cases", "must be at least 1"),
             (self.limits.judging > 0, "limits.judging", "must be at least 1"),
@@ -252,7 +253,7 @@ impl Default for FetchConfig {
     fn default() -> Self {
         Self {
             allow_private_hosts: false,
-            deliverable_max_bytes: 1 << 20,
+            deliverable_max_bytes: limits::DELIVERABLE_BYTES,
             timeout_secs: 20,
             grace_secs: 5,
         }

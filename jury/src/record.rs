@@ -16,6 +16,16 @@ use crate::view::View;
 
 /// How many answers to one question may be unreadable before it counts as declined.
 const UNREADABLE_MOST: u8 = 2;
+/// The outcomes of answers that came and cannot be read: asked for without end, they would let whoever
+/// stands between juror and model throw away every answer that it does not like.
+const UNREADABLE: [&str; 6] = [
+    "ERR(vote-malformed)",
+    "ERR(empty)",
+    "ERR(not-json)",
+    "ERR(error-body)",
+    "ERR(wrong-shape)",
+    "ERR(too-large)",
+];
 
 /// A transcript as far as it is written, and what it says of each criterion and question.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +78,7 @@ impl Record {
     /// The first valid answer counts. One that cannot be read may be asked for once more.
     fn hear(&mut self, question_id: &str, outcome: &str) {
         let finding = Finding::from_outcome(outcome).or_else(|| {
-            let unreadable = matches!(outcome, "ERR(vote-malformed)" | "ERR(empty)");
+            let unreadable = UNREADABLE.contains(&outcome);
             let count = self.unreadable.entry(question_id.to_owned()).or_default();
             *count = count.saturating_add(u8::from(unreadable));
             (*count >= UNREADABLE_MOST).then_some(Finding::Refused)

@@ -19,6 +19,9 @@ pub mod limits {
     pub const SHEET_BYTES: usize = 256 * 1024;
     /// Bytes of a body that holds a term sheet or calldata.
     pub const BODY_BYTES: usize = 512 * 1024;
+    /// Bytes of a deliverable that everybody takes: a juror that took less would call honest work
+    /// missing.
+    pub const DELIVERABLE_BYTES: usize = 4 << 20;
     /// Bytes of a signature: a contract wallet's may be long.
     pub const SIGNATURE_BYTES: usize = 4 * 1024;
     /// Characters of a title.

@@ -78,6 +78,8 @@ pub struct Provider {
     pub(crate) breaker: Breaker,
     timeout: Duration,
     key: Option<(HeaderName, HeaderValue)>,
+    /// What no transcript may hold.
+    secret: Option<SecretString>,
     /// How many cases go first.
     cases: Option<watch::Receiver<usize>>,
 }
@@ -107,7 +109,7 @@ impl Provider {
     pub fn new(config: &ProviderConfig, api_key: Option<SecretString>) -> Result<Self, JudgeError> {
         let model = Model::new(config.dialect, &config.model, config.max_output_tokens)
             .map_err(|err| JudgeError::config("provider.model", err))?;
-        let key = api_key.map(|key| auth(config.dialect, &key)).transpose()?;
+        let key = api_key.as_ref().map(|key| auth(config.dialect, key)).transpose()?;
         let timeout = Duration::from_secs(config.timeout_secs);
         let client = Client::builder()
             .redirect(Policy::none())
@@ -125,6 +127,7 @@ impl Provider {
             breaker: Breaker::new(config.breaker_outages, Duration::from_secs(config.breaker_secs)),
             timeout,
             key,
+            secret: api_key,
             cases: None,
         })
     }
@@ -162,6 +165,7 @@ impl Provider {
             is_billable,
         };
         match exchange {
+            Ok(Ok((_, _, body))) if self.is_told(&body) => lost(ProviderFault::EchoesKey, true),
             Ok(Ok((status, retry_after, body))) => {
                 let retry_after = retry_after.as_deref();
                 let answer = self.dialect.parse(&WireResponse { status, retry_after, body: &body });
@@ -171,6 +175,13 @@ impl Provider {
             Ok(Err(err)) => lost(fault(&err), !err.is_connect()),
             Err(_) => lost(ProviderFault::Timeout, true),
         }
+    }
+
+    /// Whether a response holds the key: everything that is kept may be shown to others.
+    fn is_told(&self, body: &[u8]) -> bool {
+        let Some(secret) = &self.secret else { return false };
+        let secret = secret.expose_secret().as_bytes();
+        !secret.is_empty() && body.windows(secret.len()).any(|part| part == secret)
     }
 
     async fn exchange(

@@ -1,7 +1,8 @@
 //! Judging one case: checks first, then one question after another, all of it written down.
 //!
-//! Every line of the transcript is stored as it happens. So a restart resumes: what was answered is
-//! never asked again, and nobody, the juror's own operator included, re-rolls an answer.
+//! Every line of the transcript is stored as it happens. So a restart resumes: what was answered and
+//! written down is never asked again. An answer that came while the juror died is asked for anew; an
+//! operator that kills its own juror for that pays for each try, and cannot choose more than its vote.
 
 mod ask;
 

@@ -17,6 +17,7 @@ use surety_terms::{
 mod canaries;
 mod faults;
 mod outages;
+mod proxies;
 
 use crate::{
     Case, Judge, Judged, Provider, ProviderConfig, Records, Until,

@@ -108,6 +108,11 @@ pub fn run_while(check: &Check, deliverable: &[u8], patience: &dyn Fn() -> bool)
     }
 }
 
+/// Whether the detail of a check that was unusable says that it was broken off for want of time.
+pub fn is_broken_off(detail: &str) -> bool {
+    detail.strip_suffix(wasm::OUT_OF_TIME).is_some_and(|rest| rest.starts_with("broken off after "))
+}
+
 /// Whether a check can be run on some deliverable at all: what a sheet's own rules leave open, which
 /// is a WebAssembly module that does not compile, imports something or lacks an export.
 pub fn is_runnable(check: &Check) -> Result<(), String> {

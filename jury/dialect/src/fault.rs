@@ -23,6 +23,9 @@ pub enum ProviderFault {
     /// No connection, or it broke. Made by the transport.
     #[error("the provider cannot be reached")]
     Unreachable,
+    /// The response holds the key that it was asked with. It is not kept. Made by the transport.
+    #[error("the provider's response holds the API key, so it is not kept")]
+    EchoesKey,
     /// The response is larger than any answer.
     #[error("the response has {got} bytes or more, read are at most {most}")]
     TooLarge {
@@ -135,7 +138,8 @@ impl ProviderFault {
             | Self::RateLimited { .. }
             | Self::Unavailable { .. } => RETRIES_TRANSIENT,
             Self::NotJson | Self::ErrorBody | Self::Empty => RETRIES_MALFORMED,
-            Self::TooLarge { .. }
+            Self::EchoesKey
+            | Self::TooLarge { .. }
             | Self::Redirected { .. }
             | Self::Unauthorized { .. }
             | Self::BadRequest { .. }
@@ -168,6 +172,7 @@ impl ProviderFault {
         match self {
             Self::Timeout => "timeout",
             Self::Unreachable => "unreachable",
+            Self::EchoesKey => "echoes-key",
             Self::TooLarge { .. } => "too-large",
             Self::Redirected { .. } => "redirected",
             Self::Unauthorized { .. } => "unauthorized",

@@ -88,6 +88,16 @@ pub enum ReplayError {
         /// What the bytes say.
         needed: String,
     },
+    /// A reveal of what was not hidden, or of something else than was committed to.
+    #[error("line {line}: what is revealed of criterion {got:?} is not what was hidden: {why}")]
+    Reveal {
+        /// The line.
+        line: usize,
+        /// The criterion.
+        got: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A check of a criterion that has none.
     #[error("line {line}: criterion {got:?} has no such check")]
     Check {

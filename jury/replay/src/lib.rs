@@ -13,13 +13,14 @@ mod error;
 mod explain;
 
 use alloy::primitives::{B256, keccak256};
-use surety_criteria::check;
+use surety_criteria::check::{self, CheckResult, probe};
 use surety_dialect::{Dialect, Model, WireResponse};
 use surety_jury::query::Query;
 use surety_jury::record::{self, Record};
 use surety_jury::transcript::{Call, Entry, Transcript};
 use surety_jury::{Nonce, Opinion, Prompt, Source, View, Vote, prompt};
-use surety_terms::{Check, Criterion, Kind, MilestoneSheet};
+use surety_terms::check::Probe;
+use surety_terms::{Check, Criterion, HiddenCriterion, Kind, MilestoneSheet, Reveal};
 
 pub use error::ReplayError;
 pub use explain::{Asked, Canary, Checked, Explained, Explanation};
@@ -42,6 +43,8 @@ pub struct Evidence<'a> {
 pub struct Replayed {
     /// The case.
     pub case_id: B256,
+    /// keccak256 of the deliverable, as the transcript's first line says it.
+    pub deliverable: B256,
     /// The juror's claimed family.
     pub family: String,
     /// Where its opinions come from.
@@ -65,7 +68,6 @@ pub fn replay(
     let entries = transcript.entries()?;
     let opinion = record::replay(&transcript, evidence.milestone, evidence.deliverable);
     let (mut replayed, nonce) = Replayed::begin(evidence, &entries)?;
-    replayed.opinion = opinion?;
     let view = evidence.deliverable.and_then(|bytes| View::of(bytes).ok());
     for (entry, number) in entries.iter().zip(1_usize..) {
         let line = Line { number, blob };
@@ -79,18 +81,20 @@ pub fn replay(
                 let (criterion, outcome, detail) =
                     (criterion_id.clone(), outcome.clone(), detail.clone());
                 let claimed = Checked { criterion, outcome, detail };
-                replayed.check(&line, &claimed, evidence.deliverable.unwrap_or_default())?;
-                if let Some(digest) = answer_digest {
-                    line.bytes(*digest)?;
-                }
+                let answer = answer_digest.map(|digest| line.bytes(digest)).transpose()?;
+                let deliverable = evidence.deliverable.unwrap_or_default();
+                replayed.check(&line, &claimed, deliverable, answer.as_deref())?;
                 replayed.checks.push(claimed);
             }
-            Entry::Case { .. }
-            | Entry::Reveal { .. }
-            | Entry::Questions { .. }
-            | Entry::Opinion { .. } => {}
+            Entry::Reveal { criterion_id, document } => {
+                let reveal = (criterion_id.as_str(), document.as_ref());
+                expect_hidden(&line, evidence.milestone, reveal)?;
+            }
+            Entry::Case { .. } | Entry::Questions { .. } | Entry::Opinion { .. } => {}
         }
     }
+    // Last: what it follows from is named first.
+    replayed.opinion = opinion?;
     Ok(replayed)
 }
 
@@ -149,6 +153,7 @@ impl Replayed {
         let queries = record.queries(&milestone, view.as_ref(), &nonce);
         let replayed = Self {
             case_id: *case_id,
+            deliverable: *deliverable,
             family: family.clone(),
             source: *source,
             opinion: Opinion::void(),
@@ -208,12 +213,13 @@ impl Replayed {
         }
     }
 
-    /// Runs a check again that needs the deliverable only.
+    /// Runs a check again, on the deliverable or on what a probe's service answered.
     fn check(
         &self,
         line: &Line<'_>,
         claimed: &Checked,
         deliverable: &[u8],
+        answer: Option<&[u8]>,
     ) -> Result<(), ReplayError> {
         let Checked { criterion: id, outcome, detail } = claimed;
         let is_it = |criterion: &&Criterion| criterion.id == *id;
@@ -221,18 +227,58 @@ impl Replayed {
         let Some(Kind::Check(program)) = criterion.map(|criterion| &criterion.kind) else {
             return Err(ReplayError::Check { line: line.number, got: id.clone() });
         };
-        if !program.is_offline() {
-            return Ok(());
-        }
-        let result = check::run(program, deliverable);
+        let result = match program {
+            Check::HttpProbe(asked) => match probed(asked, claimed, deliverable, answer) {
+                Some(result) => result,
+                None => return Ok(()),
+            },
+            _ => check::run(program, deliverable),
+        };
         // A slow machine may give up on a test that ends here.
-        if (result.outcome(), result.detail()) == (outcome.as_str(), detail.as_str())
-            || (outcome == "unusable" && matches!(program, Check::Wasm { .. }))
-        {
+        let gave_up = matches!(program, Check::Wasm { .. })
+            && outcome == "unusable"
+            && check::is_broken_off(detail);
+        if (result.outcome(), result.detail()) == (outcome.as_str(), detail.as_str()) || gave_up {
             return Ok(());
         }
         let got = format!("{outcome}: {detail}");
         let needed = format!("{}: {}", result.outcome(), result.detail());
         Err(ReplayError::Outcome { line: line.number, got, needed })
     }
+}
+
+/// What a probe comes to by what its service answered, whose status only the detail holds. `None` when
+/// there was no answer: that there was none is the juror's word, and fails the criterion.
+fn probed(
+    asked: &Probe,
+    claimed: &Checked,
+    deliverable: &[u8],
+    answer: Option<&[u8]>,
+) -> Option<CheckResult> {
+    let Some(body) = answer else {
+        let nowhere = probe::target(asked, deliverable).err();
+        let unheard = || CheckResult::failed(claimed.detail.clone());
+        return nowhere.or_else(|| (claimed.outcome != "failed").then(unheard));
+    };
+    let digits = |detail: &str| {
+        let rest = detail.strip_prefix("status ")?;
+        rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+    };
+    Some(probe::judge(asked, digits(&claimed.detail).unwrap_or(asked.status), body))
+}
+
+/// Fails unless a criterion was hidden, and what was revealed of it is what was committed to.
+fn expect_hidden(
+    line: &Line<'_>,
+    milestone: &MilestoneSheet,
+    (id, document): (&str, Option<&HiddenCriterion>),
+) -> Result<(), ReplayError> {
+    let wrong = |why: String| ReplayError::Reveal { line: line.number, got: id.to_owned(), why };
+    let Some(document) = document else {
+        let is_it = |criterion: &&Criterion| criterion.id == id && criterion.is_hidden();
+        let found = milestone.criteria.iter().find(is_it);
+        return found.map(drop).ok_or_else(|| wrong("it was never hidden".to_owned()));
+    };
+    let reveal = Reveal { criterion_id: id.to_owned(), document: document.clone() };
+    reveal.open(milestone).map(drop).map_err(|why| wrong(why.to_string()))
 }

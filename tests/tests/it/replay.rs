@@ -12,11 +12,12 @@ use surety_demo::provider;
 use surety_dialect::Dialect;
 use surety_fetch::Bounds;
 use surety_judge::{Case, Judge, Provider, ProviderConfig, Records, Until};
-use surety_jury::{Opinion, Reason, Source};
+use surety_jury::{Entry, Opinion, Reason, Source, Transcript};
 use surety_qualify::Llmbar;
 use surety_qualify::llmbar::Item;
 use surety_replay::{Evidence, ReplayError, replay};
-use surety_terms::{Bps, Check, Criterion, Expect, Kind, MilestoneSheet, Usdc};
+use surety_terms::check::{Method, Origin, Probe};
+use surety_terms::{Bps, Check, Criterion, Expect, HiddenCriterion, Kind, MilestoneSheet, Usdc};
 use tokio::net::TcpListener;
 
 /// How many cases are recorded.
@@ -272,4 +273,99 @@ async fn a_change_of_any_byte_is_seen() {
     let evidence = Evidence { deliverable: Some(&other), ..recorded.evidence() };
     let seen = replay(&evidence, &found).unwrap_err();
     assert!(matches!(seen, ReplayError::Deliverable { .. }), "{seen}");
+}
+
+/// The same case with other lines, under a root of its own.
+fn told(recorded: &Recorded, change: impl Fn(&mut Vec<Entry>)) -> Recorded {
+    let mut entries = Transcript::from_jsonl(&recorded.transcript).unwrap().entries().unwrap();
+    change(&mut entries);
+    let mut transcript = Transcript::new();
+    for entry in &entries {
+        transcript.push(entry);
+    }
+    Recorded {
+        root: transcript.root(),
+        transcript: transcript.to_jsonl(),
+        milestone: recorded.milestone.clone(),
+        deliverable: recorded.deliverable.clone(),
+        opinion: recorded.opinion,
+    }
+}
+
+#[tokio::test]
+async fn what_was_never_hidden_or_committed_to_is_not_taken_for_revealed() {
+    let url = serve().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = records(folder.path()).await;
+    let recorded = record(&url, 0, folder.path(), &store).await;
+    let blobs = blobs(folder.path());
+    let found = |digest: B256| blobs.get(&digest).cloned();
+    let reveal = |document: Option<HiddenCriterion>| {
+        move |entries: &mut Vec<Entry>| {
+            let criterion_id = "list".to_owned();
+            entries.insert(1, Entry::Reveal { criterion_id, document: document.clone() });
+        }
+    };
+    // As if it had stayed hidden, which would count as met.
+    let free = told(&recorded, reveal(None));
+    let seen = replay(&free.evidence(), &found).unwrap_err();
+    assert!(matches!(seen, ReplayError::Reveal { line: 2, .. }), "{seen}");
+
+    let text = "Names one supplier.".to_owned();
+    let other = HiddenCriterion { salt: B256::repeat_byte(1), text, kind: Kind::Llm };
+    let mut invented = told(&recorded, reveal(Some(other.clone())));
+    let commitment = B256::repeat_byte(2);
+    invented.milestone.criteria[0].kind = Kind::Hidden { commitment, of: "pumps".to_owned() };
+    let seen = replay(&invented.evidence(), &found).unwrap_err();
+    assert!(matches!(seen, ReplayError::Reveal { line: 2, .. }), "{seen}");
+    let commitment = other.commitment();
+    invented.milestone.criteria[0].kind = Kind::Hidden { commitment, of: "pumps".to_owned() };
+    let seen = replay(&invented.evidence(), &found).unwrap_err();
+    assert!(!matches!(seen, ReplayError::Reveal { .. }), "the questions differ: {seen}");
+}
+
+#[tokio::test]
+async fn a_probe_is_what_its_service_answered_and_a_test_is_not_given_up_without_reason() {
+    let url = serve().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = records(folder.path()).await;
+    let recorded = record(&url, 0, folder.path(), &store).await;
+    let blobs = blobs(folder.path());
+    let answer = b"all is lost".to_vec();
+    let body = keccak256(&answer);
+    let found = |digest: B256| {
+        if digest == body { Some(answer.clone()) } else { blobs.get(&digest).cloned() }
+    };
+    let probe = Probe {
+        method: Method::Get,
+        origin: Origin::parse("https://service.example"),
+        path: "/health".to_owned(),
+        status: 200,
+        pattern: Some("well".to_owned()),
+    };
+    let says = |kind: Kind, outcome: &str, detail: &str, answer: Option<B256>| {
+        let mut told = told(&recorded, |entries| {
+            for entry in entries {
+                if let Entry::Check { outcome: was, detail: found, answer_digest, .. } = entry {
+                    (*was, *found) = (outcome.to_owned(), detail.to_owned());
+                    *answer_digest = answer;
+                }
+            }
+        });
+        told.milestone.criteria[1].kind = kind;
+        replay(&told.evidence(), &found).unwrap_err()
+    };
+    let probed = || Kind::Check(Check::HttpProbe(probe.clone()));
+    for (outcome, detail, answer) in [
+        ("met", "status 200", Some(body)),
+        ("met", "status 200", None),
+        ("failed", "status 500, the criterion names 200, or so", Some(body)),
+        ("unusable", "no time", None),
+    ] {
+        let seen = says(probed(), outcome, detail, answer);
+        assert!(matches!(seen, ReplayError::Outcome { .. }), "{outcome} {detail}: {seen}");
+    }
+    let regex = Check::Regex { pattern: "(?i)pumps".to_owned(), expect: Expect::Match };
+    let seen = says(Kind::Check(regex), "unusable", "broken off after 7 fuel: out of time", None);
+    assert!(matches!(seen, ReplayError::Outcome { .. }), "only a test runs out of time: {seen}");
 }

@@ -72,6 +72,9 @@ struct Tank<'a> {
     patience: &'a dyn Fn() -> bool,
 }
 
+/// How the detail of a test ends that was broken off.
+pub(super) const OUT_OF_TIME: &str = " fuel: out of time";
+
 /// Whether a module can be asked at all.
 pub(super) fn prepare(module: &[u8], memory_pages: u32) -> Result<(), String> {
     Test::new(module, memory_pages).map(drop)
@@ -97,7 +100,7 @@ pub(super) fn run(
         Err(Stop::Trapped(why)) => CheckResult::failed(format!("trapped: {why}")),
         Err(Stop::OutOfFuel) => CheckResult::failed(format!("no answer within {fuel} fuel")),
         Err(Stop::BrokenOff) => {
-            CheckResult::unusable(format!("broken off after {burnt} fuel: out of time"))
+            CheckResult::unusable(format!("broken off after {burnt}{OUT_OF_TIME}"))
         }
     }
 }

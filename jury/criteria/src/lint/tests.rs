@@ -47,6 +47,12 @@ fn between(criteria: &[Criterion; 2]) -> Vec<Rule> {
     lints.into_iter().map(|lint| lint.rule).filter(|rule| pairs.contains(rule)).collect()
 }
 
+/// What is said of a claim that is about to be signed.
+fn signed(text: &str) -> Vec<(Rule, Severity)> {
+    let lints = milestone(&part(vec![llm("c", text)]), "m");
+    lints.into_iter().map(|lint| (lint.rule, lint.severity)).collect()
+}
+
 fn pattern(pattern: &str, expect: Expect) -> Check {
     Check::Regex { pattern: pattern.to_owned(), expect }
 }
@@ -194,6 +200,58 @@ fn other_languages_are_not_looked_at_and_that_is_said() {
 }
 
 #[test]
+fn a_text_without_english_stop_words_is_read_before_it_is_signed() {
+    for (text, rule) in [
+        ("Done.", Rule::TooShort),
+        ("Excellent design.", Rule::TooShort),
+        ("Professional quality.", Rule::Vague),
+        ("42", Rule::TooShort),
+        ("???", Rule::TooShort),
+        ("\"Done.\"", Rule::TooShort),
+        ("Delivers professional quality design work.", Rule::Vague),
+        ("Fully tested bug-free code.", Rule::Absolute),
+        ("Design follows industry standards.", Rule::OutOfSight),
+    ] {
+        assert!(signed(text).contains(&(rule, Severity::Refuse)), "{text}: {:?}", signed(text));
+    }
+    for text in ["Mentions \"alpha\".", "Names suppliers, prices, dates."] {
+        assert_eq!(signed(text), [(Rule::WordingNotRead, Severity::Advise)], "{text}");
+    }
+}
+
+#[test]
+fn another_language_is_advised_about_only_whatever_its_words_mean_in_english() {
+    for text in [
+        "Каждое утверждение взято из статьи.",
+        "論文にある主張だけを書く。",
+        "Fast jeder Satz nennt eine Quelle.",
+        "Mentionne Nice et Toulouse.",
+        "Elke bron wordt genoemd.",
+        "Überprüft.",
+    ] {
+        assert_eq!(signed(text), [(Rule::WordingNotRead, Severity::Advise)], "{text}");
+    }
+}
+
+#[test]
+fn a_list_of_things_is_advised_about() {
+    for text in [
+        "Names a name, an address and a telephone number.",
+        "Each entry has a name, an address and a telephone number.",
+        "It contains a table, a chart, and a map.",
+    ] {
+        assert_eq!(signed(text), [(Rule::DoubleBarrelled, Severity::Advise)], "{text}");
+    }
+    for text in [
+        "Names the authors and the year of the paper.",
+        "In the report, names and dates are given.",
+        "If a source is quoted, its page and year are given.",
+    ] {
+        assert!(signed(text).is_empty(), "{text}: {:?}", signed(text));
+    }
+}
+
+#[test]
 fn advice_is_given_and_the_sheet_may_be_signed() {
     for (text, rule) in [
         ("Has at most 150 words.", Rule::Executable),
@@ -269,6 +327,47 @@ fn programs_that_exclude_each_other_are_refused() {
     ] {
         let rules = between(&[checked("a", one.clone()), checked("b", other.clone())]);
         assert_eq!(rules.first().copied(), rule, "{one:?} / {other:?}");
+    }
+}
+
+#[test]
+fn a_claim_and_a_program_that_exclude_each_other_are_refused() {
+    let size = |least_bytes, most_bytes| Check::Size { least_bytes, most_bytes };
+    let format = |format| Check::Format { format };
+    let found = |text| pattern(text, Expect::Match);
+    let absent = |text| pattern(text, Expect::NoMatch);
+    for (claim, check) in [
+        ("It contains \"refunds\".", absent("refunds")),
+        ("The deliverable must contain the word \"refunds\".", absent("refund")),
+        ("It does not contain \"refunds\".", found("refunds")),
+        ("Must not include the word \"refunds\".", found("refunds")),
+        ("The text has at least 200 words.", size(0, 199)),
+        ("Has at most 100 bytes.", size(101, 200)),
+        ("Every claim is in the paper.", format(Format::Png)),
+        ("Каждое утверждение взято из статьи.", format(Format::Gzip)),
+    ] {
+        let (one, other) = (llm("a", claim), checked("b", check));
+        let contradiction = [Rule::Contradiction];
+        assert_eq!(between(&[one.clone(), other.clone()]), contradiction, "{one:?} / {other:?}");
+        assert_eq!(between(&[other, one]), contradiction, "{claim}");
+    }
+    for (claim, check) in [
+        ("It contains \"refunds\".", found("refunds")),
+        ("It contains \"Refunds\".", absent("refunds")),
+        ("It contains \"refunds\".", absent("^refunds$")),
+        ("It contains \"refunds\" or \"returns\".", absent("refunds")),
+        ("If it contains \"refunds\", it names \"returns\".", absent("returns")),
+        ("It does not contain \"cat\".", found("category")),
+        ("The summary does not contain \"cat\".", found("cat")),
+        ("The text has at least 200 words.", size(0, 200)),
+        ("Describes a corpus of at least 900 words.", size(0, 100)),
+        ("It has at most 5 bytes in \"title\".", size(6, 100)),
+        ("Has no more than 100 bytes.", size(0, 100)),
+        ("Every claim is in the paper.", format(Format::Pdf)),
+        ("Every claim is in the paper.", format(Format::Json)),
+    ] {
+        let (one, other) = (llm("a", claim), checked("b", check));
+        assert_eq!(between(&[one, other]), [], "{claim}");
     }
 }
 
@@ -355,6 +454,8 @@ fn a_revealed_document_is_read_by_the_same_rules() {
     assert_eq!(hidden(&document("Names the authors of the paper.")), []);
     let vague = hidden(&document("The text is good."));
     assert_eq!(refusal(&vague).unwrap().field, "document.text");
+    // The rules for those who are about to sign are not the jurors': those keep to `VERSION`.
+    assert_eq!(refusal(&hidden(&document("Done."))), None);
 }
 
 #[test]
@@ -467,6 +568,7 @@ fn the_lists_are_in_lower_case_and_hold_nothing_twice() {
         words::VERBS_OR_NOUNS,
         words::AFTER_A_VERB,
         words::IMPERATIVES,
+        words::FOREIGN,
     ] {
         for (index, word) in list.iter().enumerate() {
             assert_eq!(word.to_lowercase(), **word);
@@ -475,6 +577,9 @@ fn the_lists_are_in_lower_case_and_hold_nothing_twice() {
     }
     for verb in words::VERBS {
         assert!(!words::VERBS_OR_NOUNS.contains(verb), "{verb}");
+    }
+    for word in words::FOREIGN {
+        assert!(!words::ENGLISH.contains(word), "{word}");
     }
 }
 

@@ -1,13 +1,15 @@
 //! Rules about one text: is it one claim that a deliverable can meet or fail?
 
 use super::words;
-use super::{Lint, Rule};
+use super::{Lint, Rule, Severity};
 use crate::visible::strip;
 
 /// Fewer words are no claim.
 const MIN_WORDS: usize = 3;
 /// How far behind a negation a negative word still belongs to it.
 const NEGATION_REACH: usize = 4;
+/// How far behind the last comma of a list its "and" may stand, the comma counted.
+const ITEM_REACH: usize = 4;
 
 /// A text in words: lower case, quotations set apart, with marks where sentences end.
 pub(super) struct Words(Vec<String>);
@@ -51,6 +53,17 @@ impl Words {
 
     fn has(&self, word: &str) -> bool {
         self.0.iter().any(|other| other == word)
+    }
+
+    /// Whether they hold a word that hardly any English sentence can do without.
+    fn are_english(&self) -> bool {
+        self.plain().any(|word| words::ENGLISH.contains(&word))
+    }
+
+    /// Whether a letter or a word shows that they are of another language.
+    fn are_foreign(&self) -> bool {
+        let foreign = |char: char| char.is_alphabetic() && !char.is_ascii();
+        self.plain().any(|word| word.contains(foreign) || words::FOREIGN.contains(&word))
     }
 
     /// Whether something in it can be counted or compared.
@@ -146,24 +159,18 @@ pub(super) fn money(text: &str, field: &str, lints: &mut Vec<Lint>) {
     }
 }
 
-/// Rules about a claim that a model has to judge.
+/// Rules about a claim that a model has to judge. Jurors read revealed criteria by these.
 pub(super) fn claim(text: &str, evidence_required: bool, field: &str, lints: &mut Vec<Lint>) {
     let words = Words::of(text);
     let mut say = |rule: Rule, found: &str| lints.push(Lint::new(field, rule, found));
-    if !words.plain().any(|word| words::ENGLISH.contains(&word)) {
+    if !words.are_english() {
         say(Rule::WordingNotRead, text);
         return;
     }
     if words.plain().count() < MIN_WORDS {
         say(Rule::TooShort, text);
     }
-    vague(&words, &mut say);
-    for (list, rule) in [(words::OUT_OF_SIGHT, Rule::OutOfSight), (words::ABSOLUTE, Rule::Absolute)]
-    {
-        if let Some(found) = words.first_of(list) {
-            say(rule, found);
-        }
-    }
+    untestable(&words, &mut say);
     if let Some(link) = words.plain().find(|word| word.contains("://") || word.starts_with("www."))
     {
         say(Rule::OutOfSight, link);
@@ -184,8 +191,57 @@ pub(super) fn claim(text: &str, evidence_required: bool, field: &str, lints: &mu
     }
 }
 
+/// Rules about a claim that only those who are about to sign it go by. No juror reads a revealed
+/// criterion by them, so they may change without another version.
+pub(super) fn before_signing(text: &str, field: &str, lints: &mut Vec<Lint>) {
+    let words = Words::of(text);
+    if words.are_english() {
+        if names_several(&words) {
+            let severity = Severity::Advise;
+            lints.push(Lint { severity, ..Lint::new(field, Rule::DoubleBarrelled, text) });
+        }
+        return;
+    }
+    if words.are_foreign() {
+        return;
+    }
+    let mut say = |rule: Rule, found: &str| lints.push(Lint::new(field, rule, found));
+    // A verb and what it quotes may be a claim: `Mentions "alpha"`.
+    let least = if words.has(QUOTED) { 1 } else { MIN_WORDS };
+    if words.plain().count() < least {
+        say(Rule::TooShort, text);
+    }
+    untestable(&words, &mut say);
+}
+
+/// Whether one verb has a list of things with a comma in it, of which each could be a claim.
+fn names_several(words: &Words) -> bool {
+    let is_list = |sentence: &[String]| {
+        let Some(and) = sentence.iter().rposition(|word| word == "and") else { return false };
+        let (before, _) = sentence.split_at(and);
+        let Some(comma) = before.iter().rposition(|word| word == COMMA) else { return false };
+        let (first, last) = before.split_at(comma);
+        let is_verb_at = |index: usize| is_verb(sentence, index);
+        let is_subordinate = first.iter().any(|word| words::SUBORDINATORS.contains(&word.as_str()));
+        let is_item = last.len() <= ITEM_REACH && !(comma..and).any(is_verb_at);
+        (0..comma).any(is_verb_at) && is_item && !is_subordinate
+    };
+    second_claim(words).is_none() && words.all().split(|word| word == END).any(is_list)
+}
+
 fn is_counted(bound: &super::bounds::Bound) -> bool {
     words::COUNTED.contains(&bound.unit.as_str())
+}
+
+/// What no deliverable can prove: without a measure, out of sight, or about everything.
+fn untestable(words: &Words, say: &mut impl FnMut(Rule, &str)) {
+    vague(words, say);
+    for (list, rule) in [(words::OUT_OF_SIGHT, Rule::OutOfSight), (words::ABSOLUTE, Rule::Absolute)]
+    {
+        if let Some(found) = words.first_of(list) {
+            say(rule, found);
+        }
+    }
 }
 
 fn vague(words: &Words, say: &mut impl FnMut(Rule, &str)) {

@@ -157,6 +157,21 @@ pub(super) const ENGLISH: &[&str] = &[
     "the", "to", "two", "uses", "what", "which", "who", "with",
 ];
 
+/// What stands in sentences of other languages. No juror reads a revealed criterion by this list.
+#[rustfmt::skip]
+pub(super) const FOREIGN: &[&str] = &[
+    "alla", "alle", "ang", "att", "auf", "av", "az", "bir", "cada", "che", "con", "dan", "dari",
+    "das", "de", "dei", "del", "della", "dem", "den", "dengan", "der", "des", "di", "die", "du",
+    "een", "egy", "ei", "ein", "eine", "einen", "einer", "el", "elke", "en", "er", "es", "est",
+    "et", "ett", "gli", "het", "ikke", "il", "im", "inte", "ist", "ja", "jede", "jeden", "jeder",
+    "jedes", "jest", "joka", "kein", "keine", "kila", "kwa", "la", "las", "le", "les", "lo",
+    "los", "mga", "minden", "mit", "na", "nem", "ng", "nicht", "nie", "niet", "och", "oder",
+    "og", "ogni", "oraz", "os", "ou", "para", "pas", "por", "pour", "que", "sans", "setiap",
+    "sich", "sin", "sind", "som", "til", "todas", "todo", "todos", "tous", "um", "uma", "un",
+    "una", "und", "une", "untuk", "van", "varje", "ve", "von", "voor", "werden", "wird", "wordt",
+    "y", "ya", "yang", "zu", "zum", "zur",
+];
+
 /// What two criteria are not told apart by.
 #[rustfmt::skip]
 pub(super) const STOP: &[&str] = &[

@@ -46,6 +46,7 @@ pub(super) fn run(_: &Arguments) -> anyhow::Result<Keys> {
     keys.extend(attacked("red_team", &own));
     let (recorded, voted) = red_team::attack_recorded(&attacks);
     keys.extend(attacked("red_team.bipia", &recorded));
+    keys.push(("red_team.bipia.mixed".to_owned(), json!(recorded.mixed)));
     keys.push(("red_team.bipia.voted".to_owned(), json!(voted)));
     keys.extend(juror::measure()?);
     let text = fs::read_to_string(PAGE).context(PAGE)?;

@@ -10,7 +10,7 @@ const BEGIN: &str = "<!-- measured by cargo x bench jury -->\n";
 const END: &str = "<!-- end of what was measured -->\n";
 
 /// A key, and what it is.
-const ROWS: [(&str, &str); 15] = [
+const ROWS: [(&str, &str); 21] = [
     ("tally_per_s", "Tallies a second on one core, seven ballots over 16 criteria"),
     (
         "ballot_beyond_provider_ms.p50",
@@ -28,8 +28,14 @@ const ROWS: [(&str, &str); 15] = [
     ("red_team.one_captured_accepted", "Accepted with one captured seat of five"),
     ("red_team.two_captured_accepted", "Accepted with two captured seats of five"),
     ("red_team.bipia.payloads", "Recorded attacks (BIPIA)"),
+    ("red_team.bipia.obeyed_unhardened", "Of them obeyed where nothing is hardened"),
+    ("red_team.bipia.requests", "Requests with them in six dialects"),
     ("red_team.bipia.escaped", "Requests in which one of them left its place"),
-    ("red_team.bipia.voted", "Models that did what one of them says and cast a vote by it"),
+    ("red_team.bipia.captured", "Captured seats that did other work and abstained"),
+    ("red_team.bipia.voted", "Answers that did other work and counted as a vote"),
+    ("red_team.bipia.one_captured_accepted", "Accepted with one such seat of five"),
+    ("red_team.bipia.two_captured_accepted", "Accepted with two captured seats of five"),
+    ("red_team.bipia.two_captured_undetermined", "Undetermined with two captured seats of five"),
 ];
 
 /// The page with these figures in their place; nothing when it has no place for them.

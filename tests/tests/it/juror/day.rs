@@ -74,6 +74,7 @@ pub(super) fn command(court: &Court, rpc: &str, stop_secs: u64) -> tokio::proces
     let mut config = court.config();
     rpc.clone_into(&mut config.chain_rpc);
     config.limits.stop_secs = stop_secs;
+    config.fetch.deliverable_max_bytes = surety_terms::limits::DELIVERABLE_BYTES;
     let path = write(&court.folder, "juror.toml", &toml::to_string(&config).unwrap());
     let mut command = surety();
     command.args(["juror", "run", "--config", &path]);
