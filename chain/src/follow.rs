@@ -16,7 +16,7 @@ mod trail;
 
 use alloy::primitives::{Address, B256};
 use alloy::rpc::types::Filter;
-use sqlx::SqliteConnection;
+use surety_store::Conn;
 
 use crate::{BlockTag, ChainError, Header, Refusal, Rpc};
 
@@ -83,11 +83,7 @@ pub struct Batch {
 
 impl Step {
     /// Remembers the step in the consumer's transaction. Without this the step comes again.
-    pub async fn save(
-        &self,
-        conn: &mut SqliteConnection,
-        config: &FollowConfig,
-    ) -> Result<(), ChainError> {
+    pub async fn save(&self, conn: &mut Conn, config: &FollowConfig) -> Result<(), ChainError> {
         match self {
             Self::Batch(batch) => trail::extend(conn, config.name, &batch.marks).await,
             Self::Orphaned { from_block } => trail::rewind(conn, config.name, *from_block).await,
@@ -119,7 +115,7 @@ impl Follower {
     /// The next step after the saved trail, which is read through `conn`.
     ///
     /// Fails when the node fails or lies; the same step can be asked for again.
-    pub async fn next(&mut self, conn: &mut SqliteConnection) -> Result<Step, ChainError> {
+    pub async fn next(&mut self, conn: &mut Conn) -> Result<Step, ChainError> {
         let head = self.rpc.head(self.config.tag).await?;
         let from = match trail::newest(conn, self.config.name).await? {
             None => self.config.start_block,
@@ -155,7 +151,7 @@ impl Follower {
 
     /// Whether a chain that ends below our newest mark is a prefix of what we know. Then it lags,
     /// and we wait; else it is another chain, and waiting would keep orphaned rows alive.
-    async fn root(&self, conn: &mut SqliteConnection, head: Header) -> Result<bool, ChainError> {
+    async fn root(&self, conn: &mut Conn, head: Header) -> Result<bool, ChainError> {
         let below = head.number.saturating_add(1);
         Ok(match trail::below(conn, self.config.name, below).await? {
             None => true,
@@ -163,11 +159,7 @@ impl Follower {
         })
     }
 
-    async fn walk_back(
-        &self,
-        conn: &mut SqliteConnection,
-        head: Header,
-    ) -> Result<Step, ChainError> {
+    async fn walk_back(&self, conn: &mut Conn, head: Header) -> Result<Step, ChainError> {
         let mut below = head.number.saturating_add(1);
         while let Some(mark) = trail::below(conn, self.config.name, below).await? {
             if self.stands(mark, head).await? == Standing::Canonical {

@@ -8,7 +8,7 @@
 //! - [`rpc`] is the only place that talks to a node. What a node says is checked, and its words
 //!   never reach an error: endpoints carry keys.
 //! - [`meter`] counts what the others do, for whoever shows numbers.
-//! - [`store`] opens the SQLite file that both write to.
+//! - [`store`] is the database that both write to.
 //!
 //! The crate knows blocks, logs and transactions, and nothing about what they mean.
 
@@ -18,10 +18,10 @@ pub mod meter;
 pub mod refusal;
 pub mod rpc;
 pub mod send;
-pub mod store;
 #[cfg(test)]
 mod toy;
 
 pub use error::ChainError;
 pub use refusal::Refusal;
 pub use rpc::{BlockTag, CallOutcome, Header, Receipt, Rpc, RpcUrl};
+pub use surety_store as store;

@@ -11,7 +11,10 @@
 //! Invariant: two attempts of one request that could both take effect never exist: they share a
 //! nonce, or the earlier nonce was used up without effect.
 //!
-//! Warning: a key has one owner. If another program sends with the same key, requests are still
+//! Several instances may share a database and a key: one of them holds the key's lease, and only it
+//! gives nonces away. When it falls silent another takes over, with the same bytes.
+//!
+//! Warning: a key has one database. If another program sends with the same key, requests are still
 //! neither lost nor doubled, but they wait for each other.
 
 mod engine;
@@ -29,12 +32,11 @@ use std::time::{Duration, Instant};
 use alloy::network::TxSigner;
 use alloy::primitives::{Address, B256, Bytes, Signature, keccak256};
 use serde::Deserialize;
-use sqlx::SqliteConnection;
 use sqlx::migrate::Migrator;
+use surety_store::{Conn, Role, Store};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::store::Store;
 use crate::{BlockTag, ChainError, Rpc};
 
 pub use fees::FeeCaps;
@@ -155,13 +157,15 @@ pub struct Sender {
     rounds: watch::Sender<u64>,
 }
 
-/// The task behind a [`Sender`]. There must be one per key.
+/// The task behind a [`Sender`]. There must be one per key in each process.
 pub struct SenderTask {
     rpc: Rpc,
     signer: DynSigner,
     chain_id: u64,
     config: SendConfig,
     handle: Sender,
+    /// One instance owns the key's nonces; the others queue, and stand by.
+    role: Role,
     memory: engine::Memory,
 }
 
@@ -190,7 +194,9 @@ impl Sender {
             rounds: watch::Sender::new(0),
         };
         let memory = engine::Memory::default();
-        let task = SenderTask { rpc, signer, chain_id, config, handle: handle.clone(), memory };
+        let role = Role::new(handle.store.clone(), "key", handle.address.as_slice());
+        let task =
+            SenderTask { rpc, signer, chain_id, config, handle: handle.clone(), role, memory };
         Ok((handle, task))
     }
 
@@ -205,7 +211,7 @@ impl Sender {
     /// An id that is queued, sent or mined stays as it is; one that failed is queued again.
     pub async fn queue(
         &self,
-        conn: &mut SqliteConnection,
+        conn: &mut Conn,
         request: &Request,
     ) -> Result<SendStatus, ChainError> {
         rows::queue(conn, self.address, request).await
@@ -257,6 +263,11 @@ impl Sender {
         }
     }
 
+    /// Rings for what another instance may have changed.
+    pub fn look_again(&self) {
+        self.changed();
+    }
+
     fn changed(&self) {
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
     }
@@ -286,6 +297,7 @@ impl SenderTask {
             other => other.map(drop),
         };
         if let Err(error) = looked {
+            self.role.doubt();
             let trouble = trouble.saturating_add(1).min(6);
             tracing::warn!(%error, "the sender will try again");
             // New work must not hurry us now: the node or the disk needs the pause.

@@ -17,6 +17,8 @@ use surety_chain::{BlockTag, RpcUrl};
 use surety_keys::KeySource;
 use surety_service::guard;
 use surety_service::layers::{Layers, Overrides};
+use surety_store::{Bucket, Leases};
+use url::Url;
 
 use crate::RelayerError;
 
@@ -40,6 +42,16 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder for the database and the deliverables.
     pub store: PathBuf,
+    /// A PostgreSQL database that several relayers share, instead of one in the folder. Its password
+    /// comes from `PGPASSWORD` or a password file.
+    #[serde(default)]
+    pub database: Option<Url>,
+    /// A bucket for the deliverables, instead of a folder.
+    #[serde(default)]
+    pub deliverables: Option<Bucket>,
+    /// When relayers that share a database take over from one that fell silent.
+    #[serde(default)]
+    pub leases: Leases,
     /// Where the key is that pays gas. `key_file` names a key file.
     #[serde(alias = "key_file")]
     pub key: KeySource,
@@ -236,6 +248,8 @@ pub struct Limits {
     pub unnamed_total_bytes: u64,
     /// Cases that are asked about at the same time.
     pub asking: usize,
+    /// Open cases that one relayer works on; what is beyond waits, or is another one's.
+    pub cases: usize,
     /// The longest that a client may have a question held open, in seconds.
     pub wait_most_secs: u64,
 }
@@ -247,6 +261,7 @@ impl Default for Limits {
             deliverables_total_bytes: 4 << 30,
             unnamed_total_bytes: 256 << 20,
             asking: 256,
+            cases: 10_000,
             wait_most_secs: 30,
         }
     }
@@ -313,6 +328,12 @@ impl Config {
             (self.sending.max_in_flight > 0, "sending.max_in_flight", "must be at least 1"),
             (self.jurors.timeout_secs > 0, "jurors.timeout_secs", "must be at least 1"),
             (self.jurors.retry_ms > 0, "jurors.retry_ms", "must be at least 1"),
+            (
+                self.leases.renew_ms > 0 && self.leases.renew_ms <= self.leases.ttl_ms / 2,
+                "leases.renew_ms",
+                "must be at least 1, and at most half of leases.ttl_ms",
+            ),
+            (self.limits.cases > 0, "limits.cases", "must be at least 1"),
             (self.limits.asking > 0, "limits.asking", "must be at least 1"),
             (
                 self.limits.deliverable_max_bytes <= 64 << 20,
@@ -342,10 +363,13 @@ impl Config {
             (self.health.task_still_secs > 59, "health.task_still_secs", "must be at least 60"),
             (self.stop_secs < 12, "stop_secs", "must be less than 12"),
         ];
-        match rules.into_iter().find(|(holds, ..)| !holds) {
-            None => Ok(()),
-            Some((_, field, rule)) => Err(format!("{field} {rule}")),
+        if let Some((_, field, rule)) = rules.into_iter().find(|(holds, ..)| !holds) {
+            return Err(format!("{field} {rule}"));
         }
+        let database = self.database.as_ref().map(surety_store::check).transpose();
+        database.map_err(|e| format!("database {e}"))?;
+        let bucket = self.deliverables.as_ref().map(Bucket::check).transpose();
+        bucket.map(drop).map_err(|e| format!("deliverables {e}"))
     }
 }
 
@@ -402,6 +426,8 @@ key_file = "key"
             (with("poll_ms = 0"), "poll_ms must be at least 1"),
             (with("poll_ms = \"x\""), "line 8"),
             (with("[jurors]\npatience = 1"), "patience"),
+            (with("[deliverables]\nurl = \"https://b\""), "deliverables must be s3://"),
+            (with("database = \"postgres://me:secret@db/x\""), "database must not carry"),
             (with("[fees]\nmax_fee_wei = 0"), "fees.max_fee_wei"),
             (with("block_tag = \"earliest\""), "earliest"),
             (GOOD.replace("chain_id = 8453", ""), "chain_id"),

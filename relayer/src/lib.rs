@@ -27,3 +27,4 @@ pub use config::{Config, Health, Http, Jurors as JurorsConfig, Limits, Sending};
 pub use error::RelayerError;
 pub use schema::{StoreState, store_state};
 pub use service::{Handle, run, start, start_on};
+pub use surety_store::Leases;

@@ -8,7 +8,7 @@ use alloy::primitives::{B256, Bytes};
 use surety_bindings::jury::Case;
 use surety_chain::Header;
 use surety_chain::send::Sender;
-use surety_chain::store::Store;
+use surety_store::{Lease, Store, StoreError, Tx};
 use surety_terms::digest;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,9 @@ use crate::vitals::Health;
 /// The round that every case is of, until appeals come.
 pub(crate) const ROUND: u8 = 1;
 
+/// The kind of leases on cases.
+pub(crate) const CASE: &str = "case";
+
 /// The relayer's means. Everything it must not forget is in the store.
 #[derive(Debug)]
 pub(crate) struct Relayer {
@@ -44,6 +47,8 @@ pub(crate) struct Relayer {
     changes: watch::Sender<u64>,
     /// Rings when there may be a case without a task.
     pub(crate) cases: Notify,
+    /// The cases that this instance works on.
+    pub(crate) held: Mutex<HashMap<B256, Lease>>,
     /// When verdicts were found and how much later their milestones had ended. Lost by a restart.
     verdicts: Mutex<HashMap<B256, (Instant, Option<Duration>)>>,
     /// When this process took each of its open cases up, and for which request.
@@ -112,6 +117,7 @@ impl Relayer {
             }),
             changes: watch::Sender::new(0),
             cases: Notify::new(),
+            held: Mutex::new(HashMap::new()),
             verdicts: Mutex::new(HashMap::new()),
             taken: Mutex::default(),
             metrics,
@@ -123,6 +129,20 @@ impl Relayer {
     /// The chain's time, as of the newest block that was seen.
     pub(crate) fn now(&self) -> u64 {
         self.clock.borrow().head.timestamp
+    }
+
+    /// Begins a write about a case, which commits only while this instance holds the case.
+    pub(crate) async fn begin(&self, case: B256) -> Result<Tx, StoreError> {
+        let held = self.held.lock().ok().and_then(|held| held.get(&case).cloned());
+        self.store.begin_under(&held.ok_or(StoreError::LeaseLost { kind: CASE })?).await
+    }
+
+    /// Rings for everything that another instance may have changed, where there may be one.
+    pub(crate) fn look_again(&self) {
+        if self.store.is_shared() {
+            self.changed();
+            self.sender.look_again();
+        }
     }
 
     /// How often things that nobody announces are looked at again.
@@ -196,6 +216,12 @@ impl Relayer {
     pub(crate) fn count_end(&self, case: B256, state: CaseState) {
         let took = self.taken().remove(&case).map(|(since, _)| since.elapsed());
         self.metrics.case_ended(state.as_str(), took);
+    }
+
+    /// Forgets a case that this process works on no more.
+    pub(crate) fn let_go(&self, case: B256) {
+        self.taken().remove(&case);
+        self.forget_verdict(case);
     }
 
     /// How long this process has worked on its oldest open case.

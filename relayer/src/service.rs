@@ -1,17 +1,16 @@
 //! Booting a relayer: the world is checked first, then everything starts, and everything stops.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use alloy::providers::DynProvider;
 use surety_chain::send::{Sender, SenderTask};
-use surety_chain::store::Store;
 use surety_chain::{BlockTag, Rpc, follow};
 use surety_relayer_metrics::Metrics;
 use surety_service::pulse::Beat;
+use surety_store::{Blobs, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +43,7 @@ pub struct Handle {
     http: JoinSet<()>,
     stop_within: Duration,
     relayer: Weak<Relayer>,
+    store: Store,
 }
 
 impl Handle {
@@ -63,6 +63,10 @@ impl Handle {
             say_cut_off();
         }
         self.end().await;
+        let left = tokio::time::timeout(GONE_WITHIN, self.store.leave()).await;
+        if !matches!(left, Ok(Ok(()))) {
+            tracing::warn!("others take over only when this relayer's leases have run out");
+        }
     }
 
     /// Stops it wherever it is, like a crash, and returns when nothing of it is left.
@@ -146,10 +150,10 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     let escrow =
         Escrow::connect(rpc.clone(), config.chain_id, config.escrow, config.block_tag).await?;
     let head = rpc.head(BlockTag::Latest).await?;
-    let store = open_store(&config.store).await?;
+    let store = open_store(&config).await?;
     let (sender, sender_task) =
         Sender::new(store.clone(), rpc, key.into_tx_signer(), config.sending()).await?;
-    let shelf = Shelf::open(config.store.join("deliverables"), store.clone(), config.limits)?;
+    let shelf = Shelf::new(blobs(&config)?, store.clone(), config.limits);
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), escrow.rpc.meter()));
     let jurors = Jurors::new(config.jurors, Arc::clone(&metrics))?;
     let (listener, local) = listen(config.listen).await?;
@@ -158,6 +162,7 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     let stop_within = Duration::from_secs(config.stop_secs);
     let tokens = [CancellationToken::new(), CancellationToken::new(), CancellationToken::new()];
     let [stop, halt, cut] = tokens;
+    let ours = store.clone();
     let parts =
         Parts { config, escrow, store, sender, shelf, jurors, head, metrics, stop: stop.clone() };
     let relayer = Arc::new(Relayer::new(parts));
@@ -165,6 +170,7 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     let weak = Arc::downgrade(&relayer);
     let (mut tasks, mut cases, mut http) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
     let sending = beat("sender");
+    tasks.spawn(ours.clone().keep_alive(halt.clone()));
     tasks.spawn(send(Arc::clone(&relayer), sender_task, sending, halt.clone()));
     tasks.spawn(watch::run(Arc::clone(&relayer), beat("watcher"), halt.clone()));
     tasks.spawn(vitals::run(Arc::clone(&relayer), beat("vitals"), halt.clone()));
@@ -175,7 +181,14 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     http.spawn(admin::serve(orders, Arc::clone(&relayer)));
     http.spawn(http::serve(listener, relayer, cut.clone()));
     let url = format!("http://{local}");
-    Ok(Handle { url, stop, halt, cut, cases, tasks, http, stop_within, relayer: weak })
+    Ok(Handle { url, stop, halt, cut, cases, tasks, http, stop_within, relayer: weak, store: ours })
+}
+
+fn blobs(config: &Config) -> Result<Blobs, RelayerError> {
+    Ok(match &config.deliverables {
+        None => Blobs::folder(&config.store.join("deliverables"))?,
+        Some(bucket) => Blobs::bucket(bucket)?,
+    })
 }
 
 /// Runs the sender. Its pulse is that of its rounds, good or bad: each has an end.
@@ -195,8 +208,11 @@ async fn send(relayer: Arc<Relayer>, task: SenderTask, beat: Beat, halt: Cancell
     }
 }
 
-async fn open_store(folder: &Path) -> Result<Store, RelayerError> {
-    let store = Store::open(folder, "relayer").await?;
+async fn open_store(config: &Config) -> Result<Store, RelayerError> {
+    let store = match &config.database {
+        None => Store::open(&config.store, "relayer", config.leases).await?,
+        Some(url) => Store::connect(url, config.leases).await?,
+    };
     store.migrate("follow", follow::migrations()).await?;
     store.migrate("relayer", store::migrations()).await?;
     Ok(store)

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use alloy::primitives::{B256, Bytes, Log};
 use alloy::sol_types::{SolCall, SolEvent};
-use sqlx::SqliteConnection;
 use surety_bindings::escrow::DealEscrow::{self, DealOpened, MilestoneDelivered, MilestoneEnded};
 use surety_bindings::escrow::Delivery;
 use surety_chain::follow::{Batch, FollowConfig, FollowedLog, Follower, Step};
 use surety_chain::{BlockTag, Header};
 use surety_service::pulse::Beat;
+use surety_store::{Conn, Role, Tx};
 use surety_terms::digest;
 use tokio_util::sync::CancellationToken;
 
@@ -39,18 +39,21 @@ pub(crate) async fn run(relayer: Arc<Relayer>, beat: Beat, stop: CancellationTok
         max_range: RANGE,
     };
     let mut follower = Follower::new(relayer.escrow.rpc.clone(), config);
+    let mut role = Role::new(relayer.store.clone(), "chain", relayer.escrow.address.as_slice());
     stop.run_until_cancelled(async {
         let mut trouble: u32 = 0;
         loop {
             beat.beat();
-            match step(&relayer, &mut follower).await {
+            match step(&relayer, &mut follower, &mut role).await {
                 Ok(true) => trouble = 0,
                 Ok(false) => {
                     trouble = 0;
+                    relayer.look_again();
                     tokio::time::sleep(relayer.poll()).await;
                 }
                 Err(error) => {
                     trouble = trouble.saturating_add(1).min(5);
+                    role.doubt();
                     report(&error);
                     tokio::time::sleep((relayer.poll() * 2_u32.pow(trouble)).min(MOST_PAUSE)).await;
                 }
@@ -64,8 +67,16 @@ fn report(error: &RelayerError) {
     tracing::warn!(%error, "the chain will be read again");
 }
 
-/// One step. Says whether there may be more right away.
-async fn step(relayer: &Relayer, follower: &mut Follower) -> Result<bool, RelayerError> {
+/// One step. Says whether there may be more right away. Of instances that share a database one
+/// follows the chain; the others only keep their clocks.
+async fn step(
+    relayer: &Relayer,
+    follower: &mut Follower,
+    role: &mut Role,
+) -> Result<bool, RelayerError> {
+    if !role.is_held().await? {
+        return stand_by(relayer).await;
+    }
     let step = follower.next(&mut *relayer.store.read().await?).await?;
     let facts = match &step {
         Step::CaughtUp { head } => {
@@ -79,17 +90,34 @@ async fn step(relayer: &Relayer, follower: &mut Follower) -> Result<bool, Relaye
         }
         Step::Orphaned { .. } => Vec::new(),
     };
-    let mut tx = relayer.store.begin().await?;
-    if let Step::Orphaned { from_block } = &step {
-        orphan(&mut tx, *from_block).await?;
-    }
-    for (fact, place) in &facts {
-        write(relayer, &mut tx, fact, *place).await?;
-    }
-    step.save(&mut tx, follower.config()).await?;
-    tx.commit().await?;
+    let tx = role.begin().await?;
+    save((relayer, follower.config()), tx, &step, &facts).await?;
     announce(relayer, matches!(step, Step::Orphaned { .. }), facts.len());
     Ok(true)
+}
+
+/// Another instance follows the chain, and the rows are as good as if this one did.
+async fn stand_by(relayer: &Relayer) -> Result<bool, RelayerError> {
+    tick(relayer, relayer.escrow.rpc.head(BlockTag::Latest).await?).await?;
+    relayer.health.caught_up.store(true, Ordering::Relaxed);
+    Ok(false)
+}
+
+/// Writes a step's rows and its cursor as one.
+async fn save(
+    (relayer, config): (&Relayer, &FollowConfig),
+    mut tx: Tx,
+    step: &Step,
+    facts: &[(Fact, Place)],
+) -> Result<(), RelayerError> {
+    if let Step::Orphaned { from_block } = step {
+        orphan(&mut tx, *from_block).await?;
+    }
+    for (fact, place) in facts {
+        write(relayer, &mut tx, fact, *place).await?;
+    }
+    step.save(&mut tx, config).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Counts what a step brought, and rings for those who wait for it.
@@ -102,7 +130,7 @@ fn announce(relayer: &Relayer, orphaned: bool, facts: usize) {
     }
 }
 
-async fn orphan(conn: &mut SqliteConnection, from_block: u64) -> Result<(), RelayerError> {
+async fn orphan(conn: &mut Conn, from_block: u64) -> Result<(), RelayerError> {
     tracing::warn!(from_block, "blocks were orphaned");
     deals::orphan(conn, from_block).await?;
     cases::orphan(conn, from_block).await
@@ -173,7 +201,7 @@ async fn signed(relayer: &Relayer, found: &FollowedLog) -> Result<Bytes, Relayer
 
 async fn write(
     relayer: &Relayer,
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     fact: &Fact,
     place: Place,
 ) -> Result<(), RelayerError> {
@@ -191,6 +219,7 @@ async fn write(
                 uri: event.uri.clone(),
                 signature: signature.clone(),
             };
+            deals::lock(conn, event.dealId).await?;
             deals::delivered(conn, (event.dealId, event.milestone), &pin, place).await?;
             deliverables::name(conn, pin.state.deliverable).await?;
             open_pinned(relayer, conn, event.dealId).await
@@ -210,7 +239,7 @@ async fn write(
 /// Opens the cases of a deal's pinned deliveries, as far as the deal's term sheet is known.
 pub(crate) async fn open_pinned(
     relayer: &Relayer,
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     deal: B256,
 ) -> Result<(), RelayerError> {
     if deals::terms(conn, deal).await?.is_none() {

@@ -28,6 +28,9 @@ pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Res
         }
         arguments.extend(filter);
         repository.cargo(&arguments)?;
+        if all {
+            on_postgres(repository)?;
+        }
     } else {
         say("cargo-nextest is not installed (`cargo install cargo-nextest`): using `cargo test`.");
         step("cargo test --workspace");
@@ -43,6 +46,19 @@ pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Res
         histories::test(repository)?;
     }
     Ok(())
+}
+
+/// The relayer's own suite once more, with its rows on PostgreSQL where a server is named.
+fn on_postgres(repository: &Repository) -> anyhow::Result<()> {
+    if std::env::var_os("SURETY_POSTGRES").is_none() {
+        say("SURETY_POSTGRES names no server: the relayer's suite did not run on PostgreSQL.");
+        return Ok(());
+    }
+    step("cargo nextest run --workspace (the relayer on PostgreSQL)");
+    let relayer = "package(surety-tests) & test(/^relayer::/)";
+    let mut suite = repository.cargo_command();
+    suite.args(["nextest", "run", "--workspace", "-E", relayer]);
+    run(suite.env("SURETY_RELAYER_ON_POSTGRES", "1"))
 }
 
 fn forge_tests(repository: &Repository, filter: Option<&str>) -> anyhow::Result<()> {

@@ -42,6 +42,10 @@ impl Memory {
 impl SenderTask {
     /// One round. Says whether something was handed out, so that its receipt may exist already.
     pub(super) async fn tick(&mut self) -> Result<bool, ChainError> {
+        if !self.role.is_held().await? {
+            self.memory = Memory::default();
+            return Ok(false);
+        }
         let latest = self.rpc.head(BlockTag::Latest).await?;
         self.recheck(latest).await?;
         let (queued, signed) = {
@@ -111,7 +115,7 @@ impl SenderTask {
             }
             Err(e) => return Err(e),
         };
-        let mut tx = self.handle.store.begin().await?;
+        let mut tx = self.role.begin().await?;
         match &failure {
             Some(failure) => rows::done(&mut tx, request.id, None, Some(failure)).await?,
             None => rows::to_back(&mut tx, request.id).await?,
@@ -130,7 +134,11 @@ impl SenderTask {
         (count, latest): (u64, Header),
     ) -> Result<(), ChainError> {
         let sender = self.handle.address;
-        let mut tx = self.handle.store.begin().await?;
+        let mut tx = self.role.begin().await?;
+        // An operator may have cancelled it since it was read.
+        if kind == Kind::Call && !rows::is_queued(&mut tx, request.id).await? {
+            return Ok(());
+        }
         let nonce = rows::free_nonce(&mut tx, sender, count).await?;
         let earlier = rows::attempts(&mut tx, sender, nonce, None).await?;
         // Another request once held this nonce and its bytes may still be about: pay more.
@@ -171,7 +179,7 @@ impl SenderTask {
             let Some(fees) = self.quote().await? else { return Ok(()) };
             tracing::warn!(nonce = free, "filling a gap in the nonces");
             self.rpc.meter().gaps.inc();
-            let mut tx = self.handle.store.begin().await?;
+            let mut tx = self.role.begin().await?;
             let id = rows::gap(&mut tx, sender, free).await?;
             tx.commit().await?;
             let blank = Queued { id, to: sender, calldata: alloy::primitives::Bytes::new() };
@@ -235,7 +243,7 @@ impl SenderTask {
                 CallOutcome::Returned(_) => {}
             }
             if request.suspect {
-                let mut tx = self.handle.store.begin().await?;
+                let mut tx = self.role.begin().await?;
                 rows::trust(&mut tx, id).await?;
                 tx.commit().await?;
                 self.memory.handed_out.remove(&id);
@@ -265,14 +273,14 @@ impl SenderTask {
         let Some(fees) = fees::replacement(newest.fees, now, &self.config.fees) else {
             capped(request);
             // An order that cannot be carried out now must not surprise anybody later.
-            let mut tx = self.handle.store.begin().await?;
+            let mut tx = self.role.begin().await?;
             orders::forget(&mut tx, request.id).await?;
             tx.commit().await?;
             return Ok(newest);
         };
         let next = Signed { since: latest.timestamp, ..request.clone() };
         let attempt = sign::attempt(&self.signer, self.chain_id, &next, kind, fees).await?;
-        let mut tx = self.handle.store.begin().await?;
+        let mut tx = self.role.begin().await?;
         rows::record(&mut tx, self.handle.address, &next, &attempt).await?;
         orders::forget(&mut tx, request.id).await?;
         tx.commit().await?;

@@ -38,7 +38,7 @@ impl SenderTask {
     }
 
     async fn reopen(&self, block: u64, hash: B256) -> Result<(), ChainError> {
-        let mut tx = self.handle.store.begin().await?;
+        let mut tx = self.role.begin().await?;
         let reopened = rows::reopen(&mut tx, self.handle.address, hash).await?;
         tx.commit().await?;
         tracing::warn!(block, reopened, "a block with our transactions was orphaned");
@@ -99,7 +99,7 @@ impl SenderTask {
             Kind::Call if receipt.succeeded => None,
             Kind::Call => Some(Failure::Reverted(self.why(request, receipt).await)),
         };
-        let mut tx = self.handle.store.begin().await?;
+        let mut tx = self.role.begin().await?;
         rows::done(&mut tx, request.id, Some(receipt), failure.as_ref()).await?;
         tx.commit().await?;
         self.rpc.meter().mined(receipt.gas_used, receipt.cost_wei);
@@ -140,7 +140,7 @@ impl SenderTask {
             id = %request.id, nonce = request.nonce,
             "another program sends with this key; the request gets another nonce"
         );
-        let mut tx = self.handle.store.begin().await?;
+        let mut tx = self.role.begin().await?;
         if request.id == gap_id(sender, request.nonce) {
             rows::done(&mut tx, request.id, None, Some(&Failure::Withdrawn)).await?;
         } else {

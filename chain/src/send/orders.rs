@@ -5,7 +5,8 @@
 
 use alloy::primitives::B256;
 use serde::{Deserialize, Serialize};
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
+use surety_store::{Conn, DbRow};
 
 use super::rows::{self, Kind};
 use super::{Failure, SendState, SendStatus, Sender};
@@ -100,7 +101,7 @@ impl Sender {
         let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM send_request GROUP BY state")
             .fetch_all(&mut *conn)
             .await?;
-        let total = |row: &sqlx::sqlite::SqliteRow| {
+        let total = |row: &DbRow| {
             let n = row.try_get::<i64, _>("n")?;
             Ok((row.try_get("state")?, u64::try_from(n).unwrap_or_default()))
         };
@@ -132,6 +133,8 @@ impl Sender {
     /// failed at once.
     pub async fn order(&self, id: B256, order: Order) -> Result<Option<SendState>> {
         let mut tx = self.store.begin().await?;
+        // The sender may be about to sign it: whoever has the row first is obeyed.
+        rows::is_queued(&mut tx, id).await?;
         let Some(status) = rows::status(&mut tx, id).await? else { return Ok(None) };
         match (status.state, order) {
             (SendState::Queued, Order::Cancel) => {
@@ -147,7 +150,7 @@ impl Sender {
     }
 }
 
-async fn nonce(conn: &mut SqliteConnection, id: B256) -> Result<Option<u64>> {
+async fn nonce(conn: &mut Conn, id: B256) -> Result<Option<u64>> {
     let row = sqlx::query("SELECT nonce FROM send_request WHERE id = $1")
         .bind(id.as_slice())
         .fetch_one(conn)
@@ -156,7 +159,7 @@ async fn nonce(conn: &mut SqliteConnection, id: B256) -> Result<Option<u64>> {
     Ok(nonce.and_then(|nonce| u64::try_from(nonce).ok()))
 }
 
-async fn put(conn: &mut SqliteConnection, id: B256, order: Order) -> Result<()> {
+async fn put(conn: &mut Conn, id: B256, order: Order) -> Result<()> {
     sqlx::query(
         "INSERT INTO send_order (request, kind) VALUES ($1, $2)
          ON CONFLICT (request) DO UPDATE SET kind = excluded.kind",
@@ -169,7 +172,7 @@ async fn put(conn: &mut SqliteConnection, id: B256, order: Order) -> Result<()> 
 }
 
 /// The order about a request that is not carried out yet.
-pub(super) async fn get(conn: &mut SqliteConnection, id: B256) -> Result<Option<Order>> {
+pub(super) async fn get(conn: &mut Conn, id: B256) -> Result<Option<Order>> {
     let row = sqlx::query("SELECT kind FROM send_order WHERE request = $1")
         .bind(id.as_slice())
         .fetch_optional(conn)
@@ -183,7 +186,7 @@ pub(super) async fn get(conn: &mut SqliteConnection, id: B256) -> Result<Option<
 }
 
 /// The order about a request is carried out, or came to nothing.
-pub(super) async fn forget(conn: &mut SqliteConnection, id: B256) -> Result<()> {
+pub(super) async fn forget(conn: &mut Conn, id: B256) -> Result<()> {
     sqlx::query("DELETE FROM send_order WHERE request = $1")
         .bind(id.as_slice())
         .execute(conn)

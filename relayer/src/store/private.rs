@@ -2,13 +2,12 @@
 
 use alloy::primitives::{B256, Bytes};
 use alloy::sol_types::SolValue;
-use sqlx::SqliteConnection;
 use surety_bindings::escrow::Terms;
+use surety_store::Conn;
 
 use super::columns::{bytes, kept, maybe_word, word};
 use crate::RelayerError;
 
-type Conn = SqliteConnection;
 type Result<T> = std::result::Result<T, RelayerError>;
 
 /// Who handed in a sheet.

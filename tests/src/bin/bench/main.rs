@@ -5,6 +5,7 @@
 mod juror;
 mod jury;
 mod measured;
+mod relayer;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,8 +43,12 @@ type Keys = Vec<(String, Value)>;
 /// A bench's name and what measures it.
 type Bench = (&'static str, fn(&Arguments) -> anyhow::Result<Keys>);
 
-const BENCHES: [Bench; 3] =
-    [("lifecycles", lifecycles), ("histories", histories), ("jury", jury::run)];
+const BENCHES: [Bench; 4] = [
+    ("lifecycles", lifecycles),
+    ("histories", histories),
+    ("jury", jury::run),
+    ("relayer", relayer::run),
+];
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
