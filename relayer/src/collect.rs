@@ -202,6 +202,7 @@ pub(crate) async fn keep(
     seat: &Seat,
     heard: &Heard,
 ) -> Result<Option<SignedBallot>, RelayerError> {
+    seats::lock(&mut tx, case, seat.juror).await?;
     if let Some(commitment) = &heard.commitment {
         seats::committed(&mut tx, commitment).await?;
     }

@@ -14,6 +14,7 @@ use axum::http::header::InvalidHeaderName;
 use serde::Deserialize;
 use surety_chain::send::{FeeCaps, SendConfig};
 use surety_chain::{BlockTag, RpcUrl};
+pub use surety_jurors::Settings as Jurors;
 use surety_keys::KeySource;
 use surety_service::guard;
 use surety_service::layers::{Layers, Overrides};
@@ -201,38 +202,6 @@ impl Default for Sending {
             ..
         } = SendConfig::default();
         Self { max_in_flight, replace_after_secs, rebroadcast_ms, gas_margin_percent }
-    }
-}
-
-/// How jurors are asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Jurors {
-    /// Whether jurors on private networks may be asked: only on a local chain. Anybody can register
-    /// a juror under any URL, so this keeps strangers from probing the relayer's own network.
-    pub allow_private_hosts: bool,
-    /// How long a juror may take to answer one request, in seconds, waiting aside.
-    pub timeout_secs: u64,
-    /// How long a juror is asked to hold a question open, in seconds.
-    pub wait_secs: u64,
-    /// How long to wait for the other ballots once the verdict stands, in milliseconds.
-    pub grace_ms: u64,
-    /// The first pause before a juror that failed is asked again, in milliseconds; it doubles.
-    pub retry_ms: u64,
-    /// The longest such pause, in milliseconds.
-    pub retry_most_ms: u64,
-}
-
-impl Default for Jurors {
-    fn default() -> Self {
-        Self {
-            allow_private_hosts: false,
-            timeout_secs: 10,
-            wait_secs: 20,
-            grace_ms: 300,
-            retry_ms: 250,
-            retry_most_ms: 15_000,
-        }
     }
 }
 

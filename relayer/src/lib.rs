@@ -7,7 +7,6 @@ mod config;
 mod error;
 mod escrow;
 mod http;
-mod jurors;
 mod question;
 mod reason;
 mod relayer;

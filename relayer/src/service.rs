@@ -8,6 +8,7 @@ use std::time::Duration;
 use alloy::providers::DynProvider;
 use surety_chain::send::{Sender, SenderTask};
 use surety_chain::{BlockTag, Rpc, follow};
+use surety_jurors::Jurors;
 use surety_relayer_metrics::Metrics;
 use surety_service::pulse::Beat;
 use surety_store::{Blobs, Store};
@@ -17,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::escrow::Escrow;
-use crate::jurors::Jurors;
 use crate::relayer::{Parts, Relayer};
 use crate::shelf::Shelf;
 use crate::{RelayerError, admin, case, http, retention, silence, store, vitals, watch};
@@ -155,7 +155,8 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
         Sender::new(store.clone(), rpc, key.into_tx_signer(), config.sending()).await?;
     let shelf = Shelf::new(blobs(&config)?, store.clone(), config.limits);
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), escrow.rpc.meter()));
-    let jurors = Jurors::new(config.jurors, Arc::clone(&metrics))?;
+    let jurors =
+        Jurors::new(config.jurors, Arc::clone(&metrics)).map_err(|_| RelayerError::Client)?;
     let (listener, local) = listen(config.listen).await?;
     #[cfg(unix)]
     let orders = admin::listen(&config.store)?;

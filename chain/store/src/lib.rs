@@ -5,7 +5,7 @@
 //!
 //! Queries are plain SQL that both take, through sqlx's `Any` driver. What they do not agree about is
 //! in [`Store`] and nowhere else: how a connection is opened, how a write begins.
-//! [ADR 14](../../../docs/adr/0014-one-sql-for-two-databases.md) says what the SQL must avoid.
+//! [ADR 16](../../../docs/adr/0016-one-sql-for-two-databases.md) says what the SQL must avoid.
 
 mod blobs;
 mod error;

@@ -136,6 +136,17 @@ pub async fn committed(conn: &mut Conn, commitment: &SignedCommitment) -> Result
     Ok(())
 }
 
+/// Takes a seat's row for this transaction. Whoever decides by what a seat has shown takes it first:
+/// the case's task and the look at overdue seats may hear from one juror in two processes at once.
+pub async fn lock(conn: &mut Conn, case: B256, juror: Address) -> Result<()> {
+    sqlx::query("UPDATE seat_file SET state = state WHERE case_id = $1 AND juror = $2")
+        .bind(case.as_slice())
+        .bind(juror.as_slice())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// What became of a seat, once.
 pub async fn end(conn: &mut Conn, case: B256, juror: Address, state: SeatState) -> Result<()> {
     sqlx::query(
