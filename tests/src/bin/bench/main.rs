@@ -33,6 +33,9 @@ struct Arguments {
     /// Foundry's forge, to compare histories with; without it they are measured alone.
     #[arg(long)]
     forge: Option<PathBuf>,
+    /// The backlog of the relayer's bench, in cases.
+    #[arg(long, default_value_t = 10_000)]
+    cases: usize,
     /// Only the bench of this name.
     name: Option<String>,
 }

@@ -19,9 +19,10 @@ use surety_chain::{BlockTag, Rpc};
 use surety_store::Store;
 use surety_store::scratch::{Engine, Scratch};
 use surety_tests::{Node, World};
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use super::{Arguments, Keys, per_second};
+use super::super::{Keys, per_second};
 
 /// Intents of each instance.
 const INTENTS: u64 = 1_000;
@@ -30,8 +31,7 @@ const CALLERS: u64 = 8;
 /// Signed transactions that may wait for a block.
 const IN_FLIGHT: u32 = 256;
 
-pub(super) fn run(_: &Arguments) -> anyhow::Result<Keys> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+pub(super) fn measure(runtime: &Runtime) -> anyhow::Result<Keys> {
     let mut keys = Keys::new();
     writeln!(io::stderr(), "{:<24} {:>12}", "intents", "per second")?;
     for (key, engine, instances) in [
