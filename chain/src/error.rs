@@ -42,6 +42,12 @@ pub enum ChainError {
         /// Which rule it breaks.
         what: &'static str,
     },
+    /// Too few nodes say the same.
+    #[error("{method}: the nodes contradict each other, and too few agree")]
+    Disagree {
+        /// The JSON-RPC method.
+        method: &'static str,
+    },
     /// The node follows another chain.
     #[error("the node's chain id is {got}, but the configuration says {needed}")]
     ChainId {
@@ -59,6 +65,15 @@ pub enum ChainError {
     /// The URL of the node cannot be used.
     #[error("must be an http or https URL")]
     Url,
+    /// The URL of the node's subscriptions cannot be used.
+    #[error("must be a ws or wss URL")]
+    WsUrl,
+    /// Two of the keys are one.
+    #[error("the key of {address} is given twice: name each sending key once")]
+    KeyTwice {
+        /// Its address.
+        address: Address,
+    },
     /// Signing failed.
     #[error("the signer failed")]
     Signer,
@@ -77,12 +92,17 @@ impl ChainError {
     /// Whether the same call may succeed later without anybody changing anything here.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Http { .. } | Self::Malformed { .. } => true,
+            Self::Unreachable { .. }
+            | Self::Http { .. }
+            | Self::Malformed { .. }
+            | Self::Disagree { .. } => true,
             Self::Refused { refusal, .. } => refusal.retryable(),
             Self::Store(error) => error.retryable(),
             Self::ChainId { .. }
             | Self::NoCode { .. }
             | Self::Url
+            | Self::WsUrl
+            | Self::KeyTwice { .. }
             | Self::Signer
             | Self::Row { .. } => false,
         }

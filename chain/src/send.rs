@@ -17,8 +17,10 @@
 //! Warning: a key has one database. If another program sends with the same key, requests are still
 //! neither lost nor doubled, but they wait for each other.
 
+mod cost;
 mod engine;
 mod fees;
+mod keys;
 mod observe;
 mod orders;
 mod rows;
@@ -26,7 +28,7 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use alloy::network::TxSigner;
@@ -40,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{BlockTag, ChainError, Rpc};
 
 pub use fees::FeeCaps;
+pub use keys::Senders;
 pub use orders::{AttemptView, Line, Order, Trace};
 
 /// The longest pause after a round that went wrong: who waits for us hears soon that we are back.
@@ -69,10 +72,14 @@ pub struct SendConfig {
     pub rebroadcast_ms: u64,
     /// What is added to the estimated gas, in percent of it.
     pub gas_margin_percent: u64,
-    /// Mined requests are watched for reorganisations until this many blocks stand above them.
+    /// Mined requests are watched for reorganisations until this many blocks stand above them:
+    /// half an hour of blocks of 200 ms.
     pub watch_blocks: u64,
     /// Limits on fees.
     pub fees: FeeCaps,
+    /// What all keys of a store may cost together per UTC day of chain time, in wei. What would go
+    /// beyond it waits for the next day. No limit unless it is given.
+    pub budget_wei_per_day: Option<u64>,
 }
 
 impl Default for SendConfig {
@@ -84,8 +91,9 @@ impl Default for SendConfig {
             replace_after_secs: 30,
             rebroadcast_ms: 5_000,
             gas_margin_percent: 25,
-            watch_blocks: 900,
+            watch_blocks: 9_000,
             fees: FeeCaps::default(),
+            budget_wei_per_day: None,
         }
     }
 }
@@ -144,6 +152,17 @@ pub enum Failure {
     Withdrawn,
 }
 
+/// What a sender holds back, and what it may have spent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SendHealth {
+    /// Something waits for the next day, since it would go beyond the budget.
+    pub over_budget: bool,
+    /// Something waits for cheaper blocks.
+    pub above_fee_cap: bool,
+    /// What all keys have spent or may still spend on the chain's day, in wei, as of the last look.
+    pub spent_wei: u64,
+}
+
 /// A handle to the sender of one key. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Sender {
@@ -155,6 +174,7 @@ pub struct Sender {
     looked: watch::Sender<Instant>,
     /// Rounds, however they went.
     rounds: watch::Sender<u64>,
+    health: Arc<Mutex<SendHealth>>,
 }
 
 /// The task behind a [`Sender`]. There must be one per key in each process.
@@ -192,6 +212,7 @@ impl Sender {
             changes: watch::Sender::new(0),
             looked: watch::Sender::new(Instant::now()),
             rounds: watch::Sender::new(0),
+            health: Arc::default(),
         };
         let memory = engine::Memory::default();
         let role = Role::new(handle.store.clone(), "key", handle.address.as_slice());
@@ -268,12 +289,32 @@ impl Sender {
         self.changed();
     }
 
+    /// What is held back, and what the day has cost.
+    pub fn health(&self) -> SendHealth {
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, change: impl FnOnce(&mut SendHealth)) {
+        change(&mut self.health.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
     fn changed(&self) {
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
     }
 }
 
 impl SenderTask {
+    /// The same task, which rings for its changes where `other` does.
+    fn ringing(mut self, other: &Sender, sender: Sender) -> (Sender, Self) {
+        self.handle = Sender { changes: other.changes.clone(), ..sender };
+        (self.handle.clone(), self)
+    }
+
+    /// Rings with every round, however it went.
+    pub fn rounds(&self) -> watch::Receiver<u64> {
+        self.handle.rounds()
+    }
+
     /// Works until `stop`. Errors are logged and the work is taken up again: everything that
     /// matters is in the store.
     pub async fn run(mut self, stop: CancellationToken) {

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use surety_chain::BlockTag;
-use surety_chain::send::{Order, SendState};
+use surety_chain::send::{Order, SendState, Sender};
 use surety_orders::{Done, Dossier, KeyView, SendingView, StageView};
 use surety_terms::Problem;
 
@@ -216,10 +216,18 @@ async fn order(
 }
 
 async fn keys(State(relayer): State<Arc<Relayer>>) -> Result<Json<Vec<KeyView>>, Refusal> {
-    let (rpc, address) = (&relayer.escrow.rpc, relayer.sender.address());
-    let line = relayer.sender.line().await?;
+    let mut keys = Vec::new();
+    for key in relayer.sender.each() {
+        keys.push(look_at_key(&relayer, key).await?);
+    }
+    Ok(Json(keys))
+}
+
+async fn look_at_key(relayer: &Relayer, key: &Sender) -> Result<KeyView, RelayerError> {
+    let (rpc, address) = (&relayer.escrow.rpc, key.address());
+    let line = key.line().await?;
     let nonce = rpc.nonce(address, BlockTag::Latest).await?;
-    let key = KeyView {
+    Ok(KeyView {
         address,
         balance_wei: rpc.balance(address).await?.to_string(),
         nonce,
@@ -227,6 +235,5 @@ async fn keys(State(relayer): State<Arc<Relayer>>) -> Result<Json<Vec<KeyView>>,
         queued: line.queued,
         gaps: line.gaps(nonce),
         waiting: line.waiting.into_iter().map(|(nonce, _)| nonce).collect(),
-    };
-    Ok(Json(vec![key]))
+    })
 }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use alloy::primitives::{B256, Bytes};
 use surety_bindings::jury::Case;
 use surety_chain::Header;
-use surety_chain::send::Sender;
+use surety_chain::send::Senders;
 use surety_jurors::Jurors;
-use surety_store::{Lease, Store, StoreError, Tx};
+use surety_store::{Lease, Role, Store, StoreError, Tx};
 use surety_terms::digest;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Mutex as Lock, Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use surety_relayer_metrics::Metrics;
@@ -36,13 +36,18 @@ pub(crate) struct Relayer {
     pub(crate) config: Config,
     pub(crate) escrow: Escrow,
     pub(crate) store: Store,
-    pub(crate) sender: Sender,
+    pub(crate) sender: Senders,
     pub(crate) shelf: Shelf,
     pub(crate) jurors: Jurors,
     /// How many cases may be asked about at once.
     pub(crate) asking: Semaphore,
     /// The newest block, as last seen by the watcher.
     pub(crate) clock: watch::Sender<Clock>,
+    /// The right to write what the chain said. The watcher has it for a step and the audit for a
+    /// repair, so that neither writes what the other has just made old.
+    pub(crate) following: Lock<Role>,
+    /// Rings when a node tells of a new block. Nothing may depend on it.
+    pub(crate) heads: watch::Sender<u64>,
     /// Rings whenever a row that somebody may wait for changed.
     changes: watch::Sender<u64>,
     /// Rings when there may be a case without a task.
@@ -89,7 +94,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) escrow: Escrow,
     pub(crate) store: Store,
-    pub(crate) sender: Sender,
+    pub(crate) sender: Senders,
     pub(crate) shelf: Shelf,
     pub(crate) jurors: Jurors,
     pub(crate) head: Header,
@@ -101,7 +106,9 @@ impl Relayer {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { config, escrow, store, sender, shelf, jurors, head, metrics, stop } = parts;
         let now = Instant::now();
+        let following = Role::new(store.clone(), "chain", escrow.address.as_slice());
         Self {
+            following: Lock::new(following),
             asking: Semaphore::new(config.limits.asking),
             config,
             escrow,
@@ -115,6 +122,7 @@ impl Relayer {
                 moved: now,
                 tagged_at: head.timestamp,
             }),
+            heads: watch::Sender::new(0),
             changes: watch::Sender::new(0),
             cases: Notify::new(),
             held: Mutex::new(HashMap::new()),

@@ -36,6 +36,7 @@ pub async fn store_state(config: &Config) -> Result<StoreState, RelayerError> {
     for (owner, migrator) in [
         ("store", surety_store::migrations()),
         ("follow", follow::migrations()),
+        ("events", surety_events::migrations()),
         ("relayer", store::migrations()),
         ("send", send::migrations()),
     ] {

@@ -13,7 +13,7 @@ pub fn migrations() -> Migrator {
 }
 
 /// Marks beyond this many are forgotten; a reorganisation that deep re-reads from the start.
-const KEPT: i64 = 8_192;
+const KEPT: i64 = 16_384;
 
 /// A block that was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

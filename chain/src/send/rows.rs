@@ -108,6 +108,19 @@ pub(super) async fn status(conn: &mut Conn, id: B256) -> Result<Option<SendStatu
     .transpose()
 }
 
+/// How many requests each key has that are not done.
+pub(super) async fn load(conn: &mut Conn) -> Result<Vec<(Address, u64)>> {
+    let rows = sqlx::query(
+        "SELECT sender, COUNT(*) AS waiting FROM send_request
+         WHERE state IN ('queued', 'signed') GROUP BY sender",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((address(row, "sender")?, unsigned(row.try_get("waiting")?)?)))
+        .collect()
+}
+
 /// The oldest requests that wait for a nonce.
 pub(super) async fn queued(conn: &mut Conn, sender: Address, most: u32) -> Result<Vec<Queued>> {
     let rows = sqlx::query(
@@ -365,7 +378,7 @@ fn word(row: &DbRow, column: &'static str) -> Result<B256> {
     B256::try_from(row.try_get::<&[u8], _>(column)?).map_err(|_| broken(column))
 }
 
-fn address(row: &DbRow, column: &'static str) -> Result<Address> {
+pub(super) fn address(row: &DbRow, column: &'static str) -> Result<Address> {
     Address::try_from(row.try_get::<&[u8], _>(column)?).map_err(|_| broken(column))
 }
 

@@ -124,8 +124,8 @@ async fn signed_bytes_that_nobody_saw_are_handed_out_after_a_restart(scratch: &S
 async fn a_lost_answer_counts_as_sent(scratch: &Scratch) {
     let mut bench = Bench::new(scratch, config()).await;
     let id = bench.ask(1).await;
-    // Head, nonce, fees, gas; the fifth call hands the bytes out.
-    bench.toy.state().faults = [None, None, None, None, Some(Fault::AnswerLost)].into();
+    // Head, nonce, fees, gas, parent chain's fee; the sixth call hands the bytes out.
+    bench.toy.state().faults = [None, None, None, None, None, Some(Fault::AnswerLost)].into();
     bench.tick().await.unwrap();
     assert_eq!(bench.state(id).await, SendState::Sent);
     assert_eq!(bench.toy.state().pool.len(), 1);
@@ -318,6 +318,134 @@ async fn a_nonce_that_a_stranger_used_is_not_waited_for(scratch: &Scratch) {
     assert_eq!(bench.toy.effects(), [effect(77), effect(1)]);
 }
 
+/// The most that one of these transactions can cost: 62,500 gas at twice the base fee and a tip.
+const MOST: u64 = 62_500 * 2_001_000_000;
+/// What it does cost: 21,000 gas at the base fee.
+const COST: u64 = 21_000 * 1_000_000_000;
+
+async fn what_goes_beyond_the_days_budget_waits_until_there_is_room_or_the_next_day(
+    scratch: &Scratch,
+) {
+    let budget_wei_per_day = Some(MOST + COST - 1);
+    let mut bench = Bench::new(scratch, SendConfig { budget_wei_per_day, ..config() }).await;
+    let (first, second) = (bench.ask(1).await, bench.ask(2).await);
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(first).await, SendState::Sent);
+    assert_eq!(bench.state(second).await, SendState::Queued);
+    assert_eq!(
+        bench.sender.health().spent_wei.div_ceil(1_000_000_000),
+        MOST.div_ceil(1_000_000_000)
+    );
+    assert!(bench.sender.health().over_budget);
+    // A restart forgets nothing of it.
+    bench.restart().await;
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(second).await, SendState::Queued);
+    // It cost less than it might have; that is still too much for both.
+    bench.toy.mine();
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(first).await, SendState::Mined);
+    assert_eq!(bench.state(second).await, SendState::Queued);
+    assert_eq!(bench.sender.health().spent_wei, COST);
+    bench.toy.state().pause = 86_400;
+    bench.toy.mine();
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(second).await, SendState::Sent);
+    assert!(!bench.sender.health().over_budget);
+}
+
+async fn what_is_out_already_may_be_replaced_beyond_the_budget(scratch: &Scratch) {
+    let budget_wei_per_day = Some(MOST);
+    let config = SendConfig { budget_wei_per_day, replace_after_secs: 12, ..config() };
+    let mut bench = Bench::new(scratch, config).await;
+    let id = bench.ask(1).await;
+    bench.tick().await.unwrap();
+    let first = bench.sender.status(id).await.unwrap().unwrap().tx_hash;
+    bench.toy.mine_empty();
+    bench.tick().await.unwrap();
+    assert_ne!(bench.sender.status(id).await.unwrap().unwrap().tx_hash, first);
+    bench.toy.mine();
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(id).await, SendState::Mined);
+}
+
+#[tokio::test]
+async fn a_parent_chains_fee_counts() {
+    for (l1_fee, needed) in [(None, SendState::Sent), (Some(2), SendState::Queued)] {
+        let scratch = Scratch::new(Engine::Sqlite).await.unwrap();
+        let budget_wei_per_day = Some(MOST + 1);
+        let mut bench = Bench::new(&scratch, SendConfig { budget_wei_per_day, ..config() }).await;
+        bench.toy.state().l1_fee = l1_fee;
+        let id = bench.ask(1).await;
+        bench.tick().await.unwrap();
+        assert_eq!(bench.state(id).await, needed, "{l1_fee:?}");
+    }
+}
+
+/// Two keys that share a database, each with a chain that knows no other.
+async fn two_keys(
+    scratch: &Scratch,
+    config: SendConfig,
+) -> (Store, [(Toy, Sender, SenderTask); 2]) {
+    let store = scratch.open().await;
+    let mut keys = Vec::new();
+    for n in [8, 9] {
+        let key: DynSigner = Arc::new(PrivateKeySigner::from_bytes(&B256::repeat_byte(n)).unwrap());
+        let toy = Toy::new();
+        let made = Sender::new(store.clone(), toy.rpc(), key, config).await.unwrap();
+        keys.push((toy, made.0, made.1));
+    }
+    let [first, second] = <[_; 2]>::try_from(keys).ok().unwrap();
+    (store, [first, second])
+}
+
+/// They sign at the same moment, in a database that lets writers work beside each other.
+async fn two_keys_do_not_fill_the_same_room_in_a_budget(scratch: &Scratch) {
+    let budget_wei_per_day = Some(MOST + COST);
+    let (store, mut keys) = two_keys(scratch, SendConfig { budget_wei_per_day, ..config() }).await;
+    for round in 0..8_u64 {
+        for (n, (_, sender, _)) in (2 * round..).zip(&keys) {
+            let mut tx = store.begin().await.unwrap();
+            sender.queue(&mut tx, &request(n)).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let [(_, _, first), (_, _, second)] = &mut keys;
+        let (a, b) = tokio::join!(first.tick(), second.tick());
+        assert!(a.unwrap() != b.unwrap(), "round {round}: one goes out and one waits");
+        // Tomorrow the other may go out, and the day after both are done.
+        for _ in 0..2 {
+            for (toy, _, task) in &mut keys {
+                toy.state().pause = 86_400;
+                toy.mine();
+                task.tick().await.unwrap();
+            }
+        }
+        for (toy, ..) in &keys {
+            toy.state().pause = 86_400;
+            toy.mine();
+            assert_eq!(toy.effects().len() as u64, round + 1);
+        }
+    }
+}
+
+async fn an_order_is_carried_out_by_the_key_that_has_the_request(scratch: &Scratch) {
+    let (store, mut keys) = two_keys(scratch, config()).await;
+    let id = request(1).id;
+    let mut tx = store.begin().await.unwrap();
+    keys[1].1.queue(&mut tx, &request(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    for needed in [vec![false], vec![false, false], vec![false, false, true]] {
+        for (_, _, task) in &mut keys {
+            task.tick().await.unwrap();
+        }
+        let trace = keys[0].1.trace(id).await.unwrap().unwrap();
+        let blank: Vec<bool> = trace.attempts.iter().map(|attempt| attempt.blank).collect();
+        assert_eq!((&blank, trace.order), (&needed, None));
+        let order = if blank.len() == 1 { Order::Bump } else { Order::Cancel };
+        assert_eq!(keys[0].1.order(id, order).await.unwrap(), Some(SendState::Sent));
+    }
+}
+
 async fn errors_never_show_the_endpoint(scratch: &Scratch) {
     let mut bench = Bench::new(scratch, config()).await;
     bench.toy.state().faults = [Some(Fault::Lost)].into();
@@ -448,6 +576,10 @@ surety_store::on_both!(
     bytes_that_no_node_takes_give_their_nonce_to_nobody_and_block_nobody,
     a_gap_below_waiting_transactions_is_filled,
     a_nonce_that_a_stranger_used_is_not_waited_for,
+    what_goes_beyond_the_days_budget_waits_until_there_is_room_or_the_next_day,
+    what_is_out_already_may_be_replaced_beyond_the_budget,
+    two_keys_do_not_fill_the_same_room_in_a_budget,
+    an_order_is_carried_out_by_the_key_that_has_the_request,
     errors_never_show_the_endpoint,
     the_task_runs_until_told_to_stop_and_a_waiter_hears_of_the_end,
 );

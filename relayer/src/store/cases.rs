@@ -332,6 +332,21 @@ pub(crate) async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
     Ok(())
 }
 
+/// Opens a deal's ended cases again, at the stage that they had reached: if their end stands, they
+/// find it.
+pub(crate) async fn reopen(conn: &mut Conn, deal: B256) -> Result<()> {
+    sqlx::query(
+        "UPDATE case_file SET final_block = NULL, paid_ms = NULL,
+           state = CASE WHEN sending IS NOT NULL THEN 'sent'
+                        WHEN ballots IS NOT NULL THEN 'decided' ELSE 'asked' END
+         WHERE state = 'final' AND deal = $1",
+    )
+    .bind(deal.as_slice())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 fn read(row: &DbRow) -> Result<CaseRow> {
     let verdict = match (maybe_bytes(row, "ballots")?, maybe_text(row, "verdict")?) {
         (Some(ballots), Some(tally)) => {

@@ -253,7 +253,7 @@ pub(crate) async fn has_ended_in(
     Ok(found.rows_affected() == 1)
 }
 
-/// Forgets what orphaned blocks said.
+/// Takes back what orphaned blocks amounted to. What they said stays in `surety_events`.
 pub(crate) async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
     for statement in [
         "UPDATE deal SET terms = NULL, opened_block = NULL, opened_at = NULL, opened_tx = NULL
@@ -264,6 +264,21 @@ pub(crate) async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
            ended_block = NULL, ended_at = NULL, ended_tx = NULL WHERE ended_block >= $1",
     ] {
         sqlx::query(statement).bind(kept(from_block)).execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+/// Takes back all that the chain said about a deal.
+pub(crate) async fn take_back(conn: &mut Conn, deal: B256) -> Result<()> {
+    for statement in [
+        "UPDATE deal SET terms = NULL, opened_block = NULL, opened_at = NULL, opened_tx = NULL
+         WHERE id = $1",
+        "UPDATE milestone SET slow_state = NULL, deliverable = NULL, uri = NULL,
+           signature = NULL, delivered_block = NULL, ending = NULL, to_seller = NULL,
+           to_buyer = NULL, ended_block = NULL, ended_at = NULL, ended_tx = NULL
+         WHERE deal = $1",
+    ] {
+        sqlx::query(statement).bind(deal.as_slice()).execute(&mut *conn).await?;
     }
     Ok(())
 }

@@ -9,7 +9,8 @@
 //! the pool forgets a transaction   it is handed out again
 //! an agent has a call submitted    once, simulated first, refusals with name and remedy
 //! the relayer cannot work          it does not start
-//! relayers share a database         see `fleet`
+//! relayers share a database        see `fleet`
+//! endpoints lie, blocks go         see `storm`, `reorgs`, `ledger`, `sending`
 //! ```
 
 pub(crate) mod court;
@@ -17,7 +18,11 @@ mod desk;
 mod fleet;
 mod gate;
 mod jurors;
+mod ledger;
+mod reorgs;
+mod sending;
 mod socket;
+mod storm;
 
 use std::time::Duration;
 

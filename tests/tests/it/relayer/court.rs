@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::Provider as _;
+use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall as _;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -26,6 +27,7 @@ use super::jurors::{Habit, TestJuror};
 
 alloy::sol! {
     function balanceOf(address account) external view returns (uint256);
+    function transfer(address to, uint256 amount) external returns (bool);
 }
 
 /// Set where the relayers of these tests keep their rows on PostgreSQL.
@@ -120,10 +122,6 @@ impl Court {
         let contracts = world.contracts().clone();
         let dir = tempfile::tempdir().unwrap();
         let key = world.relayer();
-        let text = format!("{:#x}\n", key.to_bytes());
-        std::fs::write(dir.path().join("key"), text).unwrap();
-        let private = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(dir.path().join("key"), private).unwrap();
         let node = world.node();
         node.set_balance(key.address(), U256::from(10).pow(U256::from(18)));
         let work = Bytes::from_static(b"the work");
@@ -136,6 +134,7 @@ impl Court {
         let (jurors, relayed_before) = (Vec::new(), 0);
         let mut court =
             Self { node, contracts, jurors, sheet, work, http, dir, database, relayed_before };
+        court.keep_key("key", &key);
         court.relayed_before = court.relayed().await;
         court
     }
@@ -166,6 +165,40 @@ impl Court {
 
     pub(crate) fn config(&self) -> Config {
         self.toml().parse().unwrap()
+    }
+
+    /// A second relayer's configuration: another store and another key.
+    pub(crate) fn other_config(&self) -> Config {
+        let key = surety_tests::actors::deployer();
+        self.node.set_balance(key.address(), U256::from(10).pow(U256::from(18)));
+        self.keep_key("other-key", &key);
+        self.toml()
+            .replace("/store\"", "/other-store\"")
+            .replace("/key\"", "/other-key\"")
+            .parse()
+            .unwrap()
+    }
+
+    /// Writes a key file into the test's folder.
+    pub(crate) fn keep_key(&self, name: &str, key: &PrivateKeySigner) {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, format!("{:#x}\n", key.to_bytes())).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Where the test's files are.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// Who sent what waits for a block.
+    pub(crate) async fn senders_waiting(&self) -> std::collections::BTreeSet<Address> {
+        let mut senders = std::collections::BTreeSet::new();
+        for hash in self.node.pending() {
+            let tx = self.node.provider().get_transaction_by_hash(hash).await.unwrap().unwrap();
+            senders.insert(tx.inner.signer());
+        }
+        senders
     }
 
     pub(crate) async fn start(&self) -> Handle {
@@ -296,15 +329,20 @@ impl Court {
         serde_json::from_value(body).unwrap()
     }
 
-    /// The mismatches in the store, by case and juror.
-    pub(crate) async fn evidence(&self) -> Vec<(B256, Address)> {
+    /// The relayer's rows, past the relayer.
+    pub(crate) async fn rows(&self) -> sqlx::AnyConnection {
         sqlx::any::install_default_drivers();
         let file = self.dir.path().join("store/relayer.sqlite");
         let url = match &self.database {
             Some(schema) => schema.url().to_string(),
             None => format!("sqlite://{}", file.display()),
         };
-        let mut store = sqlx::AnyConnection::connect(&url).await.unwrap();
+        sqlx::AnyConnection::connect(&url).await.unwrap()
+    }
+
+    /// The mismatches in the store, by case and juror.
+    pub(crate) async fn evidence(&self) -> Vec<(B256, Address)> {
+        let mut store = self.rows().await;
         let rows = sqlx::query("SELECT case_id, juror FROM mismatch").fetch_all(&mut store).await;
         let read = |row: &surety_store::DbRow| {
             let (case, juror): (Vec<u8>, Vec<u8>) = (row.get(0), row.get(1));
@@ -329,14 +367,22 @@ impl Court {
 
     // ---- the chain
 
+    /// Has the token emit an event and move nothing.
+    pub(crate) async fn transfer_nothing(&self) {
+        let call = transferCall { to: self.contracts.escrow, amount: U256::ZERO };
+        self.send_to(self.contracts.token, call.abi_encode().into()).await;
+    }
+
     /// Sends calldata to the escrow past the relayer, from an account of its own.
     pub(crate) async fn send(&self, calldata: Bytes) {
+        self.send_to(self.contracts.escrow, calldata).await;
+    }
+
+    async fn send_to(&self, to: Address, calldata: Bytes) {
         let sender = surety_tests::actors::deployer();
         self.node.set_balance(sender.address(), U256::from(10).pow(U256::from(18)));
         let provider = self.node.provider_for(sender);
-        let tx = alloy::rpc::types::TransactionRequest::default()
-            .to(self.contracts.escrow)
-            .input(calldata.into());
+        let tx = alloy::rpc::types::TransactionRequest::default().to(to).input(calldata.into());
         let receipt = provider.send_transaction(tx).await.unwrap().get_receipt().await.unwrap();
         assert!(receipt.status());
     }
