@@ -52,6 +52,7 @@ pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Res
 fn on_postgres(repository: &Repository) -> anyhow::Result<()> {
     if std::env::var_os("SURETY_POSTGRES").is_none() {
         say("SURETY_POSTGRES names no server: the relayer's suite did not run on PostgreSQL.");
+        say("With one, set it to postgres://USER@HOST/DATABASE; .ci/run shows how to get one.");
         return Ok(());
     }
     step("cargo nextest run --workspace (the relayer on PostgreSQL)");

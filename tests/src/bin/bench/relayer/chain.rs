@@ -107,7 +107,7 @@ impl Chain {
     }
 }
 
-pub(super) fn relayer() -> Address {
+fn relayer() -> Address {
     actors::relayer().address()
 }
 
