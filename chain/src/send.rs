@@ -175,6 +175,8 @@ pub struct Sender {
     /// Rounds, however they went.
     rounds: watch::Sender<u64>,
     health: Arc<Mutex<SendHealth>>,
+    /// Held by all who wait for a request, and so counts them.
+    waiting: Arc<()>,
 }
 
 /// The task behind a [`Sender`]. There must be one per key in each process.
@@ -213,6 +215,7 @@ impl Sender {
             looked: watch::Sender::new(Instant::now()),
             rounds: watch::Sender::new(0),
             health: Arc::default(),
+            waiting: Arc::default(),
         };
         let memory = engine::Memory::default();
         let role = Role::new(handle.store.clone(), "key", handle.address.as_slice());
@@ -271,17 +274,29 @@ impl Sender {
     ) -> Result<Option<SendStatus>, ChainError> {
         let mut changes = self.changes();
         let deadline = tokio::time::Instant::now() + patience;
+        let _counted = Arc::clone(&self.waiting);
         loop {
             let status = self.status(id).await?;
             match status.as_ref().map(|s| s.state) {
                 Some(SendState::Queued | SendState::Sent) => {}
                 None | Some(SendState::Mined | SendState::Failed) => return Ok(status),
             }
-            match tokio::time::timeout_at(deadline, changes.changed()).await {
+            let rung = async {
+                changes.changed().await?;
+                tokio::time::sleep(self.pace()).await;
+                Ok::<_, watch::error::RecvError>(())
+            };
+            match tokio::time::timeout_at(deadline, rung).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => return Ok(status),
             }
         }
+    }
+
+    /// How long to pause between two looks at a request, so that all who wait together make a
+    /// thousand looks a second at most.
+    pub fn pace(&self) -> Duration {
+        Duration::from_millis(u64::try_from(Arc::strong_count(&self.waiting)).unwrap_or(u64::MAX))
     }
 
     /// Rings for what another instance may have changed.

@@ -15,6 +15,7 @@ use surety_service::pulse::Beat;
 use surety_service::request_id;
 use surety_store::Lease;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::reason::Reason;
@@ -38,20 +39,14 @@ pub(crate) enum Next {
 pub(crate) async fn run_all(relayer: Arc<Relayer>, beat: Beat, cut: CancellationToken) {
     let stop = relayer.stop.clone();
     let mut tasks = Tasks::default();
-    loop {
+    while !stop.is_cancelled() {
         beat.beat();
+        let began = Instant::now();
         match held_cases(&relayer).await {
             Ok(held) => tasks.start(&relayer, &cut, held),
             Err(error) => report(&error),
         }
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = relayer.cases.notified() => {}
-            () = tokio::time::sleep(relayer.poll() * 4) => {}
-            Some(done) = tasks.set.join_next(), if !tasks.set.is_empty() => {
-                tasks.ended(&relayer, &done);
-            }
-        }
+        tasks.run(&relayer, began.elapsed()).await;
     }
     while tasks.set.join_next().await.is_some() {}
 }
@@ -71,6 +66,24 @@ impl Tasks {
                 place.insert(lease);
                 let work = run_one(Arc::clone(relayer), id, cut.clone());
                 self.set.spawn(request_id::within(relayer.take_up(id), work));
+            }
+        }
+    }
+
+    /// Sees tasks end until it is worth looking for cases again: when the bell rings, or in a while.
+    /// With many open cases a look takes its time, and then comes seldom: a tenth of the time at most.
+    async fn run(&mut self, relayer: &Relayer, took: Duration) {
+        let soon = Instant::now() + took.saturating_mul(9);
+        let late = soon.max(Instant::now() + relayer.poll() * 4);
+        let mut rang = false;
+        loop {
+            tokio::select! {
+                () = relayer.stop.cancelled() => return,
+                () = relayer.cases.notified(), if !rang => rang = true,
+                () = tokio::time::sleep_until(if rang { soon } else { late }) => return,
+                Some(done) = self.set.join_next(), if !self.set.is_empty() => {
+                    self.ended(relayer, &done);
+                }
             }
         }
     }

@@ -110,7 +110,9 @@ pub(crate) async fn confirm(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
     let Some(sending) = row.sending else {
         return Err(RelayerError::Row { what: "a sent case without a transaction" });
     };
-    let status = relayer.sender.wait(sending, relayer.poll() * 4).await?;
+    // With a backlog each look at the escrow is one of thousands.
+    let patience = relayer.poll() * 4 + relayer.sender.pace() * 4;
+    let status = relayer.sender.wait(sending, patience).await?;
     let state = status.as_ref().map(|s| s.state);
     match state {
         Some(SendState::Queued | SendState::Sent) => Ok(Next::Again),

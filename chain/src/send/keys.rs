@@ -135,6 +135,11 @@ impl Senders {
         self.first.wait(id, patience).await
     }
 
+    /// How long to pause between two looks at a request; see [`Sender::pace`].
+    pub fn pace(&self) -> Duration {
+        self.first.pace()
+    }
+
     /// Whether any key holds something back, and what the day has cost.
     pub fn health(&self) -> SendHealth {
         let all = self.all.iter().map(Sender::health);

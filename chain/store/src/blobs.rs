@@ -7,19 +7,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::TryStreamExt as _;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Place;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::StoreError;
 
 /// A bucket of a store that speaks S3. Credentials come from the environment (`AWS_ACCESS_KEY_ID` and
 /// `AWS_SECRET_ACCESS_KEY`, a web identity token file, or what the machine's role gives out).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
     /// `s3://bucket/prefix`.
@@ -71,6 +72,8 @@ impl Bucket {
 #[derive(Debug, Clone)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
+    /// Where they are, if in a folder.
+    folder: Option<Arc<Path>>,
 }
 
 impl Blobs {
@@ -79,7 +82,7 @@ impl Blobs {
         std::fs::create_dir_all(dir)
             .map_err(|source| StoreError::Folder { path: dir.to_path_buf(), source })?;
         let store = LocalFileSystem::new_with_prefix(dir).map_err(|e| failed(&e))?;
-        Ok(Self { store: Arc::new(store.with_fsync(true)) })
+        Ok(Self { store: Arc::new(store.with_fsync(true)), folder: Some(dir.into()) })
     }
 
     /// A bucket, with the credentials of the environment.
@@ -112,6 +115,7 @@ impl Blobs {
             } else {
                 Arc::new(PrefixStore::new(store, prefix))
             },
+            folder: None,
         })
     }
 
@@ -138,6 +142,25 @@ impl Blobs {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed(&error)),
         }
+    }
+
+    /// Deletes everything whose name begins with this and a slash.
+    pub async fn delete_under(&self, prefix: &str) -> Result<(), StoreError> {
+        if let Some(folder) = &self.folder {
+            // What a crash left half written is not listed, and goes with the rest.
+            let path = folder.join(prefix);
+            return match tokio::fs::remove_dir_all(&path).await {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    Err(StoreError::Folder { path, source })
+                }
+                Ok(()) | Err(_) => Ok(()),
+            };
+        }
+        let mut found = self.store.list(Some(&Place::from(prefix)));
+        while let Some(meta) = found.try_next().await.map_err(|e| failed(&e))? {
+            self.delete(meta.location.as_ref()).await?;
+        }
+        Ok(())
     }
 
     /// Whether there are bytes under a name.
@@ -224,6 +247,23 @@ mod tests {
             blobs.delete("ab03").await.unwrap();
             assert!(!blobs.has("ab03").await.unwrap());
         }
+        forgets_what_belongs_together(blobs).await;
+    }
+
+    async fn forgets_what_belongs_together(blobs: &Blobs) {
+        for name in ["c1/a.jsonl", "c1/blobs/b", "c1-2", "c12/a"] {
+            blobs.put(name, vec![1]).await.unwrap();
+        }
+        for _ in 0..2 {
+            blobs.delete_under("c1").await.unwrap();
+        }
+        for (name, stays) in
+            [("c1/a.jsonl", false), ("c1/blobs/b", false), ("c1-2", true), ("c12/a", true)]
+        {
+            assert_eq!(blobs.has(name).await.unwrap(), stays, "{name}");
+        }
+        blobs.delete("c1-2").await.unwrap();
+        blobs.delete_under("c12").await.unwrap();
     }
 
     #[tokio::test]

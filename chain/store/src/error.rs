@@ -27,7 +27,7 @@ pub enum StoreError {
     #[error("the store failed: {0}")]
     Database(#[from] sqlx::Error),
     /// The store of blobs failed.
-    #[error("the store of deliverables: {0}")]
+    #[error("the store of files: {0}")]
     Blobs(&'static str),
     /// Another instance has taken over what this write was for. Nothing was written.
     #[error("another instance has taken over: {kind}")]

@@ -15,6 +15,10 @@ use crate::{Leases, Store};
 /// The variable that names a PostgreSQL server for tests.
 pub const SERVER: &str = "SURETY_POSTGRES";
 
+/// What to do without one.
+const REMEDY: &str = "Install PostgreSQL, start it, make a role that may create schemas, and set \
+                      SURETY_POSTGRES to postgres://USER@HOST/DATABASE; .ci/run does all of that.";
+
 /// Where a server is looked for when nobody names one: at Debian's socket, under the user's own name.
 fn local() -> String {
     let name = std::process::Command::new("id").arg("-un").output();
@@ -92,10 +96,12 @@ impl Schema {
         match create(&server, &name).await {
             Ok(()) => Some(Self { name, server }),
             Err(error) if named.is_none() => {
-                eprintln!("no PostgreSQL server is here ({error}): set {SERVER} to test on one");
+                eprintln!(
+                    "notice: not tested on PostgreSQL, no server is here ({error}). {REMEDY}"
+                );
                 None
             }
-            Err(error) => panic!("{SERVER} cannot be used: {error}"),
+            Err(error) => panic!("{SERVER} cannot be used: {error}. {REMEDY}"),
         }
     }
 

@@ -11,6 +11,7 @@ use sqlx::{
 };
 use surety_judge::{JudgeError, Records, make_private_dir};
 use surety_jury::preview::Coarse;
+use surety_store::Blobs;
 
 use crate::PreviewsConfig;
 
@@ -75,10 +76,8 @@ impl Rows {
     /// What is written down of one preview, in a folder of its own.
     pub(crate) fn records(&self, id: B256) -> Result<Records, JudgeError> {
         let folder = self.place(id);
-        for folder in [folder.clone(), folder.join("blobs")] {
-            make_private_dir(&folder).map_err(|err| JudgeError::file(&folder, &err))?;
-        }
-        Ok(Records::new(self.pool.clone(), folder))
+        make_private_dir(&folder).map_err(|err| JudgeError::file(&folder, &err))?;
+        Ok(Records::new(self.pool.clone(), Blobs::folder(&folder)?))
     }
 
     fn place(&self, id: B256) -> PathBuf {

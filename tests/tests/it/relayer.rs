@@ -543,7 +543,7 @@ async fn killed_after_any_number_of_calls_it_pays_once() {
     }
 }
 
-/// What is lost: term sheet, delivery, bytes, ballots, and the database that held them.
+/// What is lost: term sheet, delivery, bytes, commitments, and the database that held them.
 #[tokio::test]
 async fn a_relayer_that_lost_its_disk_goes_on_with_the_chain_the_jurors_and_the_seller() {
     let mut court = Court::new().await;
@@ -553,8 +553,10 @@ async fn a_relayer_that_lost_its_disk_goes_on_with_the_chain_the_jurors_and_the_
     court.jurors[4].set(Habit::Silent);
     let relayer = court.start().await;
     let id = court.deliver(&relayer).await;
-    eventually("three ballots", || async { court.case(&relayer, id, 0).await.ballots.len() == 3 })
-        .await;
+    eventually("three commitments", || async {
+        court.case(&relayer, id, 0).await.commitments.len() == 3
+    })
+    .await;
     relayer.abort().await;
     court.lose_disk().await;
 

@@ -3,6 +3,7 @@
 use alloy::network::TransactionBuilder as _;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::{DynProvider, Provider as _, ProviderBuilder};
+use alloy::rpc::client::BatchRequest;
 use alloy::rpc::types::{Filter, TransactionRequest};
 use alloy::sol_types::SolEvent as _;
 use anyhow::{Context as _, ensure};
@@ -56,7 +57,7 @@ impl Chain {
     /// Sends what built the world once more.
     async fn replay(&self, sent: &[Message]) -> anyhow::Result<()> {
         for messages in sent.chunks(TOGETHER) {
-            let mut batch = self.provider.client().new_batch();
+            let mut batch = BatchRequest::new(self.provider.client());
             let mut answers = Vec::new();
             for Message { from, to, data } in messages {
                 let request = TransactionRequest::default()
@@ -107,7 +108,7 @@ impl Chain {
     }
 }
 
-pub(super) fn relayer() -> Address {
+fn relayer() -> Address {
     actors::relayer().address()
 }
 
