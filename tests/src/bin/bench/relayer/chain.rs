@@ -1,6 +1,5 @@
 //! A real anvil with the contracts, a jury, and deals that are open.
 
-use alloy::network::TransactionBuilder as _;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::{DynProvider, Provider as _, ProviderBuilder};
 use alloy::rpc::client::BatchRequest;
@@ -61,10 +60,10 @@ impl Chain {
             let mut answers = Vec::new();
             for Message { from, to, data } in messages {
                 let request = TransactionRequest::default()
-                    .with_from(*from)
-                    .with_to(*to)
-                    .with_gas_limit(GAS)
-                    .with_input(data.clone());
+                    .from(*from)
+                    .to(*to)
+                    .gas_limit(GAS)
+                    .input(data.clone().into());
                 answers.push(batch.add_call::<_, B256>("eth_sendTransaction", &(request,))?);
             }
             batch.send().await?;
