@@ -16,7 +16,6 @@ use surety_jury::{Opinion, Reason, Source};
 use surety_qualify::Llmbar;
 use surety_qualify::llmbar::Item;
 use surety_replay::{Evidence, ReplayError, replay};
-use surety_store::Blobs;
 use surety_terms::{Bps, Check, Criterion, Expect, Kind, MilestoneSheet, Usdc};
 use tokio::net::TcpListener;
 
@@ -121,7 +120,7 @@ async fn records(folder: &Path) -> (Records, SqlitePool) {
         .pragma("synchronous", "OFF");
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
     sqlx::migrate!("../juror/migrations").run(&pool).await.unwrap();
-    let files = Blobs::folder(&folder.join("transcripts")).unwrap();
+    let files = surety_store::Blobs::folder(&folder.join("transcripts")).unwrap();
     (Records::new(pool.clone(), files), pool)
 }
 
