@@ -246,8 +246,8 @@ pub fn criterion(item: &Criterion, path: &str) -> Vec<Lint> {
     asked(&item.text, &item.kind, item.evidence_required, path)
 }
 
-/// What there is to say about a document that was hidden until now. One that would have been refused
-/// in the open opens nothing.
+/// What there is to say about a document that was hidden until now. One that is refused opens nothing.
+/// Rules that only `sheet` and `milestone` know are not asked: the template's digest does not name them.
 pub fn hidden(document: &HiddenCriterion) -> Vec<Lint> {
     asked(&document.text, &document.kind, false, "document")
 }
