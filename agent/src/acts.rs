@@ -32,6 +32,8 @@ pub(crate) enum Act {
     HandIn(u8),
     /// Push the deliverable to the jurors.
     Push(u8),
+    /// See whether the relayer still knows the case, and hand the delivery in again if not.
+    Ask(u8),
     /// Put the delivery on the chain.
     Pin(u8),
     /// Have an undelivered milestone's money returned to the buyer.
@@ -150,7 +152,8 @@ fn selling(
         // Jurors ballot what they saw before `deliverBy`, or what is on the chain.
         Progress::Signed if in_time || pinned => acts.push(Act::HandIn(milestone)),
         Progress::HandedIn => acts.push(Act::Push(milestone)),
-        Progress::Signed | Progress::Pushed => {}
+        Progress::Pushed => acts.push(Act::Ask(milestone)),
+        Progress::Signed => {}
     }
     if !pinned && in_time && now.saturating_add(margin) >= deliver_by {
         acts.push(Act::Pin(milestone));
@@ -222,20 +225,20 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_delivery_is_handed_in_then_pushed_then_waited_for() {
+    fn a_signed_delivery_is_handed_in_then_pushed_then_asked_about() {
         assert_eq!(seller(&seen(0, 0), &[Signed], 1), [Act::HandIn(0)]);
         assert_eq!(seller(&seen(0, 0), &[HandedIn], 1), [Act::Push(0)]);
-        assert_eq!(seller(&seen(0, 0), &[Pushed], 1), []);
+        assert_eq!(seller(&seen(0, 0), &[Pushed], 1), [Act::Ask(0)]);
     }
 
     #[test]
     fn a_delivery_without_a_verdict_is_pinned_near_its_deadline_and_not_after_it() {
         let at = |now| seller(&seen(0, 0), &[Pushed], now);
-        assert_eq!(at(DELIVER_BY - MARGIN - 1), []);
-        assert_eq!(at(DELIVER_BY - MARGIN), [Act::Pin(0)]);
-        assert_eq!(at(DELIVER_BY - 1), [Act::Pin(0)]);
-        assert_eq!(at(DELIVER_BY), []);
-        assert_eq!(seller(&seen(0, 1), &[Pushed], DELIVER_BY - 1), []);
+        assert_eq!(at(DELIVER_BY - MARGIN - 1), [Act::Ask(0)]);
+        assert_eq!(at(DELIVER_BY - MARGIN), [Act::Ask(0), Act::Pin(0)]);
+        assert_eq!(at(DELIVER_BY - 1), [Act::Ask(0), Act::Pin(0)]);
+        assert_eq!(at(DELIVER_BY), [Act::Ask(0)]);
+        assert_eq!(seller(&seen(0, 1), &[Pushed], DELIVER_BY - 1), [Act::Ask(0)]);
     }
 
     #[test]
@@ -244,8 +247,8 @@ mod tests {
         for role in [Role::Buyer, Role::Seller] {
             let at =
                 |now| due((role, Stage::Open), &deal(1), &seen(0, 0), &[Pushed], (now, MARGIN));
-            assert_eq!(at(end - 1), []);
             assert_eq!(at(end), [Act::Reclaim(0)]);
+            assert!(!at(end - 1).contains(&Act::Reclaim(0)));
         }
     }
 
@@ -253,16 +256,16 @@ mod tests {
     fn a_delivered_milestone_expires_at_its_own_time() {
         let mut delivered = seen(0, 1);
         let end = DELIVER_BY + JUDGE_WITHIN;
-        assert_eq!(seller(&delivered, &[Pushed], end - 1), []);
+        assert_eq!(seller(&delivered, &[Pushed], end - 1), [Act::Ask(0)]);
         assert_eq!(seller(&delivered, &[Pushed], end), [Act::Expire(0)]);
         delivered.expires_at.insert(0, 500_000);
         assert_eq!(seller(&delivered, &[Pushed], 500_000), [Act::Expire(0)]);
-        assert_eq!(seller(&delivered, &[Pushed], 499_999), []);
+        assert_eq!(seller(&delivered, &[Pushed], 499_999), [Act::Ask(0)]);
     }
 
     #[test]
     fn a_deal_closes_when_every_milestone_has_ended() {
         assert_eq!(seller(&seen(0b11, 0), &[Pushed, Open], 1), [Act::Close]);
-        assert_eq!(seller(&seen(0b01, 0), &[Pushed, Pushed], 1), []);
+        assert_eq!(seller(&seen(0b01, 0), &[Pushed, Pushed], 1), [Act::Ask(1)]);
     }
 }

@@ -5,11 +5,11 @@ use alloy::{
     sol_types::SolCall,
 };
 use surety_bindings::{
-    escrow::DealEscrow,
-    jury::{Juror, Jury},
+    escrow::{DealEscrow, Delivery},
+    jury::{Case, Juror, Jury},
 };
 use surety_chain::{BlockTag, CallOutcome, Header, Rpc};
-use surety_terms::TokenDomain;
+use surety_terms::{TokenDomain, digest};
 
 use crate::Error;
 
@@ -103,6 +103,19 @@ impl Chain {
         let call = DealEscrow::dealCall { dealId: deal_id };
         let word = read(&self.rpc, self.escrow, &call).await?;
         Ok(Word { opened: word.opened, ended: word.ended, slow: word.slow })
+    }
+
+    /// The id of the first round's case about a delivery.
+    pub(crate) fn case_id(&self, delivery: &Delivery) -> B256 {
+        digest::case_id(&Case {
+            chainId: U256::from(self.chain_id),
+            jury: self.jury,
+            consumer: self.escrow,
+            dealId: delivery.dealId,
+            milestone: delivery.milestone,
+            round: 1,
+            deliverable: delivery.deliverable,
+        })
     }
 
     /// What an owner may withdraw, in base units.

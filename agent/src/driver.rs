@@ -23,6 +23,8 @@ use crate::{
 const MOST_TASKS: usize = 64;
 /// How many deliverables are pushed at once.
 const MOST_PUSHES: usize = 16;
+/// How often the relayer is asked about a case that it took.
+const ASK_EVERY_POLLS: u32 = 30;
 /// How often the pause after a failure doubles, from one poll.
 const MOST_DOUBLINGS: u32 = 6;
 
@@ -182,6 +184,10 @@ impl Driver {
         let problem = match &result {
             Ok(()) => {
                 self.later.remove(&key);
+                if matches!(key.1, Act::Ask(_)) {
+                    let pause = self.context.poll.saturating_mul(ASK_EVERY_POLLS);
+                    self.later.insert(key, (Instant::now() + pause, 0));
+                }
                 None
             }
             Err(error) => {

@@ -54,6 +54,7 @@ impl Context {
             Act::Work(milestone) => self.work(deal, milestone).await,
             Act::HandIn(milestone) => self.hand_in(deal, milestone).await,
             Act::Push(milestone) => self.push(deal, milestone).await,
+            Act::Ask(milestone) => self.ask(deal, milestone).await,
             Act::Pin(milestone) => {
                 let Some((delivery, signature)) = self.delivery(deal.id, milestone).await? else {
                     return Ok(());
@@ -163,6 +164,17 @@ impl Context {
         let signature = deliver::sign_upload(&self.session, deal, document, &file)?;
         let terms = deal.terms.abi_encode().into();
         Ok(Some(PrivateSheet { terms, age_file: AgeFile(file), signature }))
+    }
+
+    /// Hands the delivery in again to a relayer that lost its disk.
+    async fn ask(&self, deal: &Deal, milestone: u8) -> Result<(), Error> {
+        let Some((delivery, _)) = self.delivery(deal.id, milestone).await? else { return Ok(()) };
+        let case_id = self.session.chain.case_id(&delivery);
+        if self.session.relayer.knows(case_id).await? {
+            return Ok(());
+        }
+        tracing::warn!(deal = %deal.id, milestone, "the relayer does not know the case any more");
+        self.hand_in(deal, milestone).await
     }
 
     /// Pushes the bytes to every juror of the panel, which takes them once it knows the case.

@@ -20,6 +20,11 @@ const ANSWER_MAX_BYTES: usize = 1 << 20;
 /// How long a short answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
+/// Whether a relayer knows nothing of what it was asked about.
+pub(crate) fn is_unknown(error: &Error) -> bool {
+    matches!(error, Error::Problem { problem, .. } if problem.status == 404)
+}
+
 /// A relayer, or any other service that speaks JSON and problem details.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -68,6 +73,15 @@ impl Client {
     /// Hands in a signed delivery, which the relayer has judged.
     pub async fn deliver(&self, request: &DeliveryRequest) -> Result<serde_json::Value, Error> {
         self.post("/v1/deliveries", request).await
+    }
+
+    /// Whether it knows a case.
+    pub(crate) async fn knows(&self, case_id: B256) -> Result<bool, Error> {
+        match self.get::<serde_json::Value>(&format!("/v1/cases/{case_id}")).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_unknown(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Hands in a signed delivery of a private deal.

@@ -136,7 +136,13 @@ impl Session {
                 return Ok(());
             }
             // A failure counts only if the chain does not show the effect by another's transaction.
-            let status = self.relayer.status(&calldata, 0).await.ok();
+            let status = match self.relayer.status(&calldata, 0).await {
+                // It took the calldata, and lost it with its disk.
+                Err(error) if relayer::is_unknown(&error) => {
+                    self.relayer.submit(&calldata).await.ok()
+                }
+                other => other.ok(),
+            };
             if let Some(error) = status.and_then(failure) {
                 return if self.shows(effect).await? { Ok(()) } else { Err(error) };
             }

@@ -1,8 +1,7 @@
 //! Everything that can go wrong between us and the chain.
 
-use std::path::PathBuf;
-
 use alloy::primitives::Address;
+use surety_store::StoreError;
 
 use crate::Refusal;
 
@@ -43,6 +42,12 @@ pub enum ChainError {
         /// Which rule it breaks.
         what: &'static str,
     },
+    /// Too few nodes say the same.
+    #[error("{method}: the nodes contradict each other, and too few agree")]
+    Disagree {
+        /// The JSON-RPC method.
+        method: &'static str,
+    },
     /// The node follows another chain.
     #[error("the node's chain id is {got}, but the configuration says {needed}")]
     ChainId {
@@ -60,29 +65,21 @@ pub enum ChainError {
     /// The URL of the node cannot be used.
     #[error("must be an http or https URL")]
     Url,
+    /// The URL of the node's subscriptions cannot be used.
+    #[error("must be a ws or wss URL")]
+    WsUrl,
+    /// Two of the keys are one.
+    #[error("the key of {address} is given twice: name each sending key once")]
+    KeyTwice {
+        /// Its address.
+        address: Address,
+    },
     /// Signing failed.
     #[error("the signer failed")]
     Signer,
-    /// Another process works on this store.
-    #[error("{}: another process uses this store", path.display())]
-    StoreInUse {
-        /// The store's folder.
-        path: PathBuf,
-    },
-    /// The store's folder cannot be used.
-    #[error("{}: {source}", path.display())]
-    Folder {
-        /// The store's folder.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
     /// The database failed.
-    #[error("the store failed: {0}")]
-    Store(#[from] sqlx::Error),
-    /// The database's schema cannot be brought up to date.
-    #[error("the store's schema cannot be migrated: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A row holds what this program never writes.
     #[error("the store holds a broken row: {what}")]
     Row {
@@ -95,22 +92,18 @@ impl ChainError {
     /// Whether the same call may succeed later without anybody changing anything here.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Http { .. } | Self::Malformed { .. } => true,
+            Self::Unreachable { .. }
+            | Self::Http { .. }
+            | Self::Malformed { .. }
+            | Self::Disagree { .. } => true,
             Self::Refused { refusal, .. } => refusal.retryable(),
-            Self::Store(error) => {
-                matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::Io(_))
-                    || error.as_database_error().is_some_and(|e| {
-                        // SQLITE_BUSY and its extended codes end in 5, SQLITE_LOCKED in 6.
-                        e.code().is_some_and(|c| matches!(c.as_ref(), "5" | "6" | "261" | "517"))
-                    })
-            }
+            Self::Store(error) => error.retryable(),
             Self::ChainId { .. }
             | Self::NoCode { .. }
             | Self::Url
+            | Self::WsUrl
+            | Self::KeyTwice { .. }
             | Self::Signer
-            | Self::StoreInUse { .. }
-            | Self::Folder { .. }
-            | Self::Migrate(_)
             | Self::Row { .. } => false,
         }
     }
@@ -118,5 +111,11 @@ impl ChainError {
     /// Whether the node looked the request up and its own state forbids it.
     pub fn refusal(&self) -> Option<Refusal> {
         if let Self::Refused { refusal, .. } = self { Some(*refusal) } else { None }
+    }
+}
+
+impl From<sqlx::Error> for ChainError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
     }
 }

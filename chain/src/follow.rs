@@ -15,8 +15,7 @@ mod tests;
 mod trail;
 
 use alloy::primitives::{Address, B256};
-use alloy::rpc::types::Filter;
-use sqlx::SqliteConnection;
+use surety_store::Conn;
 
 use crate::{BlockTag, ChainError, Header, Refusal, Rpc};
 
@@ -33,7 +32,8 @@ pub struct FollowConfig {
     pub tag: BlockTag,
     /// The first block that can hold a log, for example the contract's deployment.
     pub start_block: u64,
-    /// The widest range to ask for at once; it is halved when the node finds that too much.
+    /// The widest range to ask for at once. It is halved when the node finds that too much, and
+    /// grows by half after each answer.
     pub max_range: u64,
 }
 
@@ -44,6 +44,8 @@ pub struct FollowedLog {
     pub log: alloy::primitives::Log,
     /// Its block's number.
     pub block: u64,
+    /// Its block's hash.
+    pub block_hash: B256,
     /// Its block's timestamp.
     pub timestamp: u64,
     /// Its transaction.
@@ -74,6 +76,8 @@ pub enum Step {
 pub struct Batch {
     /// In the order of the chain.
     pub logs: Vec<FollowedLog>,
+    /// The first block of the range.
+    pub from: u64,
     /// The last block of the range.
     pub to: Header,
     /// The newest block at the tag.
@@ -83,11 +87,7 @@ pub struct Batch {
 
 impl Step {
     /// Remembers the step in the consumer's transaction. Without this the step comes again.
-    pub async fn save(
-        &self,
-        conn: &mut SqliteConnection,
-        config: &FollowConfig,
-    ) -> Result<(), ChainError> {
+    pub async fn save(&self, conn: &mut Conn, config: &FollowConfig) -> Result<(), ChainError> {
         match self {
             Self::Batch(batch) => trail::extend(conn, config.name, &batch.marks).await,
             Self::Orphaned { from_block } => trail::rewind(conn, config.name, *from_block).await,
@@ -116,10 +116,15 @@ impl Follower {
         &self.config
     }
 
+    /// How far the saved trail goes.
+    pub async fn reached(conn: &mut Conn, name: &str) -> Result<Option<u64>, ChainError> {
+        Ok(trail::newest(conn, name).await?.map(|mark| mark.number))
+    }
+
     /// The next step after the saved trail, which is read through `conn`.
     ///
     /// Fails when the node fails or lies; the same step can be asked for again.
-    pub async fn next(&mut self, conn: &mut SqliteConnection) -> Result<Step, ChainError> {
+    pub async fn next(&mut self, conn: &mut Conn) -> Result<Step, ChainError> {
         let head = self.rpc.head(self.config.tag).await?;
         let from = match trail::newest(conn, self.config.name).await? {
             None => self.config.start_block,
@@ -155,7 +160,7 @@ impl Follower {
 
     /// Whether a chain that ends below our newest mark is a prefix of what we know. Then it lags,
     /// and we wait; else it is another chain, and waiting would keep orphaned rows alive.
-    async fn root(&self, conn: &mut SqliteConnection, head: Header) -> Result<bool, ChainError> {
+    async fn root(&self, conn: &mut Conn, head: Header) -> Result<bool, ChainError> {
         let below = head.number.saturating_add(1);
         Ok(match trail::below(conn, self.config.name, below).await? {
             None => true,
@@ -163,11 +168,7 @@ impl Follower {
         })
     }
 
-    async fn walk_back(
-        &self,
-        conn: &mut SqliteConnection,
-        head: Header,
-    ) -> Result<Step, ChainError> {
+    async fn walk_back(&self, conn: &mut Conn, head: Header) -> Result<Step, ChainError> {
         let mut below = head.number.saturating_add(1);
         while let Some(mark) = trail::below(conn, self.config.name, below).await? {
             if self.stands(mark, head).await? == Standing::Canonical {
@@ -181,12 +182,14 @@ impl Follower {
     async fn batch(&mut self, from: u64, head: Header) -> Result<Step, ChainError> {
         loop {
             let to = self.range.end(from, head.number);
-            let filter =
-                Filter::new().address(self.config.addresses.clone()).from_block(from).to_block(to);
-            match self.rpc.logs(&filter).await {
+            // The end is named before the logs are read and looked at again afterwards: so they are
+            // the logs of one chain, also when the node changes its mind in between.
+            let end = if to == head.number { Some(head) } else { self.rpc.header(to).await? };
+            let end = end.ok_or(malformed("the chain changed while its logs were read"))?;
+            match self.rpc.logs_until(&self.config.addresses, from, &end).await {
                 Ok(logs) => {
                     self.range.widen();
-                    return self.checked(logs, from, to, head).await;
+                    return self.checked(logs, from, end, head).await;
                 }
                 Err(e) if e.refusal() == Some(Refusal::TooMuch) && to > from => {
                     self.range.narrow(to - from + 1);
@@ -196,47 +199,36 @@ impl Follower {
         }
     }
 
-    /// Accepts an answer only if its blocks are those of the chain that ends in `head`, as far as
+    /// Accepts an answer only if its blocks are those of the chain that ends in `end`, as far as
     /// the node can be asked.
     async fn checked(
         &self,
         logs: Vec<alloy::rpc::types::Log>,
         from: u64,
-        to: u64,
+        end: Header,
         head: Header,
     ) -> Result<Step, ChainError> {
-        let end = if to == head.number {
-            self.rpc.header(to).await?.filter(|h| h.hash == head.hash)
-        } else {
-            self.rpc.header(to).await?
-        };
-        let end = end.ok_or(malformed("the chain changed while its logs were read"))?;
         let mut found = range::check(logs, &self.config.addresses, from, &end)?;
         let mut marks: Vec<Mark> = Vec::new();
-        for (log, hash) in &mut found {
-            let known = marks.last().filter(|m| m.number == log.block);
-            if known.is_none() {
-                marks.push(Mark { number: log.block, hash: *hash });
+        for log in &found {
+            if marks.last().is_none_or(|m| m.number != log.block) {
+                marks.push(Mark { number: log.block, hash: log.block_hash });
             }
         }
         self.stamp(&mut found, &end).await?;
         if marks.last().is_none_or(|m| m.number != end.number) {
             marks.push(Mark { number: end.number, hash: end.hash });
         }
-        let logs = found.into_iter().map(|(log, _)| log).collect();
-        Ok(Step::Batch(Batch { logs, to: end, head, marks }))
+        Ok(Step::Batch(Batch { logs: found, from, to: end, head, marks }))
     }
 
     /// Fills in the timestamps that the node did not send along, one block at a time.
-    async fn stamp(
-        &self,
-        found: &mut [(FollowedLog, B256)],
-        end: &Header,
-    ) -> Result<(), ChainError> {
+    async fn stamp(&self, found: &mut [FollowedLog], end: &Header) -> Result<(), ChainError> {
         let mut known = (end.number, end.timestamp);
-        for (log, hash) in found.iter_mut().filter(|(log, _)| log.timestamp == 0) {
+        for log in found.iter_mut().filter(|log| log.timestamp == 0) {
             if known.0 != log.block {
-                let header = self.rpc.header(log.block).await?.filter(|h| h.hash == *hash);
+                let hash = log.block_hash;
+                let header = self.rpc.header(log.block).await?.filter(|h| h.hash == hash);
                 let header = header.ok_or(malformed("a log of a block that is not canonical"))?;
                 known = (header.number, header.timestamp);
             }

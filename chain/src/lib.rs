@@ -5,10 +5,11 @@
 //!   rows that the logs caused.
 //! - [`send`] owns a key's nonces. It writes the signed bytes down before they leave the process
 //!   and keeps at it until a receipt stands in a canonical block.
-//! - [`rpc`] is the only place that talks to a node. What a node says is checked, and its words
-//!   never reach an error: endpoints carry keys.
+//! - [`rpc`] is the only place that talks to nodes. What a node says is checked, and its words
+//!   never reach an error: endpoints carry keys. Of several nodes, a quorum must agree.
+//! - [`wake`] listens for new blocks, and only to look at once: losing it costs time, no event.
 //! - [`meter`] counts what the others do, for whoever shows numbers.
-//! - [`store`] opens the SQLite file that both write to.
+//! - [`store`] is the database that both write to.
 //!
 //! The crate knows blocks, logs and transactions, and nothing about what they mean.
 
@@ -18,10 +19,13 @@ pub mod meter;
 pub mod refusal;
 pub mod rpc;
 pub mod send;
-pub mod store;
 #[cfg(test)]
+#[path = "tests/toy.rs"]
 mod toy;
+pub mod wake;
 
 pub use error::ChainError;
 pub use refusal::Refusal;
-pub use rpc::{BlockTag, CallOutcome, Header, Receipt, Rpc, RpcUrl};
+pub use rpc::{BlockTag, CallOutcome, EndpointConfig, Header, Receipt, Rpc, RpcUrl, WsUrl};
+pub use surety_endpoints::{Report, Settings, Standing, Why};
+pub use surety_store as store;

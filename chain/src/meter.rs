@@ -70,7 +70,7 @@ impl Meter {
         clippy::as_conversions,
         reason = "a number for people: the last digits of an amount in wei do not count"
     )]
-    pub(crate) fn mined(&self, gas: u64, cost_wei: u128) {
+    pub(crate) fn mined(&self, gas: u64, cost_wei: u64) {
         self.gas.inc_by(gas);
         self.spent.inner().inc_by(cost_wei as f64);
     }

@@ -106,6 +106,8 @@ const TABLE: &[(Refusal, &[&str])] = &[
             "block not found",
             "blockoutofrange",
             "out of range",
+            "not currently canonical",
+            "unknown hash",
         ],
     ),
     (Refusal::Unsupported, &["method not found", "not supported", "does not exist", "unsupported"]),

@@ -1,194 +1,37 @@
-//! Talking to a node. Every answer is checked here; nothing a node says reaches an error's text.
+//! Talking to nodes. Every answer is checked here; nothing a node says reaches an error's text.
+//!
+//! With several nodes, what leads to money is what a quorum of them says alike, about one block that
+//! the quorum names by its hash. Whatever else is asked is one node's word. One node is a quorum of
+//! one.
 
-use std::fmt;
-use std::time::{Duration, Instant};
+mod config;
+mod heads;
+mod link;
+mod types;
 
-use alloy::network::Ethereum;
-use alloy::primitives::{Address, B256, Bytes, U64, U128, U256};
-use alloy::providers::{DynProvider, Provider, ProviderBuilder};
-use alloy::rpc::client::RpcClient;
-use alloy::rpc::json_rpc::{ErrorPayload, RpcError, RpcRecv, RpcSend};
+use std::time::Duration;
+
+use alloy::primitives::{Address, B256, Bytes, U64, U256};
+use alloy::providers::DynProvider;
+use alloy::rpc::json_rpc::{RpcRecv, RpcSend};
 use alloy::rpc::types::{Filter, Log};
 use alloy::sol_types::SolCall;
-use alloy::transports::{HttpError, TransportError, TransportErrorKind};
-use serde::{Deserialize, Serialize};
-use url::Url;
+use serde::Serialize;
+use surety_endpoints::{Dissent, Endpoints, Report, Settings, Trouble, spread};
 
 use crate::meter::Meter;
 use crate::{ChainError, Refusal};
+use link::{Link, refused};
 
-/// How deep in the chain a service acts. Deeper is later and safer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BlockTag {
-    /// The newest block; for local chains, where nothing is reorganised.
-    Latest,
-    /// A block that the data layer already holds; the default where money is real.
-    #[default]
-    Safe,
-    /// A block that the data layer has finalised.
-    Finalized,
-}
+pub use config::{EndpointConfig, RpcUrl, WsUrl};
+pub use types::{BlockTag, CallOutcome, FeeHistory, Header, Receipt, SentTransaction};
 
-impl BlockTag {
-    const fn param(self) -> &'static str {
-        match self {
-            Self::Latest => "latest",
-            Self::Safe => "safe",
-            Self::Finalized => "finalized",
-        }
-    }
-}
-
-/// A node's URL. It may carry a key, so it can be neither printed nor serialised.
-#[derive(Clone, Deserialize, PartialEq, Eq)]
-#[serde(try_from = "String")]
-pub struct RpcUrl(Url);
-
-impl TryFrom<String> for RpcUrl {
-    type Error = ChainError;
-
-    /// Fails without repeating the text.
-    fn try_from(text: String) -> Result<Self, ChainError> {
-        let url = Self(Url::parse(&text).map_err(|_| ChainError::Url)?);
-        url.check()?;
-        Ok(url)
-    }
-}
-
-impl RpcUrl {
-    /// Wraps a URL; [`Rpc::connect`] refuses one that is not for HTTP.
-    pub const fn new(url: Url) -> Self {
-        Self(url)
-    }
-
-    fn check(&self) -> Result<(), ChainError> {
-        let usable = matches!(self.0.scheme(), "http" | "https") && self.0.has_host();
-        if usable { Ok(()) } else { Err(ChainError::Url) }
-    }
-}
-
-impl fmt::Debug for RpcUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RpcUrl(hidden)")
-    }
-}
-
-/// What we need of a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(from = "RawHeader")]
-pub struct Header {
-    /// The block's number.
-    pub number: u64,
-    /// The block's hash.
-    pub hash: B256,
-    /// The hash of the block before it.
-    pub parent_hash: B256,
-    /// Seconds since 1970, as the chain counts them.
-    pub timestamp: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawHeader {
-    number: U64,
-    hash: B256,
-    parent_hash: B256,
-    timestamp: U64,
-}
-
-impl From<RawHeader> for Header {
-    fn from(raw: RawHeader) -> Self {
-        Self {
-            number: raw.number.to(),
-            hash: raw.hash,
-            parent_hash: raw.parent_hash,
-            timestamp: raw.timestamp.to(),
-        }
-    }
-}
-
-/// What we need of a receipt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(from = "RawReceipt")]
-pub struct Receipt {
-    /// The transaction.
-    pub tx_hash: B256,
-    /// The block that holds it.
-    pub block: u64,
-    /// That block's hash, as the node knew it then.
-    pub block_hash: B256,
-    /// Whether it did what it was sent for; a reverted transaction costs gas and does nothing.
-    pub succeeded: bool,
-    /// What it cost, in gas.
-    pub gas_used: u64,
-    /// What it cost, in wei: the gas, and on a rollup the data layer's fee. 0 where the node is silent.
-    pub cost_wei: u128,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawReceipt {
-    transaction_hash: B256,
-    block_number: U64,
-    block_hash: B256,
-    status: U64,
-    gas_used: U64,
-    #[serde(default)]
-    effective_gas_price: Option<U128>,
-    #[serde(default)]
-    l1_fee: Option<U128>,
-}
-
-impl From<RawReceipt> for Receipt {
-    fn from(raw: RawReceipt) -> Self {
-        Self {
-            tx_hash: raw.transaction_hash,
-            block: raw.block_number.to(),
-            block_hash: raw.block_hash,
-            succeeded: raw.status == U64::from(1),
-            gas_used: raw.gas_used.to(),
-            cost_wei: raw
-                .effective_gas_price
-                .map_or(0, |price| price.to::<u128>().saturating_mul(raw.gas_used.to()))
-                .saturating_add(raw.l1_fee.map_or(0, |fee| fee.to())),
-        }
-    }
-}
-
-/// What we need of `eth_feeHistory`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FeeHistory {
-    /// Base fees, oldest first; the last one is the next block's.
-    pub base_fee_per_gas: Vec<U128>,
-    /// Per block, the asked percentiles of what was paid on top.
-    #[serde(default)]
-    pub reward: Option<Vec<Vec<U128>>>,
-}
-
-/// What we need of a transaction by hash.
-#[derive(Debug, Clone, Deserialize)]
-pub struct SentTransaction {
-    /// Who was called; none for a deployment.
-    pub to: Option<Address>,
-    /// The calldata.
-    pub input: Bytes,
-}
-
-/// How a simulated call went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CallOutcome<T = Bytes> {
-    /// It returned.
-    Returned(T),
-    /// It reverted, with these bytes (empty when the node hands none out).
-    Reverted(Bytes),
-}
-
-/// A connection to a node. Cloning is cheap.
+/// A connection to one node or to several. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Rpc {
+    /// The first endpoint's, which there always is.
     provider: DynProvider,
+    endpoints: Endpoints<Link, ChainError>,
     meter: Meter,
 }
 
@@ -201,10 +44,41 @@ struct CallParam<'a> {
     calldata: &'a Bytes,
 }
 
+/// A block by its hash (EIP-1898): a node that does not hold it must say so.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pin {
+    block_hash: B256,
+    require_canonical: bool,
+}
+
+impl From<DynProvider> for Rpc {
+    fn from(provider: DynProvider) -> Self {
+        Self::new(provider)
+    }
+}
+
 impl Rpc {
     /// Talks through a provider that exists: any transport, also one inside this process.
     pub fn new(provider: DynProvider) -> Self {
-        Self { provider, meter: Meter::default() }
+        let settings = Settings { name: "rpc".to_owned(), priority: 0, per_second: None };
+        Self::over((provider, settings), Vec::new(), None)
+    }
+
+    /// Talks through several providers that exist. `quorum` of them must agree on what leads to
+    /// money; a majority unless it is given.
+    pub fn over(
+        first: (DynProvider, Settings),
+        others: Vec<(DynProvider, Settings)>,
+        quorum: Option<usize>,
+    ) -> Self {
+        let (provider, meter) = (first.0.clone(), Meter::default());
+        let all = std::iter::once(first).chain(others);
+        let link = |(provider, settings): (DynProvider, Settings)| {
+            (Link::new(provider, &settings.name, meter.clone()), settings)
+        };
+        let members = all.map(link).collect();
+        Self { provider, endpoints: Endpoints::new(members, quorum, link::blame), meter }
     }
 
     /// What was counted of its calls, and of the work that is done through it.
@@ -212,59 +86,78 @@ impl Rpc {
         &self.meter
     }
 
-    /// Connects over HTTP. Every call ends after `timeout`, with an error if need be.
+    /// Connects to one node over HTTP. Every call ends after `timeout`, with an error if need be.
     pub fn connect(url: &RpcUrl, timeout: Duration) -> Result<Self, ChainError> {
-        url.check()?;
-        let client = reqwest::Client::builder()
-            .timeout(timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|_| ChainError::Url)?;
-        let http = alloy::transports::http::Http::with_client(client, url.0.clone());
-        let client = RpcClient::new(http, false);
-        let provider = ProviderBuilder::new().disable_recommended_fillers();
-        Ok(Self::new(provider.network::<Ethereum>().connect_client(client).erased()))
+        Ok(Self::new(config::provider(url, timeout)?))
     }
 
-    /// The provider below, for calls that this type does not offer. Its errors may name the node's
-    /// URL: do not show them to anybody.
+    /// Connects to several nodes over HTTP, as [`Rpc::over`] does.
+    pub fn connect_all(
+        nodes: &[EndpointConfig],
+        quorum: Option<usize>,
+    ) -> Result<Self, ChainError> {
+        let link = |(at, node): (usize, &EndpointConfig)| {
+            Ok::<_, ChainError>((node.provider()?, node.settings(at)))
+        };
+        let mut links = nodes.iter().enumerate().map(link);
+        let first = links.next().ok_or(ChainError::Url)??;
+        Ok(Self::over(first, links.collect::<Result<_, _>>()?, quorum))
+    }
+
+    /// The first node's provider, for calls that this type does not offer. Its errors may name the
+    /// node's URL: do not show them to anybody.
     pub const fn provider(&self) -> &DynProvider {
         &self.provider
     }
 
-    async fn ask<P: RpcSend, R: RpcRecv>(
+    /// How many nodes must agree on what leads to money.
+    pub const fn quorum(&self) -> usize {
+        self.endpoints.quorum()
+    }
+
+    /// How each node does.
+    pub fn reports(&self) -> Vec<Report> {
+        self.endpoints.reports()
+    }
+
+    fn is_alone(&self) -> bool {
+        self.endpoints.count() == 1
+    }
+
+    /// One node's word.
+    async fn ask<P: RpcSend + Clone, R: RpcRecv>(
         &self,
         method: &'static str,
         params: P,
     ) -> Result<R, ChainError> {
-        self.request(method, params).await.map_err(|e| translate(method, e))
+        let answer = self.endpoints.first(|link| link.ask(method, params.clone())).await;
+        answer.map_err(|t| told(method, t))
     }
 
-    /// Calls the node, and counts it.
-    async fn request<P: RpcSend, R: RpcRecv>(
+    /// A quorum's word on what may differ while nodes catch up.
+    async fn settled<P: RpcSend + Clone, R: RpcRecv>(
         &self,
-        method: &'static str,
-        params: P,
-    ) -> Result<R, TransportError> {
-        let began = Instant::now();
-        let answer = self.provider.client().request(method, params).await;
-        self.meter.asked(
-            ENDPOINT,
-            answer.as_ref().map_or_else(outcome_of, |_| "ok"),
-            began.elapsed(),
-        );
-        answer
+        (method, params): (&'static str, P),
+        same: impl Fn(&R, &R) -> bool,
+    ) -> Result<R, ChainError> {
+        let ask = |link: Link| link.ask(method, params.clone());
+        self.endpoints.agreed(ask, same, Dissent::Lags).await.map_err(|t| told(method, t))
     }
 
-    /// The chain's id.
+    /// The chain's id, as one node says.
     pub async fn chain_id(&self) -> Result<u64, ChainError> {
         Ok(self.ask::<_, U64>("eth_chainId", ()).await?.to())
     }
 
-    /// Refuses a node of another chain.
+    /// Refuses nodes of another chain, and a quorum that does not answer.
     pub async fn expect_chain(&self, needed: u64) -> Result<(), ChainError> {
-        let got = self.chain_id().await?;
-        if got == needed { Ok(()) } else { Err(ChainError::ChainId { got, needed }) }
+        let method = "eth_chainId";
+        let ids = self.endpoints.gather(|link| link.ask::<_, U64>(method, ())).await;
+        let mut ids = ids.map_err(|t| told(method, t))?.into_iter().map(|(_, id)| id.to());
+        match ids.find(|id| *id != needed) {
+            Some(got) => Err(ChainError::ChainId { got, needed }),
+            None => Ok(()),
+        }
     }
 
     /// The code at an address, empty where there is none.
@@ -279,58 +172,72 @@ impl Rpc {
 
     /// Refuses an address without code.
     pub async fn expect_code(&self, address: Address) -> Result<(), ChainError> {
-        let code = self.code(address).await?;
+        let question = ("eth_getCode", (address, "latest"));
+        let code: Bytes = self.settled(question, |a: &Bytes, b| a == b).await?;
         if code.is_empty() { Err(ChainError::NoCode { address }) } else { Ok(()) }
-    }
-
-    /// The newest block at a tag.
-    pub async fn head(&self, tag: BlockTag) -> Result<Header, ChainError> {
-        let method = "eth_getBlockByNumber";
-        self.ask::<_, Option<Header>>(method, (tag.param(), false)).await?.ok_or(
-            ChainError::Malformed { method, what: "no block at this tag; try another block_tag" },
-        )
     }
 
     /// The canonical block of a number, if the chain is that long.
     pub async fn header(&self, number: u64) -> Result<Option<Header>, ChainError> {
-        let method = "eth_getBlockByNumber";
-        let header: Option<Header> = match self.ask(method, (U64::from(number), false)).await {
-            // Some nodes answer with an error instead of null.
-            Err(e) if e.refusal() == Some(Refusal::BlockUnknown) => None,
-            other => other?,
-        };
-        match header {
-            Some(h) if h.number != number => {
-                Err(ChainError::Malformed { method, what: "another block's number" })
-            }
-            other => Ok(other),
-        }
+        let same = |a: &Option<Header>, b: &Option<Header>| a == b;
+        let answer = self.endpoints.agreed(|link| link.header(number), same, Dissent::Lags).await;
+        answer.map_err(|t| told("eth_getBlockByNumber", t))
     }
 
-    /// The logs that match, as the node lists them. [`crate::follow`] checks them.
+    /// The logs that match, as a quorum lists them.
     pub async fn logs(&self, filter: &Filter) -> Result<Vec<Log>, ChainError> {
-        self.ask("eth_getLogs", (filter,)).await
+        let same = |a: &Vec<Log>, b: &Vec<Log>| same_logs(a, b);
+        self.settled(("eth_getLogs", (filter.clone(),)), same).await
     }
 
-    /// A transaction that the node knows.
+    /// The logs of these contracts from a block on until `end`, of the chain that holds `end`, as a
+    /// quorum lists them. [`crate::follow`] checks them further.
+    pub async fn logs_until(
+        &self,
+        addresses: &[Address],
+        from: u64,
+        end: &Header,
+    ) -> Result<Vec<Log>, ChainError> {
+        let filter = Filter::new().address(addresses.to_vec());
+        // By its hash where it is one block: a node that lags must say so instead of "nothing".
+        let filter = if from == end.number {
+            filter.at_block_hash(end.hash)
+        } else {
+            filter.from_block(from).to_block(end.number)
+        };
+        let pin = (end.number, end.hash);
+        let ask = |link: Link| link.logs(filter.clone(), pin);
+        let same = |a: &Vec<Log>, b: &Vec<Log>| same_logs(a, b);
+        let answer = self.endpoints.agreed(ask, same, Dissent::Lies).await;
+        answer.map_err(|t| told("eth_getLogs", t))
+    }
+
+    /// A transaction that some node knows.
     pub async fn transaction(&self, hash: B256) -> Result<Option<SentTransaction>, ChainError> {
-        self.ask("eth_getTransactionByHash", (hash,)).await
+        let method = "eth_getTransactionByHash";
+        let ask = |link: Link| async move {
+            let found: Option<SentTransaction> = link.ask(method, (hash,)).await?;
+            found.ok_or(refused(method, 0, Refusal::BlockUnknown))
+        };
+        match self.endpoints.first(ask).await.map_err(|t| told(method, t)) {
+            Err(error) if error.refusal() == Some(Refusal::BlockUnknown) => Ok(None),
+            other => other.map(Some),
+        }
     }
 
     /// The receipt of a transaction in a block, canonical or not.
     pub async fn receipt(&self, hash: B256) -> Result<Option<Receipt>, ChainError> {
         let method = "eth_getTransactionReceipt";
-        match self.ask::<_, Option<Receipt>>(method, (hash,)).await? {
+        let same = |a: &Option<Receipt>, b: &Option<Receipt>| match (a, b) {
+            (Some(a), Some(b)) => a.agrees(b),
+            (a, b) => a == b,
+        };
+        match self.settled::<_, Option<Receipt>>((method, (hash,)), same).await? {
             Some(r) if r.tx_hash != hash => {
                 Err(ChainError::Malformed { method, what: "another transaction's receipt" })
             }
             other => Ok(other),
         }
-    }
-
-    /// How many transactions of `address` a tag's block has seen: its next nonce there.
-    pub async fn nonce(&self, address: Address, tag: BlockTag) -> Result<u64, ChainError> {
-        Ok(self.ask::<_, U64>("eth_getTransactionCount", (address, tag.param())).await?.to())
     }
 
     /// What recent blocks took, at one percentile of their priority fees.
@@ -342,9 +249,26 @@ impl Rpc {
         self.ask("eth_feeHistory", (U64::from(blocks), "latest", [percentile])).await
     }
 
-    /// Sends signed bytes.
-    pub async fn broadcast(&self, raw: &Bytes) -> Result<B256, ChainError> {
-        self.ask("eth_sendRawTransaction", (raw,)).await
+    /// Sends signed bytes to every node. One that takes them is enough; otherwise the answer is the
+    /// one that leaves most open, since whoever gave another may be wrong.
+    pub async fn broadcast(&self, raw: &Bytes) -> Result<(), ChainError> {
+        let method = "eth_sendRawTransaction";
+        let tell = |link: Link| link.ask::<_, B256>(method, (raw.clone(),));
+        let mut worst: Option<ChainError> = None;
+        let mut taken = false;
+        spread(&self.endpoints, tell, |answer| {
+            match answer {
+                Ok(_) => taken = true,
+                Err(e) if e.refusal() == Some(Refusal::AlreadyKnown) => taken = true,
+                Err(e) if worst.as_ref().is_none_or(|w| openness(&e) > openness(w)) => {
+                    worst = Some(e);
+                }
+                Err(_) => {}
+            }
+            taken
+        })
+        .await;
+        if taken { Ok(()) } else { Err(worst.unwrap_or(ChainError::Unreachable { method })) }
     }
 
     /// Simulates a call on top of a tag's block.
@@ -355,22 +279,30 @@ impl Rpc {
         calldata: &Bytes,
         tag: BlockTag,
     ) -> Result<CallOutcome, ChainError> {
+        if !self.is_alone() {
+            let head = self.head(tag).await?;
+            return self.call_at(from, to, calldata, &head).await;
+        }
         let param = CallParam { from, to, calldata };
-        let answer = self.request("eth_call", (param, tag.param())).await;
-        outcome("eth_call", answer)
+        let answer =
+            self.endpoints.first(|link| link.run("eth_call", (param.clone(), tag.param()))).await;
+        answer.map_err(|t| told("eth_call", t))
     }
 
-    /// Simulates a call on top of a numbered block.
+    /// Simulates a call on top of this very block, as a quorum sees it.
     pub async fn call_at(
         &self,
         from: Option<Address>,
         to: Address,
         calldata: &Bytes,
-        block: u64,
+        block: &Header,
     ) -> Result<CallOutcome, ChainError> {
         let param = CallParam { from, to, calldata };
-        let answer = self.request("eth_call", (param, U64::from(block))).await;
-        outcome("eth_call", answer)
+        let pin = Pin { block_hash: block.hash, require_canonical: true };
+        let ask = |link: Link| link.run("eth_call", (param.clone(), pin));
+        let same = |a: &CallOutcome, b: &CallOutcome| a == b;
+        let answer = self.endpoints.agreed(ask, same, Dissent::Lies).await;
+        answer.map_err(|t| told("eth_call", t))
     }
 
     /// How much gas a call needs now, before any margin.
@@ -380,9 +312,11 @@ impl Rpc {
         to: Address,
         calldata: &Bytes,
     ) -> Result<CallOutcome<u64>, ChainError> {
+        let method = "eth_estimateGas";
         let param = CallParam { from: Some(from), to, calldata };
-        let answer = self.request("eth_estimateGas", (param, "latest")).await;
-        Ok(match outcome::<U64>("eth_estimateGas", answer)? {
+        let ask = |link: Link| link.run::<_, U64>(method, (param.clone(), "latest"));
+        let answer = self.endpoints.agreed(ask, similar, Dissent::Lags).await;
+        Ok(match answer.map_err(|t| told(method, t))? {
             CallOutcome::Returned(gas) => CallOutcome::Returned(gas.to()),
             CallOutcome::Reverted(data) => CallOutcome::Reverted(data),
         })
@@ -396,17 +330,7 @@ impl Rpc {
         tag: BlockTag,
     ) -> Result<CallOutcome<C::Return>, ChainError> {
         let calldata = Bytes::from(call.abi_encode());
-        Ok(match self.call(None, to, &calldata, tag).await? {
-            CallOutcome::Returned(bytes) => {
-                CallOutcome::Returned(C::abi_decode_returns(&bytes).map_err(|_| {
-                    ChainError::Malformed {
-                        method: "eth_call",
-                        what: "the returned bytes do not decode",
-                    }
-                })?)
-            }
-            CallOutcome::Reverted(data) => CallOutcome::Reverted(data),
-        })
+        decoded::<C>(self.call(None, to, &calldata, tag).await?)
     }
 
     /// Reads from a contract whose view does not revert on a sane chain.
@@ -416,80 +340,73 @@ impl Rpc {
         call: &C,
         tag: BlockTag,
     ) -> Result<C::Return, ChainError> {
-        match self.view(to, call, tag).await? {
-            CallOutcome::Returned(value) => Ok(value),
-            CallOutcome::Reverted(_) => Err(refused("eth_call", 3, Refusal::Reverted)),
-        }
+        returned(self.view(to, call, tag).await?)
+    }
+
+    /// The same at this very block, as a quorum sees it.
+    pub async fn read_at<C: SolCall>(
+        &self,
+        to: Address,
+        call: &C,
+        block: &Header,
+    ) -> Result<C::Return, ChainError> {
+        let calldata = Bytes::from(call.abi_encode());
+        returned(decoded::<C>(self.call_at(None, to, &calldata, block).await?)?)
     }
 }
 
-/// The label of the one node that is asked.
-const ENDPOINT: &str = "primary";
+fn decoded<C: SolCall>(outcome: CallOutcome) -> Result<CallOutcome<C::Return>, ChainError> {
+    let (method, what) = ("eth_call", "the returned bytes do not decode");
+    Ok(match outcome {
+        CallOutcome::Returned(bytes) => CallOutcome::Returned(
+            C::abi_decode_returns(&bytes).map_err(|_| ChainError::Malformed { method, what })?,
+        ),
+        CallOutcome::Reverted(data) => CallOutcome::Reverted(data),
+    })
+}
 
-/// What went wrong, in a word for counting.
-fn outcome_of(error: &TransportError) -> &'static str {
-    match error {
-        RpcError::ErrorResp(_) => "refused",
-        RpcError::Transport(kind) if kind.is_http_error() => "http-error",
-        RpcError::Transport(_) => "unreachable",
-        RpcError::NullResp | RpcError::DeserError { .. } => "malformed",
-        RpcError::SerError(_) | RpcError::LocalUsageError(_) | RpcError::UnsupportedFeature(_) => {
-            "unsupported"
-        }
+fn returned<T>(outcome: CallOutcome<T>) -> Result<T, ChainError> {
+    match outcome {
+        CallOutcome::Returned(value) => Ok(value),
+        CallOutcome::Reverted(_) => Err(refused("eth_call", 3, Refusal::Reverted)),
     }
 }
 
-fn outcome<T>(
-    method: &'static str,
-    answer: Result<T, TransportError>,
-) -> Result<CallOutcome<T>, ChainError> {
-    match answer {
-        Ok(value) => Ok(CallOutcome::Returned(value)),
-        Err(error) => {
-            let data = error.as_error_resp().and_then(ErrorPayload::as_revert_data);
-            match (data, translate(method, error)) {
-                (Some(data), _) => Ok(CallOutcome::Reverted(data)),
-                (None, e) if e.refusal() == Some(Refusal::Reverted) => {
-                    Ok(CallOutcome::Reverted(Bytes::new()))
-                }
-                (None, e) => Err(e),
-            }
+/// Whether two nodes list the same logs. Not every node sends timestamps along.
+fn same_logs(a: &[Log], b: &[Log]) -> bool {
+    let place = |log: &Log| (log.block_hash, log.transaction_hash, log.log_index, log.removed);
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| place(a) == place(b) && a.inner == b.inner)
+}
+
+/// Whether two estimates of gas mean the same: nodes search until they are near enough.
+fn similar(a: &CallOutcome<U64>, b: &CallOutcome<U64>) -> bool {
+    match (a, b) {
+        (CallOutcome::Returned(a), CallOutcome::Returned(b)) => {
+            let (a, b): (u64, u64) = (a.to(), b.to());
+            a.abs_diff(b) <= a.max(b) / 8
         }
+        (CallOutcome::Reverted(_), CallOutcome::Reverted(_)) => true,
+        _ => false,
     }
 }
 
-const fn refused(method: &'static str, code: i64, refusal: Refusal) -> ChainError {
-    ChainError::Refused { method, code, refusal }
-}
-
-/// Drops the foreign text and keeps its meaning.
-fn translate(method: &'static str, error: TransportError) -> ChainError {
-    match error {
-        RpcError::ErrorResp(payload) => {
-            refused(method, payload.code, Refusal::read(payload.code, &payload.message))
-        }
-        RpcError::NullResp => ChainError::Malformed { method, what: "null" },
-        RpcError::DeserError { .. } => {
-            ChainError::Malformed { method, what: "not the fields and types of this method" }
-        }
-        RpcError::SerError(_) | RpcError::LocalUsageError(_) | RpcError::UnsupportedFeature(_) => {
-            refused(method, 0, Refusal::Unsupported)
-        }
-        RpcError::Transport(kind) => transport(method, kind),
+/// How much a refused broadcast leaves open: "perhaps it was taken" most of all, "no node will ever
+/// take it" least.
+fn openness(error: &ChainError) -> u8 {
+    match error.refusal() {
+        Some(Refusal::Unacceptable) => 0,
+        Some(Refusal::NonceTooLow) => 1,
+        Some(Refusal::FeeTooLow) => 2,
+        Some(Refusal::Underpriced) => 3,
+        Some(_) => 4,
+        None => 5,
     }
 }
 
-fn transport(method: &'static str, kind: TransportErrorKind) -> ChainError {
-    let (TransportErrorKind::HttpError(HttpError { status, body })
-    | TransportErrorKind::HttpErrorWithRetryAfter { error: HttpError { status, body }, .. }) = kind
-    else {
-        return ChainError::Unreachable { method };
-    };
-    // Some nodes put their JSON-RPC error behind an HTTP status of its own.
-    let refusal = Refusal::read(i64::from(status), &body);
-    if refusal == Refusal::Other {
-        ChainError::Http { method, status }
-    } else {
-        refused(method, i64::from(status), refusal)
+fn told(method: &'static str, trouble: Trouble<ChainError>) -> ChainError {
+    match trouble {
+        Trouble::Call(error) => error,
+        Trouble::Disagree => ChainError::Disagree { method },
+        Trouble::Nobody => ChainError::Unreachable { method },
     }
 }

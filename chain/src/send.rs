@@ -11,11 +11,16 @@
 //! Invariant: two attempts of one request that could both take effect never exist: they share a
 //! nonce, or the earlier nonce was used up without effect.
 //!
-//! Warning: a key has one owner. If another program sends with the same key, requests are still
+//! Several instances may share a database and a key: one of them holds the key's lease, and only it
+//! gives nonces away. When it falls silent another takes over, with the same bytes.
+//!
+//! Warning: a key has one database. If another program sends with the same key, requests are still
 //! neither lost nor doubled, but they wait for each other.
 
+mod cost;
 mod engine;
 mod fees;
+mod keys;
 mod observe;
 mod orders;
 mod rows;
@@ -23,21 +28,21 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use alloy::network::TxSigner;
 use alloy::primitives::{Address, B256, Bytes, Signature, keccak256};
 use serde::Deserialize;
-use sqlx::SqliteConnection;
 use sqlx::migrate::Migrator;
+use surety_store::{Conn, Role, Store};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::store::Store;
 use crate::{BlockTag, ChainError, Rpc};
 
 pub use fees::FeeCaps;
+pub use keys::Senders;
 pub use orders::{AttemptView, Line, Order, Trace};
 
 /// The longest pause after a round that went wrong: who waits for us hears soon that we are back.
@@ -67,10 +72,14 @@ pub struct SendConfig {
     pub rebroadcast_ms: u64,
     /// What is added to the estimated gas, in percent of it.
     pub gas_margin_percent: u64,
-    /// Mined requests are watched for reorganisations until this many blocks stand above them.
+    /// Mined requests are watched for reorganisations until this many blocks stand above them:
+    /// half an hour of blocks of 200 ms.
     pub watch_blocks: u64,
     /// Limits on fees.
     pub fees: FeeCaps,
+    /// What all keys of a store may cost together per UTC day of chain time, in wei. What would go
+    /// beyond it waits for the next day. No limit unless it is given.
+    pub budget_wei_per_day: Option<u64>,
 }
 
 impl Default for SendConfig {
@@ -82,8 +91,9 @@ impl Default for SendConfig {
             replace_after_secs: 30,
             rebroadcast_ms: 5_000,
             gas_margin_percent: 25,
-            watch_blocks: 900,
+            watch_blocks: 9_000,
             fees: FeeCaps::default(),
+            budget_wei_per_day: None,
         }
     }
 }
@@ -142,6 +152,17 @@ pub enum Failure {
     Withdrawn,
 }
 
+/// What a sender holds back, and what it may have spent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SendHealth {
+    /// Something waits for the next day, since it would go beyond the budget.
+    pub over_budget: bool,
+    /// Something waits for cheaper blocks.
+    pub above_fee_cap: bool,
+    /// What all keys have spent or may still spend on the chain's day, in wei, as of the last look.
+    pub spent_wei: u64,
+}
+
 /// A handle to the sender of one key. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Sender {
@@ -153,15 +174,20 @@ pub struct Sender {
     looked: watch::Sender<Instant>,
     /// Rounds, however they went.
     rounds: watch::Sender<u64>,
+    health: Arc<Mutex<SendHealth>>,
+    /// Held by all who wait for a request, and so counts them.
+    waiting: Arc<()>,
 }
 
-/// The task behind a [`Sender`]. There must be one per key.
+/// The task behind a [`Sender`]. There must be one per key in each process.
 pub struct SenderTask {
     rpc: Rpc,
     signer: DynSigner,
     chain_id: u64,
     config: SendConfig,
     handle: Sender,
+    /// One instance owns the key's nonces; the others queue, and stand by.
+    role: Role,
     memory: engine::Memory,
 }
 
@@ -188,9 +214,13 @@ impl Sender {
             changes: watch::Sender::new(0),
             looked: watch::Sender::new(Instant::now()),
             rounds: watch::Sender::new(0),
+            health: Arc::default(),
+            waiting: Arc::default(),
         };
         let memory = engine::Memory::default();
-        let task = SenderTask { rpc, signer, chain_id, config, handle: handle.clone(), memory };
+        let role = Role::new(handle.store.clone(), "key", handle.address.as_slice());
+        let task =
+            SenderTask { rpc, signer, chain_id, config, handle: handle.clone(), role, memory };
         Ok((handle, task))
     }
 
@@ -205,7 +235,7 @@ impl Sender {
     /// An id that is queued, sent or mined stays as it is; one that failed is queued again.
     pub async fn queue(
         &self,
-        conn: &mut SqliteConnection,
+        conn: &mut Conn,
         request: &Request,
     ) -> Result<SendStatus, ChainError> {
         rows::queue(conn, self.address, request).await
@@ -244,17 +274,43 @@ impl Sender {
     ) -> Result<Option<SendStatus>, ChainError> {
         let mut changes = self.changes();
         let deadline = tokio::time::Instant::now() + patience;
+        let _counted = Arc::clone(&self.waiting);
         loop {
             let status = self.status(id).await?;
             match status.as_ref().map(|s| s.state) {
                 Some(SendState::Queued | SendState::Sent) => {}
                 None | Some(SendState::Mined | SendState::Failed) => return Ok(status),
             }
-            match tokio::time::timeout_at(deadline, changes.changed()).await {
+            let rung = async {
+                changes.changed().await?;
+                tokio::time::sleep(self.pace()).await;
+                Ok::<_, watch::error::RecvError>(())
+            };
+            match tokio::time::timeout_at(deadline, rung).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => return Ok(status),
             }
         }
+    }
+
+    /// How long to pause between two looks at a request, so that all who wait together make a
+    /// thousand looks a second at most.
+    pub fn pace(&self) -> Duration {
+        Duration::from_millis(u64::try_from(Arc::strong_count(&self.waiting)).unwrap_or(u64::MAX))
+    }
+
+    /// Rings for what another instance may have changed.
+    pub fn look_again(&self) {
+        self.changed();
+    }
+
+    /// What is held back, and what the day has cost.
+    pub fn health(&self) -> SendHealth {
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, change: impl FnOnce(&mut SendHealth)) {
+        change(&mut self.health.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn changed(&self) {
@@ -263,6 +319,17 @@ impl Sender {
 }
 
 impl SenderTask {
+    /// The same task, which rings for its changes where `other` does.
+    fn ringing(mut self, other: &Sender, sender: Sender) -> (Sender, Self) {
+        self.handle = Sender { changes: other.changes.clone(), ..sender };
+        (self.handle.clone(), self)
+    }
+
+    /// Rings with every round, however it went.
+    pub fn rounds(&self) -> watch::Receiver<u64> {
+        self.handle.rounds()
+    }
+
     /// Works until `stop`. Errors are logged and the work is taken up again: everything that
     /// matters is in the store.
     pub async fn run(mut self, stop: CancellationToken) {
@@ -286,6 +353,7 @@ impl SenderTask {
             other => other.map(drop),
         };
         if let Err(error) = looked {
+            self.role.doubt();
             let trouble = trouble.saturating_add(1).min(6);
             tracing::warn!(%error, "the sender will try again");
             // New work must not hurry us now: the node or the disk needs the pause.

@@ -37,6 +37,8 @@ pub(crate) enum RelayerCommand {
     Tx(TxCommand),
     /// Show the running relayer's sending addresses: balances, nonces, gaps
     Keys(LayeredArgs),
+    /// Compare the store with the chain at a final block and repair it; the relayer must not run
+    Audit(LayeredArgs),
     /// Show what jurors did with the cases about which a relayer asked them
     Jurors(JurorsArgs),
 }
@@ -121,6 +123,12 @@ pub(crate) async fn run(command: RelayerCommand, output: Output) -> Result<ExitC
             let keys = args.relayer()?.keys().await?;
             show_keys(&keys);
             output.result(&keys)?;
+        }
+        RelayerCommand::Audit(args) => {
+            let report = surety_relayer::audit(args.load()?).await?;
+            output.result(&report)?;
+            let left = report.contradictions.len();
+            ensure!(left == 0, "{left} contradictions are left: compare the endpoints in [[rpc]]");
         }
         RelayerCommand::Jurors(args) => jurors(args, output).await?,
     }

@@ -386,7 +386,6 @@ impl Work {
         let desk = &self.desk;
         let circle = self.open.circle.clone();
         let records = desk.store.records().of_case(self.row.case_id, circle);
-        records.prepare().await?;
         let judging = desk.judge.session(&records, self.row.case(), &self.asked.milestone);
         let mut session = judging.await?;
         let opinion = if let Some(opinion) = session.concluded().await {

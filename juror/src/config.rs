@@ -21,6 +21,7 @@ use surety_preview::PreviewsConfig;
 use surety_prices::PricesConfig;
 use surety_privacy::Identities;
 use surety_terms::limits;
+use surety_store::Bucket;
 use url::Url;
 
 use crate::JurorError;
@@ -62,6 +63,9 @@ pub struct Config {
     /// What that may cost; nothing is counted without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetConfig>,
+    /// A bucket for the transcripts, instead of a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcripts: Option<Bucket>,
     /// How a deliverable is fetched from the delivery's URI.
     #[serde(default)]
     pub fetch: FetchConfig,
@@ -205,6 +209,8 @@ impl Config {
             (self.prices.valid_secs > 0, "prices.valid_secs", "must be at least 1"),
             (self.limits.check_secs > 0, "limits.check_secs", "must be at least 1"),
         ];
+        let bucket = self.transcripts.as_ref().map(Bucket::check).transpose();
+        bucket.map_err(|err| invalid("transcripts", err))?;
         let previews = self.previews.rules(budget.map(|budget| budget.worst(0, answer)));
         match rules.into_iter().chain(previews).find(|(holds, ..)| !holds) {
             Some((_, field, rule)) => Err(invalid(field, rule)),
@@ -348,7 +354,7 @@ mod tests {
             .join("\n");
         assert_eq!(needed.parse::<Config>().unwrap(), config);
         let left_out = example.lines().count() - needed.lines().count();
-        assert_eq!(left_out, 30, "as many keys have a default");
+        assert_eq!(left_out, 32, "as many keys have a default");
         for dialect in Dialect::ALL {
             assert!(example.contains(&format!("\"{dialect}\"")), "{dialect}");
         }

@@ -14,7 +14,7 @@ pub use surety_interchange::sqlite::Merged;
 
 /// Everything that the juror answered. An answer that a crash left unsigned is signed first.
 pub async fn export(config: &Config, key: &Key) -> Result<Document, JurorError> {
-    let store = Store::open(&config.store).await?;
+    let store = Store::open(&config.store, config.transcripts.as_ref()).await?;
     let signer = BallotSigner::new(key.clone(), config.chain_id, config.jury);
     for row in store.ballots().unsigned().await? {
         signer.finish(store.ballots(), row).await?;
@@ -35,7 +35,7 @@ pub async fn import(
     on_chain: &BTreeSet<B256>,
 ) -> Result<Merged, JurorError> {
     document.expect_owner(owner(config, key))?;
-    let store = Store::open(&config.store).await?;
+    let store = Store::open(&config.store, config.transcripts.as_ref()).await?;
     let merged = sqlite::merge(store.pool(), document, on_chain).await?;
     store.close().await;
     Ok(merged)

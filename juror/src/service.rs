@@ -94,7 +94,7 @@ pub async fn start(config: Config) -> Result<Handle, JurorError> {
 pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, JurorError> {
     let secrets = config.secrets().await?;
     let juror = secrets.key.address();
-    let store = Store::open(&config.store).await?;
+    let store = Store::open(&config.store, config.transcripts.as_ref()).await?;
     let chain = Chain::new(provider, &config);
     let registered = chain.preflight(juror).await?;
     let source = Source::of_family(&registered.family);

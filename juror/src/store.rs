@@ -17,9 +17,12 @@ use sqlx::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
-use surety_judge::{Budget, BudgetConfig, Case, Records, make_private_dir, write_whole};
+use surety_judge::{
+    Budget, BudgetConfig, Case, JudgeError, Records, make_private_dir, write_whole,
+};
 use surety_privacy::{Circle, is_private};
 use surety_seal::Ballots;
+use surety_store::{Blobs, Bucket};
 use surety_terms::{Reveal, limits::SHEET_BYTES};
 
 use crate::JurorError;
@@ -76,8 +79,9 @@ pub(crate) enum Taken {
 }
 
 impl Store {
-    /// Opens a folder, or makes one; refuses a folder that another process holds.
-    pub(crate) async fn open(folder: &Path) -> Result<Self, JurorError> {
+    /// Opens a folder, or makes one; refuses a folder that another process holds. Transcripts go
+    /// into the bucket, if there is one.
+    pub(crate) async fn open(folder: &Path, bucket: Option<&Bucket>) -> Result<Self, JurorError> {
         let deliverables = folder.join("deliverables");
         let transcripts = folder.join("transcripts");
         let blobs = transcripts.join("blobs");
@@ -109,7 +113,11 @@ impl Store {
         // One connection: writes are rare and small, and a transaction then needs no retry.
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         sqlx::migrate!().run(&pool).await?;
-        let records = Records::new(pool.clone(), transcripts);
+        let files = match bucket {
+            None => Blobs::folder(&transcripts),
+            Some(bucket) => Blobs::bucket(bucket),
+        };
+        let records = Records::new(pool.clone(), files.map_err(JudgeError::from)?);
         let ballots = Ballots::new(pool.clone());
         Ok(Self { pool, deliverables, records, ballots, lock })
     }
@@ -396,17 +404,17 @@ mod tests {
     #[tokio::test]
     async fn a_second_process_on_the_same_store_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Store::open(folder.path()).await.unwrap();
-        let second = Store::open(folder.path()).await.unwrap_err();
+        let first = Store::open(folder.path(), None).await.unwrap();
+        let second = Store::open(folder.path(), None).await.unwrap_err();
         assert!(matches!(second, JurorError::StoreHeld { .. }), "{second}");
         first.close().await;
-        Store::open(folder.path()).await.unwrap();
+        Store::open(folder.path(), None).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_case_comes_back_as_it_was_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path(), None).await.unwrap();
         assert_eq!(store.take(&row(1, 1), false).await.unwrap(), Taken::New);
         assert_eq!(store.take(&row(1, 1), false).await.unwrap(), Taken::Known);
         assert_eq!(store.case(row(1, 1).case_id).await.unwrap(), Some(row(1, 1)));
@@ -421,7 +429,7 @@ mod tests {
     #[tokio::test]
     async fn the_first_deliverable_counts_then_only_a_pinned_one_and_never_a_third() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path(), None).await.unwrap();
         let refused = Taken::Refused { first: B256::repeat_byte(0xa) };
         assert_eq!(store.take(&row(1, 0xa), false).await.unwrap(), Taken::New);
         assert_eq!(store.take(&row(2, 0xb), false).await.unwrap(), refused);
@@ -434,7 +442,7 @@ mod tests {
     #[tokio::test]
     async fn a_case_is_open_until_its_ballot_may_be_seen() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path(), None).await.unwrap();
         store.take(&row(1, 1), false).await.unwrap();
         let case_id = row(1, 1).case_id;
         let transcript = B256::repeat_byte(9);
@@ -453,7 +461,7 @@ mod tests {
     #[tokio::test]
     async fn bytes_are_kept_under_their_digest() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path(), None).await.unwrap();
         let digest = keccak256(b"work");
         assert_eq!(store.deliverable(digest, None).await.unwrap(), None);
         store.keep_deliverable(digest, b"work", None).await.unwrap();

@@ -1,6 +1,6 @@
 //! What an operator may ask of a running relayer, on a Unix socket in the store's folder.
 //!
-//! The store has one owner, so orders come to it instead of to its tables. Whoever may open the
+//! The process knows what it may do about a row, so orders come to it instead of to its tables. Whoever may open the
 //! socket's file is the operator; nothing of this is on the TCP socket.
 
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use surety_chain::BlockTag;
-use surety_chain::send::{Order, SendState};
+use surety_chain::send::{Order, SendState, Sender};
 use surety_orders::{Done, Dossier, KeyView, SendingView, StageView};
 use surety_terms::Problem;
 
@@ -32,29 +32,39 @@ impl Drop for Socket {
     }
 }
 
-/// Listens in a folder. The store's lock is held, so a file that is there already is nobody's.
+/// A desk that is open.
 #[cfg(unix)]
-pub(crate) fn listen(folder: &Path) -> Result<(tokio::net::UnixListener, Socket), RelayerError> {
+pub(crate) type Desk = (tokio::net::UnixListener, Socket);
+
+/// Listens in a folder. None where somebody does already: a relayer that shares folder and database,
+/// at whose desk everything can be said.
+#[cfg(unix)]
+pub(crate) fn listen(folder: &Path) -> Result<Option<Desk>, RelayerError> {
     use std::os::unix::fs::PermissionsExt as _;
 
+    std::fs::create_dir_all(folder)
+        .map_err(|source| RelayerError::File { path: folder.to_path_buf(), source })?;
     let path = folder.join(surety_orders::SOCKET);
     let failed = |source| RelayerError::File { path: path.clone(), source };
+    if std::os::unix::net::UnixStream::connect(&path).is_ok() {
+        return Ok(None);
+    }
     if path.exists() {
         std::fs::remove_file(&path).map_err(failed)?;
     }
     let listener = tokio::net::UnixListener::bind(&path).map_err(failed)?;
     let owner_only = std::fs::Permissions::from_mode(0o600);
     std::fs::set_permissions(&path, owner_only).map_err(failed)?;
-    Ok((listener, Socket(path.clone())))
+    Ok(Some((listener, Socket(path.clone()))))
 }
 
-/// Serves orders until the relayer stops.
+/// Serves orders until the relayer stops. Where another one does, waits until that one is gone.
 #[cfg(unix)]
-pub(crate) async fn serve(
-    (listener, socket): (tokio::net::UnixListener, Socket),
-    relayer: Arc<Relayer>,
-) {
+pub(crate) async fn serve(desk: Option<Desk>, relayer: Arc<Relayer>) {
     let stop = relayer.stop.clone();
+    let Some((listener, socket)) = stop.run_until_cancelled(open(desk, &relayer)).await else {
+        return;
+    };
     let serving = axum::serve(listener, router(relayer)).with_graceful_shutdown(async move {
         stop.cancelled().await;
     });
@@ -62,6 +72,21 @@ pub(crate) async fn serve(
         tracing::error!(kind = %error.kind(), "the operator's socket ended");
     }
     drop(socket);
+}
+
+/// The desk, as soon as nobody else keeps it open.
+#[cfg(unix)]
+async fn open(mut desk: Option<Desk>, relayer: &Relayer) -> Desk {
+    loop {
+        if let Some(desk) = desk {
+            return desk;
+        }
+        tokio::time::sleep(relayer.poll() * 10).await;
+        desk = listen(&relayer.config.store).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the operator's socket cannot be made");
+            None
+        });
+    }
 }
 
 fn router(relayer: Arc<Relayer>) -> Router {
@@ -191,10 +216,18 @@ async fn order(
 }
 
 async fn keys(State(relayer): State<Arc<Relayer>>) -> Result<Json<Vec<KeyView>>, Refusal> {
-    let (rpc, address) = (&relayer.escrow.rpc, relayer.sender.address());
-    let line = relayer.sender.line().await?;
+    let mut keys = Vec::new();
+    for key in relayer.sender.each() {
+        keys.push(look_at_key(&relayer, key).await?);
+    }
+    Ok(Json(keys))
+}
+
+async fn look_at_key(relayer: &Relayer, key: &Sender) -> Result<KeyView, RelayerError> {
+    let (rpc, address) = (&relayer.escrow.rpc, key.address());
+    let line = key.line().await?;
     let nonce = rpc.nonce(address, BlockTag::Latest).await?;
-    let key = KeyView {
+    Ok(KeyView {
         address,
         balance_wei: rpc.balance(address).await?.to_string(),
         nonce,
@@ -202,6 +235,5 @@ async fn keys(State(relayer): State<Arc<Relayer>>) -> Result<Json<Vec<KeyView>>,
         queued: line.queued,
         gaps: line.gaps(nonce),
         waiting: line.waiting.into_iter().map(|(nonce, _)| nonce).collect(),
-    };
-    Ok(Json(vec![key]))
+    })
 }

@@ -4,7 +4,7 @@
 //! at any point: on the next start each open case has its stage run again, and every stage finds
 //! out what of its action happened already.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,9 @@ use surety_bindings::escrow::Terms;
 use surety_chain::BlockTag;
 use surety_service::pulse::Beat;
 use surety_service::request_id;
+use surety_store::Lease;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::reason::Reason;
@@ -33,22 +35,18 @@ pub(crate) enum Next {
     Stop,
 }
 
-/// Sees to it that every open case has exactly one task.
+/// Sees to it that every open case has exactly one task, in one instance.
 pub(crate) async fn run_all(relayer: Arc<Relayer>, beat: Beat, cut: CancellationToken) {
     let stop = relayer.stop.clone();
     let mut tasks = Tasks::default();
-    loop {
+    while !stop.is_cancelled() {
         beat.beat();
-        match open_cases(&relayer).await {
-            Ok(open) => tasks.start(&relayer, &cut, open),
+        let began = Instant::now();
+        match held_cases(&relayer).await {
+            Ok(held) => tasks.start(&relayer, &cut, held),
             Err(error) => report(&error),
         }
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = relayer.cases.notified() => {}
-            () = tokio::time::sleep(relayer.poll() * 10) => {}
-            Some(done) = tasks.set.join_next(), if !tasks.set.is_empty() => tasks.ended(&done),
-        }
+        tasks.run(&relayer, began.elapsed()).await;
     }
     while tasks.set.join_next().await.is_some() {}
 }
@@ -57,28 +55,49 @@ pub(crate) async fn run_all(relayer: Arc<Relayer>, beat: Beat, cut: Cancellation
 #[derive(Default)]
 struct Tasks {
     set: JoinSet<B256>,
-    running: HashSet<B256>,
 }
 
 impl Tasks {
-    fn start(&mut self, relayer: &Arc<Relayer>, cut: &CancellationToken, open: Vec<B256>) {
-        for id in open {
-            if self.running.insert(id) {
+    fn start(&mut self, relayer: &Arc<Relayer>, cut: &CancellationToken, leases: Vec<Lease>) {
+        let Ok(mut held) = relayer.held.lock() else { return };
+        for lease in leases {
+            let Ok(id) = B256::try_from(lease.subject()) else { continue };
+            if let Entry::Vacant(place) = held.entry(id) {
+                place.insert(lease);
                 let work = run_one(Arc::clone(relayer), id, cut.clone());
                 self.set.spawn(request_id::within(relayer.take_up(id), work));
             }
         }
     }
 
-    fn ended(&mut self, done: &Result<B256, JoinError>) {
+    /// Sees tasks end until it is worth looking for cases again: when the bell rings, or in a while.
+    /// With many open cases a look takes its time, and then comes seldom: a tenth of the time at most.
+    async fn run(&mut self, relayer: &Relayer, took: Duration) {
+        let soon = Instant::now() + took.saturating_mul(9);
+        let late = soon.max(Instant::now() + relayer.poll() * 4);
+        let mut rang = false;
+        loop {
+            tokio::select! {
+                () = relayer.stop.cancelled() => return,
+                () = relayer.cases.notified(), if !rang => rang = true,
+                () = tokio::time::sleep_until(if rang { soon } else { late }) => return,
+                Some(done) = self.set.join_next(), if !self.set.is_empty() => {
+                    self.ended(relayer, &done);
+                }
+            }
+        }
+    }
+
+    fn ended(&mut self, relayer: &Relayer, done: &Result<B256, JoinError>) {
+        let Ok(mut held) = relayer.held.lock() else { return };
         if let Ok(id) = done {
-            self.running.remove(id);
+            held.remove(id);
         } else {
             // A task that panicked is a bug. Its case must not be stuck with it, and which case it
             // was is not known: all of them get new tasks.
             tracing::error!("a case's task ended badly");
             self.set = JoinSet::new();
-            self.running.clear();
+            held.clear();
         }
     }
 }
@@ -87,8 +106,20 @@ fn report(error: &RelayerError) {
     tracing::warn!(%error, "open cases cannot be read");
 }
 
-async fn open_cases(relayer: &Relayer) -> Result<Vec<B256>, RelayerError> {
-    cases::open(&mut *relayer.store.read().await?).await
+/// Takes the open cases that nobody works on, as far as there is room, and returns all that this
+/// instance holds.
+async fn held_cases(relayer: &Relayer) -> Result<Vec<Lease>, RelayerError> {
+    let most = relayer.config.limits.cases;
+    let held = cases::held(&mut *relayer.store.read().await?, relayer.store.instance()).await?;
+    if held.len() >= most {
+        return Ok(held);
+    }
+    let mut tx = relayer.store.begin().await?;
+    let now = relayer.store.now(&mut tx).await?;
+    let room = most - held.len();
+    let claimed = cases::claim(&mut tx, relayer.store.instance(), now, room).await?;
+    tx.commit().await?;
+    Ok([held, claimed].concat())
 }
 
 /// Takes one case to its end. Returns the case.
@@ -106,6 +137,11 @@ async fn run_one(relayer: Arc<Relayer>, id: B256, cut: CancellationToken) -> B25
                     continue;
                 }
                 Ok(Next::Later) => relayer.poll(),
+                Err(error) if error.is_lease_lost() => {
+                    tracing::warn!(case = %id, "another instance has taken the case over");
+                    relayer.let_go(id);
+                    return;
+                }
                 Err(error) => {
                     trouble = trouble.saturating_add(1).min(6);
                     setback(&relayer, id, &error, trouble)
@@ -154,7 +190,7 @@ async fn until_stop(
 
 /// Writes that the panel is asked; asking is the next stage.
 async fn ask(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
-    let mut tx = relayer.store.begin().await?;
+    let mut tx = relayer.begin(id).await?;
     cases::asked(&mut tx, id).await?;
     tx.commit().await?;
     relayer.changed();
@@ -194,7 +230,11 @@ async fn end(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
         // Another process found the verdict: the chain's clock is all that is left.
         None => Some(place.at.saturating_sub(at).saturating_mul(1_000)),
     });
-    let mut tx = relayer.store.begin().await?;
+    let mut tx = relayer.begin(row.id).await?;
+    // The watcher may have taken the end back since it was read.
+    if !deals::has_ended_in(&mut tx, row.place(), place.block).await? {
+        return Ok(Next::Later);
+    }
     cases::ended(&mut tx, row.id, place.block, paid_ms).await?;
     tx.commit().await?;
     relayer.forget_verdict(row.id);
@@ -214,7 +254,7 @@ pub(crate) async fn give_up(
     reason: impl Into<Reason>,
 ) -> Result<Next, RelayerError> {
     let reason = reason.into();
-    let mut tx = relayer.store.begin().await?;
+    let mut tx = relayer.begin(id).await?;
     cases::given_up(&mut tx, id, &reason.to_string()).await?;
     tx.commit().await?;
     relayer.forget_verdict(id);

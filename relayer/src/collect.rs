@@ -11,19 +11,19 @@ use std::time::Duration;
 use alloy::primitives::B256;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use sqlx::SqliteConnection;
 use surety_bindings::escrow::Terms;
 use surety_jury::tally::tally;
-use surety_jury::wire::BallotBody;
+use surety_jury::wire::{BallotBody, CaseState as JurorState, CaseStatus};
 use surety_jury::{Outcome, SignedBallot, SignedCommitment, Tally, ballot, quorum};
 use surety_record::{self as seats, SeatState};
+use surety_store::{Conn, Tx};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::case::Next;
 use crate::question::Question;
 use crate::reason::Reason;
-use crate::relayer::Relayer;
+use crate::relayer::{ROUND, Relayer};
 use crate::store::ballots::{self, BallotRow, Kept};
 use crate::store::cases::{self, CaseRow};
 use crate::store::deals;
@@ -62,7 +62,7 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
         }
         tokio::select! {
             Some((seat, heard)) = talks.next(), if !talks.is_empty() => {
-                count.ballots.extend(keep(relayer, row.id, seat, &heard).await?);
+                count.ballots.extend(keep_held(relayer, row.id, seat, &heard).await?);
                 talks.extend(heard.ballot.is_none().then(|| hearing.talk(seat, true)));
                 bound.send_replace(commitments(relayer, row.id).await?);
             }
@@ -113,7 +113,7 @@ async fn ask<'a>(
     panel: &'a [Seat],
     until: u64,
 ) -> Result<Asked<'a>, RelayerError> {
-    let mut tx = relayer.store.begin().await?;
+    let mut tx = relayer.begin(case).await?;
     for seat in panel {
         seats::asked(&mut tx, case, (seat.index, seat.juror), until).await?;
     }
@@ -168,14 +168,41 @@ impl Count {
     }
 }
 
-/// Stores what a juror gave. Returns its ballot when it is the one that counts.
-pub(crate) async fn keep(
+/// Whether a juror of the panel has taken a case.
+pub(crate) async fn is_taken(
+    relayer: &Relayer,
+    terms: &Terms,
+    case: B256,
+) -> Result<bool, RelayerError> {
+    let seats = talk::seats(relayer, terms, ROUND).await?;
+    let asked = seats.iter().map(|seat| relayer.jurors.look(&seat.url, case));
+    let answers = futures::future::join_all(asked).await;
+    let taken = |status: &CaseStatus| {
+        status.case_id == case && !matches!(status.state, JurorState::Silent | JurorState::Refused)
+    };
+    Ok(answers.iter().flatten().any(taken))
+}
+
+/// Stores what a juror gave, as long as this instance holds the case.
+async fn keep_held(
     relayer: &Relayer,
     case: B256,
     seat: &Seat,
     heard: &Heard,
 ) -> Result<Option<SignedBallot>, RelayerError> {
-    let mut tx = relayer.store.begin().await?;
+    let tx = relayer.begin(case).await?;
+    keep(relayer, (case, tx), seat, heard).await
+}
+
+/// Stores what a juror gave, in a write that its caller began. Returns its ballot when it is the one
+/// that counts.
+pub(crate) async fn keep(
+    relayer: &Relayer,
+    (case, mut tx): (B256, Tx),
+    seat: &Seat,
+    heard: &Heard,
+) -> Result<Option<SignedBallot>, RelayerError> {
+    seats::lock(&mut tx, case, seat.juror).await?;
     if let Some(commitment) = &heard.commitment {
         seats::committed(&mut tx, commitment).await?;
     }
@@ -196,7 +223,7 @@ pub(crate) async fn keep(
 /// row what became of it.
 async fn is_as_committed(
     relayer: &Relayer,
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     case: B256,
     body: &BallotBody,
 ) -> Result<bool, RelayerError> {
@@ -217,7 +244,7 @@ async fn is_as_committed(
 }
 
 async fn keep_ballot(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     seat: &Seat,
     body: &BallotBody,
 ) -> Result<Kept, RelayerError> {
@@ -246,7 +273,7 @@ async fn decide(relayer: &Relayer, row: &CaseRow, count: &Count) -> Result<Next,
     let packed = ballot::pack(&ballots)
         .map_err(|_| RelayerError::Row { what: "ballots that do not pack" })?;
     let tally = count.tally();
-    let mut tx = relayer.store.begin().await?;
+    let mut tx = relayer.begin(row.id).await?;
     cases::decided(&mut tx, row.id, (&packed, &tally), relayer.now()).await?;
     tx.commit().await?;
     relayer.changed();

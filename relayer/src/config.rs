@@ -13,10 +13,13 @@ use axum::http::HeaderName;
 use axum::http::header::InvalidHeaderName;
 use serde::Deserialize;
 use surety_chain::send::{FeeCaps, SendConfig};
-use surety_chain::{BlockTag, RpcUrl};
+use surety_chain::{BlockTag, EndpointConfig, RpcUrl};
+pub use surety_jurors::Settings as Jurors;
 use surety_keys::KeySource;
 use surety_service::guard;
 use surety_service::layers::{Layers, Overrides};
+use surety_store::{Bucket, Leases};
+use url::Url;
 
 use crate::RelayerError;
 
@@ -24,8 +27,15 @@ use crate::RelayerError;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The chain's JSON-RPC endpoint. It may carry a key and is never printed.
-    pub chain_rpc: RpcUrl,
+    /// The chain's JSON-RPC endpoint, where there is one. It may carry a key and is never printed.
+    #[serde(default)]
+    pub chain_rpc: Option<RpcUrl>,
+    /// The chain's JSON-RPC endpoints, where there are several.
+    #[serde(default)]
+    pub rpc: Vec<EndpointConfig>,
+    /// How many endpoints must agree on what leads to money; a majority unless it is given.
+    #[serde(default)]
+    pub rpc_quorum: Option<usize>,
     /// The chain to serve; another answer from the endpoint stops the start.
     pub chain_id: u64,
     /// The `DealEscrow` to serve. The `Jury` follows from it.
@@ -40,13 +50,29 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder for the database and the deliverables.
     pub store: PathBuf,
+    /// A PostgreSQL database that several relayers share, instead of one in the folder. Its password
+    /// comes from `PGPASSWORD` or a password file.
+    #[serde(default)]
+    pub database: Option<Url>,
+    /// A bucket for the deliverables, instead of a folder.
+    #[serde(default)]
+    pub deliverables: Option<Bucket>,
+    /// When relayers that share a database take over from one that fell silent.
+    #[serde(default)]
+    pub leases: Leases,
     /// Where the key is that pays gas. `key_file` names a key file.
     #[serde(alias = "key_file")]
     pub key: KeySource,
+    /// Where further keys are, which send in parallel.
+    #[serde(default)]
+    pub more_keys: Vec<KeySource>,
     /// How often the chain is read, in milliseconds.
     #[serde(default = "Config::default_poll_ms")]
     pub poll_ms: u64,
-    /// How long one call to the chain's endpoint may take, in seconds.
+    /// How often the rows are compared with the chain at a final block, in seconds.
+    #[serde(default = "Config::default_audit_secs")]
+    pub audit_secs: u64,
+    /// How long one call to `chain_rpc` may take, in seconds.
     #[serde(default = "Config::default_rpc_timeout_secs")]
     pub rpc_timeout_secs: u64,
     /// How many days sheets and deliverables are kept after a deal can no longer be judged.
@@ -177,6 +203,8 @@ pub struct Sending {
     pub rebroadcast_ms: u64,
     /// What is added to the estimated gas, in percent.
     pub gas_margin_percent: u64,
+    /// What all keys may cost together per UTC day of chain time, in wei; no limit unless given.
+    pub budget_wei_per_day: Option<u64>,
 }
 
 impl Default for Sending {
@@ -186,40 +214,15 @@ impl Default for Sending {
             replace_after_secs,
             rebroadcast_ms,
             gas_margin_percent,
+            budget_wei_per_day,
             ..
         } = SendConfig::default();
-        Self { max_in_flight, replace_after_secs, rebroadcast_ms, gas_margin_percent }
-    }
-}
-
-/// How jurors are asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Jurors {
-    /// Whether jurors on private networks may be asked: only on a local chain. Anybody can register
-    /// a juror under any URL, so this keeps strangers from probing the relayer's own network.
-    pub allow_private_hosts: bool,
-    /// How long a juror may take to answer one request, in seconds, waiting aside.
-    pub timeout_secs: u64,
-    /// How long a juror is asked to hold a question open, in seconds.
-    pub wait_secs: u64,
-    /// How long to wait for the other ballots once the verdict stands, in milliseconds.
-    pub grace_ms: u64,
-    /// The first pause before a juror that failed is asked again, in milliseconds; it doubles.
-    pub retry_ms: u64,
-    /// The longest such pause, in milliseconds.
-    pub retry_most_ms: u64,
-}
-
-impl Default for Jurors {
-    fn default() -> Self {
         Self {
-            allow_private_hosts: false,
-            timeout_secs: 10,
-            wait_secs: 20,
-            grace_ms: 300,
-            retry_ms: 250,
-            retry_most_ms: 15_000,
+            max_in_flight,
+            replace_after_secs,
+            rebroadcast_ms,
+            gas_margin_percent,
+            budget_wei_per_day,
         }
     }
 }
@@ -236,6 +239,8 @@ pub struct Limits {
     pub unnamed_total_bytes: u64,
     /// Cases that are asked about at the same time.
     pub asking: usize,
+    /// Open cases that one relayer works on; what is beyond waits, or is another one's.
+    pub cases: usize,
     /// The longest that a client may have a question held open, in seconds.
     pub wait_most_secs: u64,
 }
@@ -247,6 +252,7 @@ impl Default for Limits {
             deliverables_total_bytes: 4 << 30,
             unnamed_total_bytes: 256 << 20,
             asking: 256,
+            cases: 10_000,
             wait_most_secs: 30,
         }
     }
@@ -271,6 +277,7 @@ impl Config {
             .map_err(|what| RelayerError::Config(format!("{shown}: {what}")))?;
         config.store = folder.join(&config.store);
         config.key = config.key.within(folder);
+        config.more_keys = config.more_keys.into_iter().map(|key| key.within(folder)).collect();
         Ok(config)
     }
 
@@ -282,6 +289,7 @@ impl Config {
             replace_after_secs: self.sending.replace_after_secs,
             rebroadcast_ms: self.sending.rebroadcast_ms,
             gas_margin_percent: self.sending.gas_margin_percent,
+            budget_wei_per_day: self.sending.budget_wei_per_day,
             fees: self.fees,
             ..SendConfig::default()
         }
@@ -289,6 +297,10 @@ impl Config {
 
     const fn default_poll_ms() -> u64 {
         500
+    }
+
+    const fn default_audit_secs() -> u64 {
+        600
     }
 
     const fn default_rpc_timeout_secs() -> u64 {
@@ -305,7 +317,26 @@ impl Config {
 
     /// What the types cannot say.
     fn check(&self) -> Result<(), String> {
+        let quorum = self.rpc_quorum.unwrap_or(1);
+        let endpoints = self.rpc.len().max(1);
         let rules = [
+            (
+                self.chain_rpc.is_some() || !self.rpc.is_empty(),
+                "chain_rpc",
+                "or [[rpc]] is missing",
+            ),
+            (
+                self.chain_rpc.is_none() || self.rpc.is_empty(),
+                "chain_rpc",
+                "and [[rpc]] exclude each other: move it there",
+            ),
+            (
+                (1..=endpoints).contains(&quorum),
+                "rpc_quorum",
+                "must be from 1 to the number of endpoints",
+            ),
+            (self.rpc.iter().all(|e| e.timeout_ms > 0), "rpc.timeout_ms", "must be at least 1"),
+            (self.audit_secs > 0, "audit_secs", "must be at least 1"),
             (!self.escrow.is_zero(), "escrow", "must not be the zero address"),
             (self.poll_ms > 0, "poll_ms", "must be at least 1"),
             (self.rpc_timeout_secs > 0, "rpc_timeout_secs", "must be at least 1"),
@@ -313,6 +344,12 @@ impl Config {
             (self.sending.max_in_flight > 0, "sending.max_in_flight", "must be at least 1"),
             (self.jurors.timeout_secs > 0, "jurors.timeout_secs", "must be at least 1"),
             (self.jurors.retry_ms > 0, "jurors.retry_ms", "must be at least 1"),
+            (
+                self.leases.renew_ms > 0 && self.leases.renew_ms <= self.leases.ttl_ms / 2,
+                "leases.renew_ms",
+                "must be at least 1, and at most half of leases.ttl_ms",
+            ),
+            (self.limits.cases > 0, "limits.cases", "must be at least 1"),
             (self.limits.asking > 0, "limits.asking", "must be at least 1"),
             (
                 self.limits.deliverable_max_bytes <= 64 << 20,
@@ -342,10 +379,13 @@ impl Config {
             (self.health.task_still_secs > 59, "health.task_still_secs", "must be at least 60"),
             (self.stop_secs < 12, "stop_secs", "must be less than 12"),
         ];
-        match rules.into_iter().find(|(holds, ..)| !holds) {
-            None => Ok(()),
-            Some((_, field, rule)) => Err(format!("{field} {rule}")),
+        if let Some((_, field, rule)) = rules.into_iter().find(|(holds, ..)| !holds) {
+            return Err(format!("{field} {rule}"));
         }
+        let database = self.database.as_ref().map(surety_store::check).transpose();
+        database.map_err(|e| format!("database {e}"))?;
+        let bucket = self.deliverables.as_ref().map(Bucket::check).transpose();
+        bucket.map(drop).map_err(|e| format!("deliverables {e}"))
     }
 }
 
@@ -394,6 +434,28 @@ key_file = "key"
         assert!(!format!("{config:?}").contains("secret"));
     }
 
+    /// The same with two endpoints, and something before them.
+    fn several(extra: &str) -> String {
+        let two = "[[rpc]]\nurl = \"https://a.example/secret\"\nname = \"own\"\n\
+                   ws = \"wss://a.example/secret\"\n\
+                   [[rpc]]\nurl = \"https://b.example/secret\"\nper_second = 25\n";
+        let plain = GOOD.replace("chain_rpc", "# chain_rpc");
+        if extra.starts_with('[') {
+            format!("{plain}{two}{extra}")
+        } else {
+            format!("{plain}{extra}\n{two}")
+        }
+    }
+
+    #[test]
+    fn several_endpoints_are_read_and_none_is_shown() {
+        let config: Config = several("rpc_quorum = 2").parse().unwrap();
+        assert_eq!(config.rpc.len(), 2);
+        assert_eq!(config.rpc[0].settings(0).name, "own");
+        assert_eq!(config.rpc[1].settings(1).name, "rpc-2");
+        assert!(!format!("{config:?}").contains("secret"));
+    }
+
     #[test]
     fn mistakes_are_one_line_that_names_the_key() {
         let with = |extra: &str| format!("{GOOD}{extra}");
@@ -402,6 +464,8 @@ key_file = "key"
             (with("poll_ms = 0"), "poll_ms must be at least 1"),
             (with("poll_ms = \"x\""), "line 8"),
             (with("[jurors]\npatience = 1"), "patience"),
+            (with("[deliverables]\nurl = \"https://b\""), "deliverables must be s3://"),
+            (with("database = \"postgres://me:secret@db/x\""), "database must not carry"),
             (with("[fees]\nmax_fee_wei = 0"), "fees.max_fee_wei"),
             (with("block_tag = \"earliest\""), "earliest"),
             (GOOD.replace("chain_id = 8453", ""), "chain_id"),
@@ -411,6 +475,12 @@ key_file = "key"
             ),
             (with("[http]\nproxy_header = \"a b\""), "http.proxy_header"),
             (with("[http]\nbody_bytes = 1"), "http.body_bytes"),
+            (GOOD.replace("chain_rpc", "# chain_rpc"), "chain_rpc or [[rpc]] is missing"),
+            (with("[[rpc]]\nurl = \"https://b.example/secret\""), "exclude each other"),
+            (with("rpc_quorum = 2"), "rpc_quorum must be from 1"),
+            (several("rpc_quorum = 3"), "rpc_quorum must be from 1"),
+            (several("[[rpc]]\nurl = \"https://c.example/secret\"\nws = \"c\""), "ws or wss"),
+            (several("[[rpc]]\nurl = \"https://c.example/secret\"\nspeed = 1"), "speed"),
         ] {
             let shown = text.parse::<Config>().unwrap_err().to_string();
             assert!(shown.contains(needed), "{shown}");
@@ -427,9 +497,29 @@ key_file = "key"
         let shown = text.parse::<Config>().unwrap_err().to_string();
         let listed = shown.split_once("expected").unwrap().1;
         let names = listed.split('`').skip(1).step_by(2).map(ToOwned::to_owned);
-        let mut keys: Vec<String> = names.filter(|name| name != "key_file").collect();
+        // Which of two ways a thing is said.
+        let other = ["key_file", "rpc", "rpc_quorum"];
+        let mut keys: Vec<String> = names.filter(|name| !other.contains(&name.as_str())).collect();
         keys.sort();
         keys
+    }
+
+    #[test]
+    fn the_readmes_endpoints_have_every_key_and_state_every_default() {
+        let readme = include_str!("../README.md");
+        let example = readme.split("```toml\n").nth(2).unwrap().split("```").next().unwrap();
+        let plain = GOOD.replace("chain_rpc", "# chain_rpc");
+        let config: Config = format!("{plain}{example}").parse().unwrap();
+        assert_eq!((config.rpc.len(), config.rpc_quorum), (3, Some(2)));
+        let unknown = example.replacen("[[rpc]]", "[[rpc]]\nno_such_key = 1", 1);
+        let shown = format!("{plain}{unknown}").parse::<Config>().unwrap_err().to_string();
+        let listed = shown.split_once("expected").unwrap().1;
+        for key in listed.split('`').skip(1).step_by(2) {
+            assert!(example.contains(&format!("\n{key} = ")), "{key}");
+        }
+        let needed = example.lines().filter(|line| !line.contains("# default:"));
+        let needed = format!("{plain}{}", needed.collect::<Vec<_>>().join("\n"));
+        assert_eq!(needed.parse::<Config>().unwrap(), config);
     }
 
     #[test]

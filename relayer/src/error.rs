@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use surety_chain::ChainError;
 use surety_keys::KeyError;
 use surety_record::RecordError;
+use surety_store::StoreError;
 
 /// Everything that can go wrong in a relayer. What a client sees of it is a problem document, see
 /// `http::problem`; nothing here holds an endpoint or a key.
@@ -32,7 +33,7 @@ pub enum RelayerError {
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built")]
     Client,
-    /// A deliverable's file cannot be read or written.
+    /// The operator's socket cannot be made.
     #[error("{}: {source}", path.display())]
     File {
         /// The file.
@@ -69,6 +70,13 @@ impl RelayerError {
     }
 }
 
+impl RelayerError {
+    /// Whether another instance has taken over what was worked on.
+    pub(crate) const fn is_lease_lost(&self) -> bool {
+        matches!(self, Self::Chain(ChainError::Store(StoreError::LeaseLost { .. })))
+    }
+}
+
 impl From<RecordError> for RelayerError {
     fn from(error: RecordError) -> Self {
         match error {
@@ -80,6 +88,12 @@ impl From<RecordError> for RelayerError {
 
 impl From<sqlx::Error> for RelayerError {
     fn from(error: sqlx::Error) -> Self {
+        Self::Chain(error.into())
+    }
+}
+
+impl From<StoreError> for RelayerError {
+    fn from(error: StoreError) -> Self {
         Self::Chain(error.into())
     }
 }

@@ -1,13 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod admin;
+mod audit;
 mod case;
 mod collect;
 mod config;
 mod error;
 mod escrow;
 mod http;
-mod jurors;
 mod question;
 mod reason;
 mod relayer;
@@ -26,4 +26,6 @@ pub mod wire;
 pub use config::{Config, Health, Http, Jurors as JurorsConfig, Limits, Sending};
 pub use error::RelayerError;
 pub use schema::{StoreState, store_state};
-pub use service::{Handle, run, start, start_on};
+pub use service::{Handle, audit, connect, run, start, start_on};
+pub use surety_events::audit::AuditReport;
+pub use surety_store::Leases;

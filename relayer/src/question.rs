@@ -2,10 +2,10 @@
 
 use alloy::primitives::B256;
 use serde::Serialize;
-use sqlx::SqliteConnection;
 use surety_bindings::escrow::Delivery;
 use surety_jury::wire::CaseRequest;
 use surety_privacy::{AgeFile, PrivateCaseRequest};
+use surety_store::Conn;
 use tokio::sync::watch;
 
 use crate::RelayerError;
@@ -33,10 +33,7 @@ pub(crate) enum Request {
 }
 
 impl Question {
-    pub(crate) async fn of(
-        conn: &mut SqliteConnection,
-        row: &CaseRow,
-    ) -> Result<Self, RelayerError> {
+    pub(crate) async fn of(conn: &mut Conn, row: &CaseRow) -> Result<Self, RelayerError> {
         let name = watch::Sender::new(row.delivery.deliverable);
         Ok(Self { request: Request::of(conn, row).await?, name })
     }
@@ -62,7 +59,7 @@ impl Question {
 }
 
 impl Request {
-    async fn of(conn: &mut SqliteConnection, row: &CaseRow) -> Result<Self, RelayerError> {
+    async fn of(conn: &mut Conn, row: &CaseRow) -> Result<Self, RelayerError> {
         let (delivery, signature, round) = (row.delivery.clone(), row.signature.clone(), row.round);
         if let Some(term_sheet) = deals::sheet(conn, delivery.dealId).await? {
             let request = CaseRequest { term_sheet, delivery, signature, round };

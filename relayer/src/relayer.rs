@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use alloy::primitives::{B256, Bytes};
 use surety_bindings::jury::Case;
 use surety_chain::Header;
-use surety_chain::send::Sender;
-use surety_chain::store::Store;
+use surety_chain::send::Senders;
+use surety_jurors::Jurors;
+use surety_store::{Lease, Role, Store, StoreError, Tx};
 use surety_terms::digest;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Mutex as Lock, Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use surety_relayer_metrics::Metrics;
@@ -18,7 +19,6 @@ use surety_relayer_metrics::Metrics;
 use crate::RelayerError;
 use crate::config::Config;
 use crate::escrow::Escrow;
-use crate::jurors::Jurors;
 use crate::shelf::Shelf;
 use crate::store::cases::CaseState;
 use crate::store::private;
@@ -27,23 +27,33 @@ use crate::vitals::Health;
 /// The round that every case is of, until appeals come.
 pub(crate) const ROUND: u8 = 1;
 
+/// The kind of leases on cases.
+pub(crate) const CASE: &str = "case";
+
 /// The relayer's means. Everything it must not forget is in the store.
 #[derive(Debug)]
 pub(crate) struct Relayer {
     pub(crate) config: Config,
     pub(crate) escrow: Escrow,
     pub(crate) store: Store,
-    pub(crate) sender: Sender,
+    pub(crate) sender: Senders,
     pub(crate) shelf: Shelf,
     pub(crate) jurors: Jurors,
     /// How many cases may be asked about at once.
     pub(crate) asking: Semaphore,
     /// The newest block, as last seen by the watcher.
     pub(crate) clock: watch::Sender<Clock>,
+    /// The right to write what the chain said. The watcher has it for a step and the audit for a
+    /// repair, so that neither writes what the other has just made old.
+    pub(crate) following: Lock<Role>,
+    /// Rings when a node tells of a new block. Nothing may depend on it.
+    pub(crate) heads: watch::Sender<u64>,
     /// Rings whenever a row that somebody may wait for changed.
     changes: watch::Sender<u64>,
     /// Rings when there may be a case without a task.
     pub(crate) cases: Notify,
+    /// The cases that this instance works on.
+    pub(crate) held: Mutex<HashMap<B256, Lease>>,
     /// When verdicts were found and how much later their milestones had ended. Lost by a restart.
     verdicts: Mutex<HashMap<B256, (Instant, Option<Duration>)>>,
     /// When this process took each of its open cases up, and for which request.
@@ -84,7 +94,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) escrow: Escrow,
     pub(crate) store: Store,
-    pub(crate) sender: Sender,
+    pub(crate) sender: Senders,
     pub(crate) shelf: Shelf,
     pub(crate) jurors: Jurors,
     pub(crate) head: Header,
@@ -96,7 +106,9 @@ impl Relayer {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { config, escrow, store, sender, shelf, jurors, head, metrics, stop } = parts;
         let now = Instant::now();
+        let following = Role::new(store.clone(), "chain", escrow.address.as_slice());
         Self {
+            following: Lock::new(following),
             asking: Semaphore::new(config.limits.asking),
             config,
             escrow,
@@ -110,8 +122,10 @@ impl Relayer {
                 moved: now,
                 tagged_at: head.timestamp,
             }),
+            heads: watch::Sender::new(0),
             changes: watch::Sender::new(0),
             cases: Notify::new(),
+            held: Mutex::new(HashMap::new()),
             verdicts: Mutex::new(HashMap::new()),
             taken: Mutex::default(),
             metrics,
@@ -123,6 +137,20 @@ impl Relayer {
     /// The chain's time, as of the newest block that was seen.
     pub(crate) fn now(&self) -> u64 {
         self.clock.borrow().head.timestamp
+    }
+
+    /// Begins a write about a case, which commits only while this instance holds the case.
+    pub(crate) async fn begin(&self, case: B256) -> Result<Tx, StoreError> {
+        let held = self.held.lock().ok().and_then(|held| held.get(&case).cloned());
+        self.store.begin_under(&held.ok_or(StoreError::LeaseLost { kind: CASE })?).await
+    }
+
+    /// Rings for everything that another instance may have changed, where there may be one.
+    pub(crate) fn look_again(&self) {
+        if self.store.is_shared() {
+            self.changed();
+            self.sender.look_again();
+        }
     }
 
     /// How often things that nobody announces are looked at again.
@@ -196,6 +224,12 @@ impl Relayer {
     pub(crate) fn count_end(&self, case: B256, state: CaseState) {
         let took = self.taken().remove(&case).map(|(since, _)| since.elapsed());
         self.metrics.case_ended(state.as_str(), took);
+    }
+
+    /// Forgets a case that this process works on no more.
+    pub(crate) fn let_go(&self, case: B256) {
+        self.taken().remove(&case);
+        self.forget_verdict(case);
     }
 
     /// How long this process has worked on its oldest open case.

@@ -1,11 +1,14 @@
 //! Deleting on schedule what parties handed in: sheets and deliverables, encrypted or not.
 //!
-//! Files go first and rows last, so that a crash in between is made up for by the next round.
+//! Files go first and rows last, so that a crash in between is made up for by the next round. Of
+//! relayers that share a database one does this; another that thaws in the middle deletes at most
+//! files that are due, once more.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::B256;
+use surety_store::Role;
 use tokio_util::sync::CancellationToken;
 
 use crate::RelayerError;
@@ -22,11 +25,12 @@ pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
     let keep_secs = relayer.config.retention_days.saturating_mul(DAY_SECS);
     let mut clock = relayer.clock.subscribe();
     let rounds = async {
+        let mut role = Role::new(relayer.store.clone(), "retention", &relayer.escrow.address[..]);
         let mut next = 0;
         loop {
             let now = clock.borrow_and_update().head.timestamp;
             if now >= next {
-                report(delete_due(&relayer, now.saturating_sub(keep_secs)).await);
+                report(delete_due(&relayer, &mut role, now.saturating_sub(keep_secs)).await);
                 next = now.saturating_add(EVERY_SECS);
             }
             if clock.changed().await.is_err() {
@@ -45,20 +49,27 @@ fn report(deleted: Result<usize, RelayerError>) {
     }
 }
 
-async fn delete_due(relayer: &Relayer, before: u64) -> Result<usize, RelayerError> {
+async fn delete_due(
+    relayer: &Relayer,
+    role: &mut Role,
+    before: u64,
+) -> Result<usize, RelayerError> {
+    if !role.is_held().await? {
+        return Ok(0);
+    }
     let due = private::due_to_delete(&mut *relayer.store.read().await?, before).await?;
     for deal in &due {
-        delete(relayer, *deal).await?;
+        delete(relayer, role, *deal).await?;
     }
     Ok(due.len())
 }
 
-async fn delete(relayer: &Relayer, deal: B256) -> Result<(), RelayerError> {
+async fn delete(relayer: &Relayer, role: &Role, deal: B256) -> Result<(), RelayerError> {
     let files = private::files(&mut *relayer.store.read().await?, deal).await?;
     for file in &files {
         relayer.shelf.remove(*file).await?;
     }
-    let mut tx = relayer.store.begin().await?;
+    let mut tx = role.begin().await?;
     private::forget(&mut tx, deal, &files).await?;
     tx.commit().await?;
     Ok(())

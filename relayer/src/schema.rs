@@ -1,8 +1,7 @@
 //! Whether a store is of this version, without changing anything in it.
 
-use sqlx::Row as _;
-use surety_chain::store::Store;
-use surety_chain::{ChainError, follow, send};
+use surety_chain::{follow, send};
+use surety_store::{Store, StoreError};
 
 use crate::config::Config;
 use crate::{RelayerError, store};
@@ -24,42 +23,35 @@ pub enum StoreState {
 
 /// Looks at the configured store.
 pub async fn store_state(config: &Config) -> Result<StoreState, RelayerError> {
-    if !config.store.join("relayer.sqlite").exists() {
-        return Ok(StoreState::New);
-    }
-    let opened = match Store::open(&config.store, "relayer").await {
-        Err(ChainError::StoreInUse { .. }) => return Ok(StoreState::InUse),
+    let found = match &config.database {
+        Some(url) => Store::reach(url, config.leases).await,
+        None if !config.store.join("relayer.sqlite").exists() => return Ok(StoreState::New),
+        None => Store::find(&config.store, "relayer", config.leases).await,
+    };
+    let found = match found {
+        Err(StoreError::InUse { .. }) => return Ok(StoreState::InUse),
         other => other?,
     };
-    let mut behind = 0_usize;
+    let (mut behind, mut had) = (0_usize, 0_usize);
     for (owner, migrator) in [
+        ("store", surety_store::migrations()),
         ("follow", follow::migrations()),
+        ("events", surety_events::migrations()),
         ("relayer", store::migrations()),
         ("send", send::migrations()),
     ] {
         let known: Vec<i64> = migrator.iter().map(|migration| migration.version).collect();
-        let applied = applied(&opened, owner).await?;
+        let applied = found.applied(owner).await?;
         if applied.iter().any(|version| !known.contains(version)) {
             return Ok(StoreState::Ahead);
         }
+        had = had.saturating_add(applied.len());
         behind = behind.saturating_add(known.len().saturating_sub(applied.len()));
     }
-    opened.close().await;
-    Ok(if behind == 0 { StoreState::Current } else { StoreState::Behind(behind) })
-}
-
-/// The migrations that an owner's tables have had.
-async fn applied(store: &Store, owner: &str) -> Result<Vec<i64>, RelayerError> {
-    let mut conn = store.read().await?;
-    let table = format!("{owner}_migrations");
-    let there = sqlx::query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1")
-        .bind(&table)
-        .fetch_optional(&mut *conn)
-        .await?;
-    if there.is_none() {
-        return Ok(Vec::new());
-    }
-    let query = sqlx::AssertSqlSafe(format!("SELECT version FROM {table}"));
-    let rows = sqlx::query(query).fetch_all(&mut *conn).await?;
-    rows.iter().map(|row| Ok(row.try_get("version")?)).collect()
+    found.close().await;
+    Ok(match (had, behind) {
+        (0, _) => StoreState::New,
+        (_, 0) => StoreState::Current,
+        (_, behind) => StoreState::Behind(behind),
+    })
 }

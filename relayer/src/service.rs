@@ -1,27 +1,28 @@
 //! Booting a relayer: the world is checked first, then everything starts, and everything stops.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use alloy::providers::DynProvider;
-use surety_chain::send::{Sender, SenderTask};
-use surety_chain::store::Store;
-use surety_chain::{BlockTag, Rpc, follow};
+use surety_chain::send::{SenderTask, Senders};
+use surety_chain::{BlockTag, ChainError, Rpc, follow, wake};
+use surety_events::audit::AuditReport;
+use surety_jurors::Jurors;
 use surety_relayer_metrics::Metrics;
 use surety_service::pulse::Beat;
+use surety_store::{Blobs, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::escrow::Escrow;
-use crate::jurors::Jurors;
 use crate::relayer::{Parts, Relayer};
 use crate::shelf::Shelf;
-use crate::{RelayerError, admin, case, http, retention, silence, store, vitals, watch};
+use crate::{
+    RelayerError, admin, audit as audits, case, http, retention, silence, store, vitals, watch,
+};
 
 /// How long requests have to end, before stages get their time.
 const HTTP_WITHIN: Duration = Duration::from_secs(5);
@@ -44,6 +45,7 @@ pub struct Handle {
     http: JoinSet<()>,
     stop_within: Duration,
     relayer: Weak<Relayer>,
+    store: Store,
 }
 
 impl Handle {
@@ -63,6 +65,10 @@ impl Handle {
             say_cut_off();
         }
         self.end().await;
+        let left = tokio::time::timeout(GONE_WITHIN, self.store.leave()).await;
+        if !matches!(left, Ok(Ok(()))) {
+            tracing::warn!("others take over only when this relayer's leases have run out");
+        }
     }
 
     /// Stops it wherever it is, like a crash, and returns when nothing of it is left.
@@ -114,16 +120,34 @@ impl Drop for Handle {
     }
 }
 
-/// Starts a relayer on the configured endpoint.
+/// Starts a relayer on the configured endpoints.
 pub async fn start(config: Config) -> Result<Handle, RelayerError> {
-    let timeout = Duration::from_secs(config.rpc_timeout_secs);
-    let rpc = Rpc::connect(&config.chain_rpc, timeout)?;
+    let rpc = connect(&config)?;
     boot(config, rpc).await
 }
 
-/// Starts a relayer on a given view of the chain.
-pub async fn start_on(config: Config, chain: DynProvider) -> Result<Handle, RelayerError> {
-    boot(config, Rpc::new(chain)).await
+/// Starts a relayer on a given view of the chain: one provider, or several endpoints.
+pub async fn start_on(config: Config, chain: impl Into<Rpc>) -> Result<Handle, RelayerError> {
+    boot(config, chain.into()).await
+}
+
+/// The configured view of the chain.
+pub fn connect(config: &Config) -> Result<Rpc, ChainError> {
+    match &config.chain_rpc {
+        Some(url) => Rpc::connect(url, Duration::from_secs(config.rpc_timeout_secs)),
+        None => Rpc::connect_all(&config.rpc, config.rpc_quorum),
+    }
+}
+
+/// Compares everything that the store holds with the chain, repairs it and says what was wrong. The
+/// relayer on this store must not run.
+pub async fn audit(config: Config) -> Result<AuditReport, RelayerError> {
+    let rpc = connect(&config)?;
+    let (parts, _) = prepare(config, rpc, CancellationToken::new()).await?;
+    let store = parts.store.clone();
+    let report = audits::whole(&Relayer::new(parts)).await;
+    store.leave().await?;
+    report
 }
 
 /// Runs a relayer until `end`, which may also come while it starts.
@@ -140,34 +164,55 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<(), Re
     Ok(())
 }
 
-/// Checks the world, then starts everything. Nothing is left behind when a check fails.
-async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
-    let key = config.key.open().await?;
+/// Checks the world and makes what a relayer is made of.
+async fn prepare(
+    config: Config,
+    rpc: Rpc,
+    stop: CancellationToken,
+) -> Result<(Parts, Vec<SenderTask>), RelayerError> {
+    let first = config.key.open().await?.into_tx_signer();
+    let mut others = Vec::new();
+    for key in &config.more_keys {
+        others.push(key.open().await?.into_tx_signer());
+    }
     let escrow =
         Escrow::connect(rpc.clone(), config.chain_id, config.escrow, config.block_tag).await?;
     let head = rpc.head(BlockTag::Latest).await?;
-    let store = open_store(&config.store).await?;
-    let (sender, sender_task) =
-        Sender::new(store.clone(), rpc, key.into_tx_signer(), config.sending()).await?;
-    let shelf = Shelf::open(config.store.join("deliverables"), store.clone(), config.limits)?;
+    let store = open_store(&config).await?;
+    let keys = (first, others);
+    let (sender, tasks) = Senders::new(store.clone(), rpc, keys, config.sending()).await?;
+    let shelf = Shelf::new(blobs(&config)?, store.clone(), config.limits);
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), escrow.rpc.meter()));
-    let jurors = Jurors::new(config.jurors, Arc::clone(&metrics))?;
-    let (listener, local) = listen(config.listen).await?;
-    #[cfg(unix)]
-    let orders = admin::listen(&config.store)?;
-    let stop_within = Duration::from_secs(config.stop_secs);
+    let jurors =
+        Jurors::new(config.jurors, Arc::clone(&metrics)).map_err(|_| RelayerError::Client)?;
+    Ok((Parts { config, escrow, store, sender, shelf, jurors, head, metrics, stop }, tasks))
+}
+
+/// Checks the world, then starts everything. Nothing is left behind when a check fails.
+async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     let tokens = [CancellationToken::new(), CancellationToken::new(), CancellationToken::new()];
     let [stop, halt, cut] = tokens;
-    let parts =
-        Parts { config, escrow, store, sender, shelf, jurors, head, metrics, stop: stop.clone() };
+    let (parts, senders) = prepare(config, rpc, stop.clone()).await?;
+    let (listener, local) = listen(parts.config.listen).await?;
+    #[cfg(unix)]
+    let orders = admin::listen(&parts.config.store)?;
+    let stop_within = Duration::from_secs(parts.config.stop_secs);
+    let ours = parts.store.clone();
     let relayer = Arc::new(Relayer::new(parts));
+    checked(&relayer);
     let beat = |name| relayer.health.pulses.task(name);
     let weak = Arc::downgrade(&relayer);
     let (mut tasks, mut cases, mut http) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
-    let sending = beat("sender");
-    tasks.spawn(send(Arc::clone(&relayer), sender_task, sending, halt.clone()));
+    for task in senders {
+        tasks.spawn(send(task, beat("sender"), halt.clone()));
+    }
+    for socket in relayer.config.rpc.iter().filter_map(|endpoint| endpoint.ws.clone()) {
+        tasks.spawn(wake::on_heads(socket, relayer.heads.clone(), halt.clone()));
+    }
+    tasks.spawn(ours.clone().keep_alive(halt.clone()));
     tasks.spawn(watch::run(Arc::clone(&relayer), beat("watcher"), halt.clone()));
     tasks.spawn(vitals::run(Arc::clone(&relayer), beat("vitals"), halt.clone()));
+    tasks.spawn(audits::run(Arc::clone(&relayer), halt.clone()));
     tasks.spawn(silence::run(Arc::clone(&relayer), halt.clone()));
     tasks.spawn(retention::run(Arc::clone(&relayer), halt.clone()));
     cases.spawn(case::run_all(Arc::clone(&relayer), beat("cases"), cut.clone()));
@@ -175,12 +220,19 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     http.spawn(admin::serve(orders, Arc::clone(&relayer)));
     http.spawn(http::serve(listener, relayer, cut.clone()));
     let url = format!("http://{local}");
-    Ok(Handle { url, stop, halt, cut, cases, tasks, http, stop_within, relayer: weak })
+    Ok(Handle { url, stop, halt, cut, cases, tasks, http, stop_within, relayer: weak, store: ours })
 }
 
-/// Runs the sender. Its pulse is that of its rounds, good or bad: each has an end.
-async fn send(relayer: Arc<Relayer>, task: SenderTask, beat: Beat, halt: CancellationToken) {
-    let mut changes = relayer.sender.rounds();
+fn blobs(config: &Config) -> Result<Blobs, RelayerError> {
+    Ok(match &config.deliverables {
+        None => Blobs::folder(&config.store.join("deliverables"))?,
+        Some(bucket) => Blobs::bucket(bucket)?,
+    })
+}
+
+/// Runs the sender of one key. Its pulse is that of its rounds, good or bad: each has an end.
+async fn send(task: SenderTask, beat: Beat, halt: CancellationToken) {
+    let mut changes = task.rounds();
     let beats = async {
         loop {
             beat.beat();
@@ -195,9 +247,28 @@ async fn send(relayer: Arc<Relayer>, task: SenderTask, beat: Beat, halt: Cancell
     }
 }
 
-async fn open_store(folder: &Path) -> Result<Store, RelayerError> {
-    let store = Store::open(folder, "relayer").await?;
+/// Says what the start found.
+fn checked(relayer: &Relayer) {
+    let rpc = &relayer.escrow.rpc;
+    let (endpoints, quorum) = (rpc.reports().len(), rpc.quorum());
+    let keys: Vec<_> = relayer.sender.addresses().collect();
+    tracing::info!(endpoints, quorum, ?keys, "the chain, the escrow and the keys are there");
+    if quorum == 1 {
+        alone();
+    }
+}
+
+fn alone() {
+    tracing::warn!("one endpoint's word counts for every fact of the chain: name three");
+}
+
+async fn open_store(config: &Config) -> Result<Store, RelayerError> {
+    let store = match &config.database {
+        None => Store::open(&config.store, "relayer", config.leases).await?,
+        Some(url) => Store::connect(url, config.leases).await?,
+    };
     store.migrate("follow", follow::migrations()).await?;
+    store.migrate("events", surety_events::migrations()).await?;
     store.migrate("relayer", store::migrations()).await?;
     Ok(store)
 }

@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 use futures::StreamExt as _;
 use surety_record::{self as seats, SeatRow, SeatState};
+use surety_store::Role;
 use tokio_util::sync::CancellationToken;
 
 use crate::RelayerError;
@@ -24,8 +25,11 @@ const AT_ONCE: usize = 8;
 /// Closes what is overdue until `stop`.
 pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
     stop.run_until_cancelled(async {
+        // Of instances that share a database one does this.
+        let mut role = Role::new(relayer.store.clone(), "silence", &relayer.escrow.address[..]);
         loop {
-            if let Err(error) = round(&relayer).await {
+            if let Err(error) = round(&relayer, &mut role).await {
+                role.doubt();
                 tracing::warn!(%error, "the jurors' records will be looked at again");
             }
             tokio::time::sleep(relayer.poll() * 10).await;
@@ -34,11 +38,15 @@ pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
     .await;
 }
 
-async fn round(relayer: &Relayer) -> Result<(), RelayerError> {
+async fn round(relayer: &Relayer, role: &mut Role) -> Result<(), RelayerError> {
+    if !role.is_held().await? {
+        return Ok(());
+    }
+    let role = &*role;
     let overdue = seats::overdue(&mut *relayer.store.read().await?, relayer.now(), MOST).await?;
     futures::stream::iter(overdue)
         .for_each_concurrent(AT_ONCE, |(case, row)| async move {
-            if let Err(error) = close(relayer, case, row).await {
+            if let Err(error) = close(relayer, role, case, row).await {
                 tracing::warn!(%case, %error, "a juror's record will be looked at again");
             }
         })
@@ -46,18 +54,32 @@ async fn round(relayer: &Relayer) -> Result<(), RelayerError> {
     Ok(())
 }
 
-async fn close(relayer: &Relayer, case: B256, row: SeatRow) -> Result<(), RelayerError> {
+async fn close(
+    relayer: &Relayer,
+    role: &Role,
+    case: B256,
+    row: SeatRow,
+) -> Result<(), RelayerError> {
     let seat = talk::seat(relayer, row.seat, row.juror).await?;
     let heard = match relayer.jurors.look(&seat.url, case).await {
         Ok(status) => talk::answer(relayer, &seat, &status, case).unwrap_or_default(),
         Err(_) => Heard::default(),
     };
     if heard.ballot.is_some() {
-        return collect::keep(relayer, case, &seat, &heard).await.map(drop);
+        return collect::keep(relayer, (case, role.begin().await?), &seat, &heard).await.map(drop);
     }
-    tracing::warn!(%case, juror = %row.juror, "a juror committed and showed no ballot");
-    let mut tx = relayer.store.begin().await?;
-    seats::end(&mut tx, case, row.juror, SeatState::Silent).await?;
+    fall_silent(relayer, role, case, row.juror).await
+}
+
+async fn fall_silent(
+    relayer: &Relayer,
+    role: &Role,
+    case: B256,
+    juror: Address,
+) -> Result<(), RelayerError> {
+    tracing::warn!(%case, %juror, "a juror committed and showed no ballot");
+    let mut tx = role.begin().await?;
+    seats::end(&mut tx, case, juror, SeatState::Silent).await?;
     tx.commit().await?;
     relayer.changed();
     Ok(())

@@ -6,6 +6,8 @@ pub(crate) mod columns;
 pub(crate) mod deals;
 pub(crate) mod deliverables;
 pub(crate) mod private;
+#[cfg(test)]
+mod tests;
 
 use sqlx::migrate::Migrator;
 

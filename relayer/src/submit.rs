@@ -56,7 +56,7 @@ async fn settlement(relayer: &Relayer, row: &CaseRow) -> Result<Option<Bytes>, R
 async fn queue(relayer: &Relayer, row: &CaseRow, calldata: Bytes) -> Result<Next, RelayerError> {
     let id = keccak256(&calldata);
     let request = Request { id, to: relayer.escrow.address, calldata };
-    let mut tx = relayer.store.begin().await?;
+    let mut tx = relayer.begin(row.id).await?;
     cases::sent(&mut tx, row.id, id).await?;
     relayer.sender.queue(&mut tx, &request).await?;
     tx.commit().await?;
@@ -86,7 +86,7 @@ async fn refused(relayer: &Relayer, row: &CaseRow, data: &[u8]) -> Result<Next, 
 /// The contract counts fewer ballots than we do: ask on, and say so, since this is a bug.
 async fn ask_on(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
     tracing::error!(case = %id, "the contract does not see the verdict that we see");
-    let mut tx = relayer.store.begin().await?;
+    let mut tx = relayer.begin(id).await?;
     cases::asked(&mut tx, id).await?;
     tx.commit().await?;
     Ok(Next::Later)
@@ -110,7 +110,9 @@ pub(crate) async fn confirm(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
     let Some(sending) = row.sending else {
         return Err(RelayerError::Row { what: "a sent case without a transaction" });
     };
-    let status = relayer.sender.wait(sending, relayer.poll() * 4).await?;
+    // With a backlog each look at the escrow is one of thousands.
+    let patience = relayer.poll() * 4 + relayer.sender.pace() * 4;
+    let status = relayer.sender.wait(sending, patience).await?;
     let state = status.as_ref().map(|s| s.state);
     match state {
         Some(SendState::Queued | SendState::Sent) => Ok(Next::Again),
@@ -126,7 +128,7 @@ pub(crate) async fn confirm(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
 
 async fn back(relayer: &Relayer, id: B256, failure: Option<Failure>) -> Result<Next, RelayerError> {
     tracing::warn!(case = %id, ?failure, "a settlement failed; the case is looked at again");
-    let mut tx = relayer.store.begin().await?;
+    let mut tx = relayer.begin(id).await?;
     cases::unsent(&mut tx, id).await?;
     tx.commit().await?;
     relayer.changed();

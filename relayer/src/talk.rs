@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes};
 use surety_bindings::escrow::Terms;
+use surety_jurors::JurorFault;
 use surety_jury::SignedCommitment;
 use surety_jury::wire::{BallotBody, CaseState as JurorState, CaseStatus, WaitFor};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::RelayerError;
-use crate::jurors::JurorFault;
 use crate::question::Question;
 use crate::relayer::Relayer;
 

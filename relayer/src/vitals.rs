@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use alloy::primitives::U256;
-use surety_chain::BlockTag;
+use alloy::primitives::{Address, U256};
+use surety_chain::send::Sender;
+use surety_chain::{BlockTag, Standing};
 use surety_relayer_metrics::whole;
 use surety_service::pulse::{Beat, Pulses};
 use tokio::sync::watch;
@@ -39,8 +40,8 @@ pub(crate) struct Health {
 struct Vitals {
     /// Whether the store takes writes; unknown before the first look.
     writable: Option<bool>,
-    /// What the sending key owns.
-    balance: Option<U256>,
+    /// What the poorest of the sending keys owns, and which it is.
+    balance: Option<(U256, Address)>,
     /// How long the oldest transaction has waited, in chain time.
     waited_secs: u64,
     /// When the last look ended.
@@ -103,18 +104,28 @@ async fn measure(relayer: &Relayer) -> Result<(), RelayerError> {
     for (state, count) in relayer.sender.totals().await? {
         metrics.transactions_in(state, count);
     }
-    let line = relayer.sender.line().await?;
-    let waited = line.oldest().map_or(0, |since| relayer.now().saturating_sub(since));
-    metrics.transaction_oldest.set(whole(waited));
-    relayer.health.vitals.send_modify(|vitals| vitals.waited_secs = waited);
-    let (rpc, address) = (&relayer.escrow.rpc, relayer.sender.address());
-    let count = rpc.nonce(address, BlockTag::Latest).await?;
-    metrics.nonce.set(whole(count));
-    metrics.nonce_gap.set(i64::try_from(line.gaps(count).len()).unwrap_or(i64::MAX));
-    let balance = rpc.balance(address).await?;
-    metrics.balance.set(f64::from(balance));
-    relayer.health.vitals.send_modify(|vitals| vitals.balance = Some(balance));
+    let (mut longest, mut poorest) = (0, None);
+    for key in relayer.sender.each() {
+        let (waited, balance) = measure_key(relayer, key).await?;
+        longest = waited.max(longest);
+        let this = (balance, key.address());
+        poorest = poorest.map_or(Some(this), |other| Some(this.min(other)));
+    }
+    metrics.transaction_oldest.set(whole(longest));
+    relayer.health.vitals.send_modify(|vitals| {
+        (vitals.waited_secs, vitals.balance) = (longest, poorest);
+    });
     Ok(())
+}
+
+/// How long a key's oldest transaction has waited, in chain time, and what the key owns.
+async fn measure_key(relayer: &Relayer, key: &Sender) -> Result<(u64, U256), RelayerError> {
+    let (rpc, address) = (&relayer.escrow.rpc, key.address());
+    let line = key.line().await?;
+    let count = rpc.nonce(address, BlockTag::Latest).await?;
+    let balance = rpc.balance(address).await?;
+    relayer.metrics.key(address.to_string(), count, line.gaps(count).len(), balance.into());
+    Ok((line.oldest().map_or(0, |since| relayer.now().saturating_sub(since)), balance))
 }
 
 impl Relayer {
@@ -125,6 +136,7 @@ impl Relayer {
         let problems = [self.process_problems(), self.chain_problems(), self.sender_problems()];
         let problems = problems.concat();
         self.metrics.ready.set(i64::from(problems.is_empty()));
+        let endpoints = self.escrow.rpc.reports();
         Readiness {
             is_ready: problems.is_empty(),
             problems,
@@ -133,6 +145,9 @@ impl Relayer {
             head: clock.head.number,
             head_age_secs: still.as_secs(),
             tag_lag_secs: clock.tag_lag_secs(),
+            within_budget: !self.sender.health().over_budget,
+            endpoints_good: endpoints.iter().filter(|e| e.standing == Standing::Good).count(),
+            endpoints: endpoints.len(),
         }
     }
 
@@ -197,8 +212,7 @@ impl Relayer {
         let vitals = self.health.vitals.borrow().clone();
         let mut problems = Vec::new();
         let least = U256::from(health.least_balance_wei);
-        if let Some(balance) = vitals.balance.filter(|balance| *balance < least) {
-            let address = self.sender.address();
+        if let Some((balance, address)) = vitals.balance.filter(|(balance, _)| *balance < least) {
             problems.push(format!("{address} owns {balance} wei, less than {least}: send it some"));
         }
         if vitals.waited_secs > health.stuck_secs {
@@ -209,6 +223,10 @@ impl Relayer {
         if round > ROUND_WITHIN {
             let secs = round.as_secs();
             problems.push(format!("the sender's last good round was {secs} s ago: see the log"));
+        }
+        if self.sender.health().over_budget {
+            let what = "the day's budget is used up: wait, or raise sending.budget_wei_per_day";
+            problems.push(what.to_owned());
         }
         problems
     }
@@ -222,6 +240,10 @@ impl Relayer {
         metrics.tag_lag.set(whole(clock.tag_lag_secs()));
         metrics.round_age.set(self.sender.looked().as_secs_f64());
         metrics.case_oldest.set(self.oldest_case().as_secs_f64());
+        metrics.day_spent.set(f64::from(U256::from(self.sender.health().spent_wei)));
+        for endpoint in self.escrow.rpc.reports() {
+            metrics.endpoint(endpoint.name, endpoint.standing == Standing::Good);
+        }
         for (task, age) in self.health.pulses.ages() {
             metrics.task_age(task, age);
         }

@@ -1,21 +1,23 @@
 //! Following the escrow: deals opened, deliveries pinned, milestones ended.
 //!
-//! Each step's rows and the cursor are one database transaction. Orphaned blocks are forgotten in
-//! the same way, and cases that had ended in them are open again.
+//! Each step's rows and the cursor are one database transaction. What orphaned blocks said is marked
+//! in the same way and never deleted, what is known of their deals is made again from what stands,
+//! and cases that had ended in them are open again.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use alloy::primitives::{B256, Bytes, Log};
-use alloy::sol_types::{SolCall, SolEvent};
-use sqlx::SqliteConnection;
-use surety_bindings::escrow::DealEscrow::{self, DealOpened, MilestoneDelivered, MilestoneEnded};
-use surety_bindings::escrow::Delivery;
-use surety_chain::follow::{Batch, FollowConfig, FollowedLog, Follower, Step};
+use alloy::primitives::{B256, Bytes};
+use alloy::sol_types::SolCall;
+use surety_bindings::escrow::{DealEscrow, Delivery};
+use surety_chain::follow::{FollowConfig, FollowedLog, Follower, Step};
 use surety_chain::{BlockTag, Header};
+use surety_events::Fact;
 use surety_service::pulse::Beat;
+use surety_store::{Conn, Role, Tx};
 use surety_terms::digest;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::RelayerError;
@@ -24,21 +26,28 @@ use crate::store::deals::{self, End, Pin, Place};
 use crate::store::{cases, deliverables};
 
 /// The widest range of blocks that is asked for at once.
-const RANGE: u64 = 2_000;
+pub(crate) const RANGE: u64 = 10_000;
+
+/// The trail of what was followed.
+pub(crate) const TRAIL: &str = "escrow";
 
 /// The longest pause after a step that failed: readers hear soon that the chain is back.
 const MOST_PAUSE: Duration = Duration::from_secs(5);
 
+/// The shortest pause between two looks, however often a node tells of new blocks.
+const LEAST_PAUSE: Duration = Duration::from_millis(50);
+
 /// Follows the escrow until `stop`.
 pub(crate) async fn run(relayer: Arc<Relayer>, beat: Beat, stop: CancellationToken) {
     let config = FollowConfig {
-        name: "escrow",
+        name: TRAIL,
         addresses: vec![relayer.escrow.address],
         tag: relayer.config.block_tag,
         start_block: relayer.config.start_block,
         max_range: RANGE,
     };
     let mut follower = Follower::new(relayer.escrow.rpc.clone(), config);
+    let mut heads = relayer.heads.subscribe();
     stop.run_until_cancelled(async {
         let mut trouble: u32 = 0;
         loop {
@@ -47,10 +56,12 @@ pub(crate) async fn run(relayer: Arc<Relayer>, beat: Beat, stop: CancellationTok
                 Ok(true) => trouble = 0,
                 Ok(false) => {
                     trouble = 0;
-                    tokio::time::sleep(relayer.poll()).await;
+                    relayer.look_again();
+                    rest(&relayer, &mut heads).await;
                 }
                 Err(error) => {
                     trouble = trouble.saturating_add(1).min(5);
+                    relayer.following.lock().await.doubt();
                     report(&error);
                     tokio::time::sleep((relayer.poll() * 2_u32.pow(trouble)).min(MOST_PAUSE)).await;
                 }
@@ -60,12 +71,28 @@ pub(crate) async fn run(relayer: Arc<Relayer>, beat: Beat, stop: CancellationTok
     .await;
 }
 
+/// Waits until it is time to look again, or until a node tells of a block.
+async fn rest(relayer: &Relayer, heads: &mut watch::Receiver<u64>) {
+    let least = relayer.poll().min(LEAST_PAUSE);
+    tokio::time::sleep(least).await;
+    let rung = tokio::time::timeout(relayer.poll().saturating_sub(least), heads.changed()).await;
+    if let Ok(Ok(())) = rung {
+        relayer.sender.wake();
+    }
+}
+
 fn report(error: &RelayerError) {
     tracing::warn!(%error, "the chain will be read again");
 }
 
-/// One step. Says whether there may be more right away.
+/// One step. Says whether there may be more right away. Of instances that share a database one
+/// follows the chain; the others only keep their clocks.
 async fn step(relayer: &Relayer, follower: &mut Follower) -> Result<bool, RelayerError> {
+    let mut role = relayer.following.lock().await;
+    if !role.is_held().await? {
+        drop(role);
+        return stand_by(relayer).await;
+    }
     let step = follower.next(&mut *relayer.store.read().await?).await?;
     let facts = match &step {
         Step::CaughtUp { head } => {
@@ -75,37 +102,137 @@ async fn step(relayer: &Relayer, follower: &mut Follower) -> Result<bool, Relaye
         }
         Step::Batch(batch) => {
             tick(relayer, batch.head).await?;
-            read(relayer, batch).await?
+            read(relayer, &batch.logs).await?
         }
-        Step::Orphaned { .. } => Vec::new(),
+        Step::Orphaned { from_block } => {
+            standing(relayer, *from_block, |log| log.block < *from_block).await?
+        }
     };
-    let mut tx = relayer.store.begin().await?;
-    if let Step::Orphaned { from_block } = &step {
-        orphan(&mut tx, *from_block).await?;
-    }
-    for (fact, place) in &facts {
-        write(relayer, &mut tx, fact, *place).await?;
-    }
-    step.save(&mut tx, follower.config()).await?;
-    tx.commit().await?;
-    announce(relayer, matches!(step, Step::Orphaned { .. }), facts.len());
+    save((role.begin().await?, follower.config()), relayer, &step, &facts).await?;
+    announce(relayer, &step, facts.len());
     Ok(true)
 }
 
+/// Another instance follows the chain, and the rows are as good as if this one did.
+async fn stand_by(relayer: &Relayer) -> Result<bool, RelayerError> {
+    tick(relayer, relayer.escrow.rpc.head(BlockTag::Latest).await?).await?;
+    relayer.health.caught_up.store(true, Ordering::Relaxed);
+    Ok(false)
+}
+
+/// Writes a step's rows and its cursor as one.
+async fn save(
+    (mut tx, config): (Tx, &FollowConfig),
+    relayer: &Relayer,
+    step: &Step,
+    facts: &Facts,
+) -> Result<(), RelayerError> {
+    match step {
+        Step::Orphaned { from_block } => orphan(&mut tx, *from_block).await?,
+        Step::Batch(batch) => keep(&mut tx, &batch.logs).await?,
+        Step::CaughtUp { .. } => {}
+    }
+    for fact in facts {
+        write(relayer, &mut tx, fact).await?;
+    }
+    step.save(&mut tx, config).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Counts what a step brought, and rings for those who wait for it.
-fn announce(relayer: &Relayer, orphaned: bool, facts: usize) {
-    relayer.metrics.events.inc_by(u64::try_from(facts).unwrap_or(u64::MAX));
-    relayer.metrics.reorgs.inc_by(u64::from(orphaned));
+fn announce(relayer: &Relayer, step: &Step, facts: usize) {
+    let orphaned = matches!(step, Step::Orphaned { .. });
+    if orphaned {
+        relayer.metrics.reorgs.inc();
+    } else {
+        relayer.metrics.events.inc_by(u64::try_from(facts).unwrap_or(u64::MAX));
+    }
     if facts > 0 || orphaned {
         relayer.changed();
         relayer.cases.notify_one();
     }
 }
 
-async fn orphan(conn: &mut SqliteConnection, from_block: u64) -> Result<(), RelayerError> {
+/// Keeps the logs themselves: they are what everything else can be made of again.
+async fn keep(conn: &mut Conn, logs: &[FollowedLog]) -> Result<(), RelayerError> {
+    for log in logs {
+        surety_events::record(conn, log).await?;
+    }
+    Ok(())
+}
+
+/// What stands, of all that was said about the deals that a block or a later one speaks of.
+async fn standing(
+    relayer: &Relayer,
+    from_block: u64,
+    stands: impl Fn(&FollowedLog) -> bool,
+) -> Result<Facts, RelayerError> {
+    let mut logs = Vec::new();
+    {
+        let mut conn = relayer.store.read().await?;
+        for deal in surety_events::touched(&mut conn, from_block).await? {
+            logs.extend(surety_events::of_deal(&mut conn, deal).await?);
+        }
+    }
+    logs.retain(stands);
+    read(relayer, &logs).await
+}
+
+/// Marks what orphaned blocks said, and takes back what it amounted to.
+async fn orphan(conn: &mut Conn, from_block: u64) -> Result<(), RelayerError> {
     tracing::warn!(from_block, "blocks were orphaned");
+    surety_events::orphan(conn, from_block).await?;
     deals::orphan(conn, from_block).await?;
     cases::orphan(conn, from_block).await
+}
+
+/// Applies logs that the audit found, after marking those that the chain does not have.
+pub(crate) async fn repair(
+    (relayer, role): (&Relayer, &Role),
+    missing: &[FollowedLog],
+    extra: &[FollowedLog],
+) -> Result<(), RelayerError> {
+    let lowest = extra.iter().map(|log| log.block).min();
+    let again = match lowest {
+        Some(block) => standing(relayer, block, |log| !extra.contains(log)).await?,
+        None => Vec::new(),
+    };
+    let facts = read(relayer, missing).await?;
+    let mut tx = role.begin().await?;
+    for log in extra {
+        surety_events::orphan_one(&mut tx, log).await?;
+    }
+    if let Some(block) = lowest {
+        deals::orphan(&mut tx, block).await?;
+        cases::orphan(&mut tx, block).await?;
+    }
+    keep(&mut tx, missing).await?;
+    for fact in again.iter().chain(&facts) {
+        write(relayer, &mut tx, fact).await?;
+    }
+    tx.commit().await?;
+    relayer.changed();
+    relayer.cases.notify_one();
+    Ok(())
+}
+
+/// Makes again what is known of a deal, from all that stands of what was said about it.
+pub(crate) async fn remake(
+    (relayer, role): (&Relayer, &Role),
+    deal: B256,
+    rows: &[FollowedLog],
+) -> Result<(), RelayerError> {
+    let facts = read(relayer, rows).await?;
+    let mut tx = role.begin().await?;
+    deals::take_back(&mut tx, deal).await?;
+    cases::reopen(&mut tx, deal).await?;
+    for fact in &facts {
+        write(relayer, &mut tx, fact).await?;
+    }
+    tx.commit().await?;
+    relayer.changed();
+    relayer.cases.notify_one();
+    Ok(())
 }
 
 /// Moves the clock: time is the newest block's, however deep we act.
@@ -118,45 +245,22 @@ async fn tick(relayer: &Relayer, tagged: Header) -> Result<(), RelayerError> {
     Ok(())
 }
 
-/// What an event of the escrow says.
-#[derive(Debug)]
-enum Fact {
-    Opened(Box<DealOpened>),
-    Delivered(Box<MilestoneDelivered>, Bytes),
-    Ended(MilestoneEnded),
-}
+/// What events say, the signatures of deliveries, and where they stand.
+type Facts = Vec<(Fact, Bytes, Place)>;
 
-/// Reads a batch's events. What does not decode is not from this escrow's code, and is skipped.
-async fn read(relayer: &Relayer, batch: &Batch) -> Result<Vec<(Fact, Place)>, RelayerError> {
+/// Reads events. What does not decode is not from this escrow's code, and is skipped.
+async fn read(relayer: &Relayer, logs: &[FollowedLog]) -> Result<Facts, RelayerError> {
     let mut facts = Vec::new();
-    for found in &batch.logs {
+    for found in logs {
         let place = Place { block: found.block, at: found.timestamp, tx: found.tx_hash };
-        let mut fact = decode(&found.log);
-        if let Some(Fact::Delivered(_, signature)) = &mut fact {
-            *signature = signed(relayer, found).await?;
-        }
-        facts.extend(fact.map(|fact| (fact, place)));
+        let Some(fact) = Fact::read(&found.log) else { continue };
+        let signature = match &fact {
+            Fact::Delivered(_) => signed(relayer, found).await?,
+            Fact::Opened(_) | Fact::Ended(_) => Bytes::new(),
+        };
+        facts.push((fact, signature, place));
     }
     Ok(facts)
-}
-
-fn decode(log: &Log) -> Option<Fact> {
-    let topic = log.data.topics().first().copied()?;
-    let fact = match topic {
-        DealOpened::SIGNATURE_HASH => {
-            DealOpened::decode_log(log).map(|e| Fact::Opened(Box::new(e.data)))
-        }
-        MilestoneEnded::SIGNATURE_HASH => {
-            MilestoneEnded::decode_log(log).map(|e| Fact::Ended(e.data))
-        }
-        MilestoneDelivered::SIGNATURE_HASH => MilestoneDelivered::decode_log(log)
-            .map(|e| Fact::Delivered(Box::new(e.data), Bytes::new())),
-        _ => return None,
-    };
-    if fact.is_err() {
-        tracing::error!(%topic, "an event does not decode");
-    }
-    fact.ok()
 }
 
 /// The seller's signature of a pinned delivery, from the calldata that pinned it. Empty when the
@@ -173,10 +277,10 @@ async fn signed(relayer: &Relayer, found: &FollowedLog) -> Result<Bytes, Relayer
 
 async fn write(
     relayer: &Relayer,
-    conn: &mut SqliteConnection,
-    fact: &Fact,
-    place: Place,
+    conn: &mut Conn,
+    (fact, signature, place): &(Fact, Bytes, Place),
 ) -> Result<(), RelayerError> {
+    let place = *place;
     match fact {
         Fact::Opened(event) => {
             if digest::deal_id(&event.terms, &relayer.escrow.domain()) == event.dealId {
@@ -185,12 +289,13 @@ async fn write(
                 Err(RelayerError::Contradiction { what: "a deal's id is not its terms' digest" })
             }
         }
-        Fact::Delivered(event, signature) => {
+        Fact::Delivered(event) => {
             let pin = Pin {
                 state: event.state.clone(),
                 uri: event.uri.clone(),
                 signature: signature.clone(),
             };
+            deals::lock(conn, event.dealId).await?;
             deals::delivered(conn, (event.dealId, event.milestone), &pin, place).await?;
             deliverables::name(conn, pin.state.deliverable).await?;
             open_pinned(relayer, conn, event.dealId).await
@@ -210,7 +315,7 @@ async fn write(
 /// Opens the cases of a deal's pinned deliveries, as far as the deal's term sheet is known.
 pub(crate) async fn open_pinned(
     relayer: &Relayer,
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     deal: B256,
 ) -> Result<(), RelayerError> {
     if deals::terms(conn, deal).await?.is_none() {

@@ -166,6 +166,12 @@ pub struct Readiness {
     pub head_age_secs: u64,
     /// Chain time between it and the block whose facts count.
     pub tag_lag_secs: u64,
+    /// Whether new transactions may still be sent within the day's budget.
+    pub within_budget: bool,
+    /// How many of the chain's endpoints work.
+    pub endpoints_good: usize,
+    /// How many there are.
+    pub endpoints: usize,
 }
 
 /// Whether the process lives, or has started.

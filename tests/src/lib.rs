@@ -7,6 +7,7 @@
 
 pub mod actors;
 pub mod anvil;
+pub mod chaos;
 pub mod contracts;
 pub mod evm;
 pub mod gas;
@@ -19,6 +20,7 @@ pub mod sign;
 pub mod world;
 
 pub use actors::usd;
+pub use chaos::{Chaos, Lie, Weather};
 pub use contracts::Contracts;
 pub use node::{Node, Orphans};
 pub use world::{Receipt, Revert, World};

@@ -28,6 +28,9 @@ pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Res
         }
         arguments.extend(filter);
         repository.cargo(&arguments)?;
+        if all {
+            on_postgres(repository)?;
+        }
     } else {
         say("cargo-nextest is not installed (`cargo install cargo-nextest`): using `cargo test`.");
         step("cargo test --workspace");
@@ -43,6 +46,25 @@ pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Res
         histories::test(repository)?;
     }
     Ok(())
+}
+
+/// What of the relayer's suite says little about a database, or ran on PostgreSQL before. The long one
+/// waits for a dead process's leases after each of its many deaths; `fleet` has deaths of its own.
+const NOT_AGAIN: &str = "^relayer::(fleet|reorgs|sending|socket|storm)::\
+    |killed_after_any_number_of_calls|that_is_shown";
+
+/// The relayer's own suite once more, with its rows on PostgreSQL where a server is named.
+fn on_postgres(repository: &Repository) -> anyhow::Result<()> {
+    if std::env::var_os("SURETY_POSTGRES").is_none() {
+        say("SURETY_POSTGRES names no server: the relayer's suite did not run on PostgreSQL.");
+        say("With one, set it to postgres://USER@HOST/DATABASE; .ci/run shows how to get one.");
+        return Ok(());
+    }
+    step("cargo nextest run --workspace (the relayer on PostgreSQL)");
+    let relayer = format!("package(surety-tests) & test(/^relayer::/) & not test(/{NOT_AGAIN}/)");
+    let mut suite = repository.cargo_command();
+    suite.args(["nextest", "run", "--workspace", "-E", &relayer]);
+    run(suite.env("SURETY_RELAYER_ON_POSTGRES", "1"))
 }
 
 fn forge_tests(repository: &Repository, filter: Option<&str>) -> anyhow::Result<()> {

@@ -1,10 +1,13 @@
 //! How many blocks to ask for at once, and whether the answer is one.
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::Address;
 use alloy::rpc::types::Log;
 
 use super::{FollowedLog, malformed};
 use crate::{ChainError, Header};
+
+/// The first query is not wider, so that it has a chance with any node.
+const FIRST: u64 = 2_000;
 
 /// The width of the next query: halved when a node finds it too much, half as wide again after
 /// each success.
@@ -17,7 +20,7 @@ pub(super) struct Range {
 impl Range {
     pub(super) fn new(most: u64) -> Self {
         let most = most.max(1);
-        Self { width: most, most }
+        Self { width: most.min(FIRST), most }
     }
 
     /// The last block of a query that begins at `from`.
@@ -36,53 +39,54 @@ impl Range {
 }
 
 /// Sorts the logs and refuses what no honest node answers: logs of other contracts or blocks, the
-/// same place twice, two hashes for one block. Keeps each log's block hash beside it.
+/// same place twice, two hashes for one block.
 pub(super) fn check(
     logs: Vec<Log>,
     addresses: &[Address],
     from: u64,
     end: &Header,
-) -> Result<Vec<(FollowedLog, B256)>, ChainError> {
+) -> Result<Vec<FollowedLog>, ChainError> {
     let mut found = logs.into_iter().map(place).collect::<Result<Vec<_>, _>>()?;
-    found.sort_by_key(|(log, _)| (log.block, log.index));
-    for (log, hash) in &found {
+    found.sort_by_key(|log| (log.block, log.index));
+    for log in &found {
         if !addresses.contains(&log.log.address) {
             return Err(malformed("a log of a contract that was not asked for"));
         }
         if log.block < from || log.block > end.number {
             return Err(malformed("a log outside the asked blocks"));
         }
-        if log.block == end.number && *hash != end.hash {
+        if log.block == end.number && log.block_hash != end.hash {
             return Err(malformed("a log of a block that is not canonical"));
         }
     }
-    for ((a, hash_a), (b, hash_b)) in found.iter().zip(found.iter().skip(1)) {
+    for (a, b) in found.iter().zip(found.iter().skip(1)) {
         if a.block == b.block && a.index == b.index {
             return Err(malformed("the same log twice"));
         }
-        if a.block == b.block && hash_a != hash_b {
+        if a.block == b.block && a.block_hash != b.block_hash {
             return Err(malformed("two hashes for one block"));
         }
     }
     Ok(found)
 }
 
-fn place(log: Log) -> Result<(FollowedLog, B256), ChainError> {
+fn place(log: Log) -> Result<FollowedLog, ChainError> {
     if log.removed {
         return Err(malformed("a removed log"));
     }
-    let (Some(block), Some(hash), Some(tx_hash), Some(index)) =
+    let (Some(block), Some(block_hash), Some(tx_hash), Some(index)) =
         (log.block_number, log.block_hash, log.transaction_hash, log.log_index)
     else {
         return Err(malformed("a log without its place on the chain"));
     };
     let timestamp = log.block_timestamp.unwrap_or_default();
-    Ok((FollowedLog { log: log.inner, block, timestamp, tx_hash, index }, hash))
+    Ok(FollowedLog { log: log.inner, block, block_hash, timestamp, tx_hash, index })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy::primitives::B256;
     use proptest::prelude::*;
 
     proptest! {

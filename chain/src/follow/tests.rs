@@ -4,8 +4,9 @@ use alloy::primitives::{Address, Bytes};
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::Store;
 use crate::toy::{Fault, Toy};
+use surety_store::Store;
+use surety_store::scratch::{Engine, Scratch};
 
 const ADDRESS: Address = Address::repeat_byte(5);
 
@@ -15,7 +16,6 @@ struct Bench {
     follower: Follower,
     /// What a consumer's rows would hold: (block, data).
     rows: Vec<(u64, Bytes)>,
-    _dir: tempfile::TempDir,
 }
 
 fn config(tag: BlockTag) -> FollowConfig {
@@ -23,13 +23,12 @@ fn config(tag: BlockTag) -> FollowConfig {
 }
 
 impl Bench {
-    async fn new(tag: BlockTag) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+    async fn new(scratch: &Scratch, tag: BlockTag) -> Self {
         let toy = Toy::new();
-        let store = Store::open(dir.path(), "follow").await.unwrap();
+        let store = scratch.open().await;
         store.migrate("follow", migrations()).await.unwrap();
         let follower = Follower::new(toy.rpc(), config(tag));
-        Self { toy, store, follower, rows: Vec::new(), _dir: dir }
+        Self { toy, store, follower, rows: Vec::new() }
     }
 
     /// One step, saved; says whether there may be more.
@@ -63,9 +62,8 @@ impl Bench {
     }
 }
 
-#[tokio::test]
-async fn logs_arrive_in_order_with_their_blocks_time() {
-    let mut bench = Bench::new(BlockTag::Latest).await;
+async fn logs_arrive_in_order_with_their_blocks_time(scratch: &Scratch) {
+    let mut bench = Bench::new(scratch, BlockTag::Latest).await;
     bench.log(1);
     bench.toy.mine();
     bench.log(2);
@@ -75,9 +73,8 @@ async fn logs_arrive_in_order_with_their_blocks_time() {
     assert_eq!(times, [(1, 1_012), (3, 1_036)]);
 }
 
-#[tokio::test]
-async fn a_range_that_is_too_much_is_halved_until_it_fits() {
-    let mut bench = Bench::new(BlockTag::Latest).await;
+async fn a_range_that_is_too_much_is_halved_until_it_fits(scratch: &Scratch) {
+    let mut bench = Bench::new(scratch, BlockTag::Latest).await;
     bench.toy.state().most_logs = 2;
     for n in 0..40 {
         bench.log(n);
@@ -87,9 +84,8 @@ async fn a_range_that_is_too_much_is_halved_until_it_fits() {
     assert_eq!(bench.rows.len(), 40);
 }
 
-#[tokio::test]
-async fn a_reorganisation_takes_back_exactly_the_orphaned_blocks() {
-    let mut bench = Bench::new(BlockTag::Latest).await;
+async fn a_reorganisation_takes_back_exactly_the_orphaned_blocks(scratch: &Scratch) {
+    let mut bench = Bench::new(scratch, BlockTag::Latest).await;
     for n in 0..6 {
         bench.log(n);
         bench.catch_up().await;
@@ -104,9 +100,8 @@ async fn a_reorganisation_takes_back_exactly_the_orphaned_blocks() {
     assert_eq!(bench.rows, bench.canonical());
 }
 
-#[tokio::test]
-async fn a_chain_that_lags_is_waited_for() {
-    let mut bench = Bench::new(BlockTag::Latest).await;
+async fn a_chain_that_lags_is_waited_for(scratch: &Scratch) {
+    let mut bench = Bench::new(scratch, BlockTag::Latest).await;
     for n in 0..4 {
         bench.log(n);
         bench.catch_up().await;
@@ -120,9 +115,8 @@ async fn a_chain_that_lags_is_waited_for() {
     assert_eq!(bench.rows, bench.canonical());
 }
 
-#[tokio::test]
-async fn blocks_above_the_tag_do_not_exist_yet() {
-    let mut bench = Bench::new(BlockTag::Safe).await;
+async fn blocks_above_the_tag_do_not_exist_yet(scratch: &Scratch) {
+    let mut bench = Bench::new(scratch, BlockTag::Safe).await;
     bench.toy.state().safe_depth = 2;
     for n in 0..5 {
         bench.log(n);
@@ -158,8 +152,8 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-async fn live_through(acts: Vec<Act>) -> Bench {
-    let mut bench = Bench::new(BlockTag::Latest).await;
+async fn live_through(scratch: &Scratch, acts: Vec<Act>) -> Bench {
+    let mut bench = Bench::new(scratch, BlockTag::Latest).await;
     for act in acts {
         match act {
             Act::Log(n) => bench.log(n),
@@ -183,6 +177,23 @@ async fn live_through(acts: Vec<Act>) -> Bench {
     bench
 }
 
+surety_store::on_both!(
+    logs_arrive_in_order_with_their_blocks_time,
+    a_range_that_is_too_much_is_halved_until_it_fits,
+    a_reorganisation_takes_back_exactly_the_orphaned_blocks,
+    a_chain_that_lags_is_waited_for,
+    blocks_above_the_tag_do_not_exist_yet,
+);
+
+#[expect(clippy::unwrap_in_result, reason = "a broken runtime is no counterexample")]
+fn canonical_rows(engine: Engine, acts: Vec<Act>) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let Some(scratch) = runtime.block_on(Scratch::new(engine)) else { return Ok(()) };
+    let bench = runtime.block_on(live_through(&scratch, acts));
+    prop_assert_eq!(&bench.rows, &bench.canonical());
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
@@ -190,8 +201,17 @@ proptest! {
     fn whatever_fails_the_rows_are_those_of_the_canonical_chain(
         acts in prop::collection::vec(act(), 1..60),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let bench = runtime.block_on(live_through(acts));
-        prop_assert_eq!(&bench.rows, &bench.canonical());
+        canonical_rows(Engine::Sqlite, acts)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_fails_the_rows_are_those_of_the_canonical_chain_on_postgres(
+        acts in prop::collection::vec(act(), 1..60),
+    ) {
+        canonical_rows(Engine::Postgres, acts)?;
     }
 }

@@ -1,8 +1,9 @@
 //! The saved trail of blocks that a follower has delivered.
 
 use alloy::primitives::B256;
+use sqlx::Row;
 use sqlx::migrate::Migrator;
-use sqlx::{Row, SqliteConnection};
+use surety_store::Conn;
 
 use crate::ChainError;
 
@@ -12,7 +13,7 @@ pub fn migrations() -> Migrator {
 }
 
 /// Marks beyond this many are forgotten; a reorganisation that deep re-reads from the start.
-const KEPT: i64 = 8_192;
+const KEPT: i64 = 16_384;
 
 /// A block that was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,16 +25,13 @@ pub struct Mark {
 }
 
 /// The newest mark.
-pub(super) async fn newest(
-    conn: &mut SqliteConnection,
-    name: &str,
-) -> Result<Option<Mark>, ChainError> {
+pub(super) async fn newest(conn: &mut Conn, name: &str) -> Result<Option<Mark>, ChainError> {
     below(conn, name, u64::MAX).await
 }
 
 /// The newest mark below a block.
 pub(super) async fn below(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     name: &str,
     block: u64,
 ) -> Result<Option<Mark>, ChainError> {
@@ -54,11 +52,7 @@ pub(super) async fn below(
     .transpose()
 }
 
-pub(super) async fn extend(
-    conn: &mut SqliteConnection,
-    name: &str,
-    marks: &[Mark],
-) -> Result<(), ChainError> {
+pub(super) async fn extend(conn: &mut Conn, name: &str, marks: &[Mark]) -> Result<(), ChainError> {
     for mark in marks {
         sqlx::query(
             "INSERT INTO follow_mark (name, number, hash) VALUES ($1, $2, $3)
@@ -82,11 +76,7 @@ pub(super) async fn extend(
     Ok(())
 }
 
-pub(super) async fn rewind(
-    conn: &mut SqliteConnection,
-    name: &str,
-    from_block: u64,
-) -> Result<(), ChainError> {
+pub(super) async fn rewind(conn: &mut Conn, name: &str, from_block: u64) -> Result<(), ChainError> {
     sqlx::query("DELETE FROM follow_mark WHERE name = $1 AND number >= $2")
         .bind(name)
         .bind(number(from_block)?)

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, Bytes};
 
+use super::cost::{self, Most};
 use super::fees::{self, Fees};
 use super::rows::{self, Attempt, Kind, Queued, Signed};
 use super::{Failure, Order, SenderTask, orders, sign};
@@ -27,6 +28,8 @@ pub(super) struct Memory {
     pub(super) checked: B256,
     /// How often in a row the chain was found shorter than our receipts.
     pub(super) short: u32,
+    /// Whether the chain charges for bytes on a parent chain, once that is known.
+    has_l1_fee: Option<bool>,
 }
 
 impl Memory {
@@ -42,6 +45,10 @@ impl Memory {
 impl SenderTask {
     /// One round. Says whether something was handed out, so that its receipt may exist already.
     pub(super) async fn tick(&mut self) -> Result<bool, ChainError> {
+        if !self.role.is_held().await? {
+            self.memory = Memory::default();
+            return Ok(false);
+        }
         let latest = self.rpc.head(BlockTag::Latest).await?;
         self.recheck(latest).await?;
         let (queued, signed) = {
@@ -50,6 +57,9 @@ impl SenderTask {
             (queued, rows::signed(&mut conn, self.handle.address).await?)
         };
         if queued.is_empty() && signed.is_empty() {
+            self.handle.note(|health| {
+                (health.over_budget, health.above_fee_cap) = (false, false);
+            });
             return Ok(false);
         }
         let top = match self.config.block_tag {
@@ -68,6 +78,16 @@ impl SenderTask {
         Ok(fees::quote(&history, &self.config.fees))
     }
 
+    /// What new transactions pay. None while blocks cost more than the cap; that is told.
+    async fn quote_for_new(&self) -> Result<Option<Fees>, ChainError> {
+        let quote = self.quote().await?;
+        self.handle.note(|health| health.above_fee_cap = quote.is_none());
+        if quote.is_none() {
+            tracing::warn!("blocks cost more than the fee cap; nothing new is sent");
+        }
+        Ok(quote)
+    }
+
     /// Signs what is queued, oldest first, as far as there is room.
     async fn take_up(&mut self, count: u64, latest: Header) -> Result<(), ChainError> {
         let (queued, waiting) = {
@@ -82,17 +102,42 @@ impl SenderTask {
         if queued.is_empty() || room == 0 {
             return Ok(());
         }
-        let Some(fees) = self.quote().await? else {
-            tracing::warn!("blocks cost more than the fee cap; nothing new is sent");
-            return Ok(());
-        };
+        let Some(fees) = self.quote_for_new().await? else { return Ok(()) };
         for request in queued.into_iter().take(room) {
-            if let Some(gas) = self.needed_gas(&request).await? {
-                self.sign_first(&request, Making { kind: Kind::Call, gas, fees }, (count, latest))
-                    .await?;
+            let Some(gas) = self.needed_gas(&request).await? else { continue };
+            let l1_fee = self.l1_fee(&request.calldata).await?;
+            let making = Making { kind: Kind::Call, gas, fees, l1_fee };
+            if !self.sign_first(&request, making, (count, latest)).await? {
+                // The oldest first, tomorrow too.
+                break;
             }
         }
         Ok(())
+    }
+
+    /// What the request's bytes cost on a parent chain; most chains have none.
+    async fn l1_fee(&mut self, calldata: &Bytes) -> Result<u64, ChainError> {
+        if self.memory.has_l1_fee == Some(false) {
+            return Ok(0);
+        }
+        let fee = cost::l1_fee(&self.rpc, calldata).await?;
+        self.memory.has_l1_fee = Some(fee.is_some());
+        Ok(fee.unwrap_or(0))
+    }
+
+    /// Whether a new transaction may cost that much today. Told when that changes.
+    fn affordable(&self, spent: u64, most: Most) -> bool {
+        let total = spent.saturating_add(most.wei());
+        let affordable = self.config.budget_wei_per_day.is_none_or(|budget| total <= budget);
+        let before = self.handle.health().over_budget;
+        self.handle.note(|health| {
+            health.over_budget = !affordable;
+            health.spent_wei = if affordable { total } else { spent };
+        });
+        if !affordable && !before {
+            over_budget(spent, most);
+        }
+        affordable
     }
 
     /// The gas for a queued request. None when the request is dealt with: it failed, or waits.
@@ -111,7 +156,7 @@ impl SenderTask {
             }
             Err(e) => return Err(e),
         };
-        let mut tx = self.handle.store.begin().await?;
+        let mut tx = self.role.begin().await?;
         match &failure {
             Some(failure) => rows::done(&mut tx, request.id, None, Some(failure)).await?,
             None => rows::to_back(&mut tx, request.id).await?,
@@ -123,14 +168,20 @@ impl SenderTask {
 
     /// Picks the nonce, signs and stores, in that order. A crash before the commit leaves the
     /// request queued and nobody has seen the bytes; a crash after it leaves bytes to hand out.
+    /// False when the day's budget is used up. What fills a gap is not held back: all else waits
+    /// for it.
     async fn sign_first(
         &mut self,
         request: &Queued,
-        Making { kind, gas, fees }: Making,
+        Making { kind, gas, fees, l1_fee }: Making,
         (count, latest): (u64, Header),
-    ) -> Result<(), ChainError> {
+    ) -> Result<bool, ChainError> {
         let sender = self.handle.address;
-        let mut tx = self.handle.store.begin().await?;
+        let mut tx = self.role.begin().await?;
+        // An operator may have cancelled it since it was read.
+        if kind == Kind::Call && !rows::is_queued(&mut tx, request.id).await? {
+            return Ok(true);
+        }
         let nonce = rows::free_nonce(&mut tx, sender, count).await?;
         let earlier = rows::attempts(&mut tx, sender, nonce, None).await?;
         // Another request once held this nonce and its bytes may still be about: pay more.
@@ -138,6 +189,14 @@ impl SenderTask {
             Some(old) => fees::replacement(old.fees, Some(fees), &self.config.fees).unwrap_or(fees),
             None => fees,
         };
+        let most = Most { gas: gas.max(sign::BLANK_GAS), max_fee: fees.max, l1_fee };
+        if self.config.budget_wei_per_day.is_some() {
+            cost::lock(&mut tx, latest).await?;
+        }
+        let spent = cost::spent(&mut tx, latest).await?;
+        if kind == Kind::Call && !self.affordable(spent, most) {
+            return Ok(false);
+        }
         let signed = Signed {
             id: request.id,
             to: request.to,
@@ -149,10 +208,11 @@ impl SenderTask {
         };
         let attempt = sign::attempt(&self.signer, self.chain_id, &signed, kind, fees).await?;
         rows::record(&mut tx, sender, &signed, &attempt).await?;
+        cost::reserve(&mut tx, (sender, nonce), latest, most).await?;
         tx.commit().await?;
         self.memory.forget(request.id);
         self.handle.changed();
-        Ok(())
+        Ok(true)
     }
 
     /// Uses up nonces below our highest waiting one that no request holds; without that everything
@@ -171,12 +231,12 @@ impl SenderTask {
             let Some(fees) = self.quote().await? else { return Ok(()) };
             tracing::warn!(nonce = free, "filling a gap in the nonces");
             self.rpc.meter().gaps.inc();
-            let mut tx = self.handle.store.begin().await?;
+            let mut tx = self.role.begin().await?;
             let id = rows::gap(&mut tx, sender, free).await?;
             tx.commit().await?;
-            let blank = Queued { id, to: sender, calldata: alloy::primitives::Bytes::new() };
-            self.sign_first(&blank, Making { kind: Kind::Blank, gas: 0, fees }, (count, latest))
-                .await?;
+            let blank = Queued { id, to: sender, calldata: Bytes::new() };
+            let making = Making { kind: Kind::Blank, gas: 0, fees, l1_fee: 0 };
+            self.sign_first(&blank, making, (count, latest)).await?;
         }
     }
 
@@ -235,7 +295,7 @@ impl SenderTask {
                 CallOutcome::Returned(_) => {}
             }
             if request.suspect {
-                let mut tx = self.handle.store.begin().await?;
+                let mut tx = self.role.begin().await?;
                 rows::trust(&mut tx, id).await?;
                 tx.commit().await?;
                 self.memory.handed_out.remove(&id);
@@ -265,16 +325,19 @@ impl SenderTask {
         let Some(fees) = fees::replacement(newest.fees, now, &self.config.fees) else {
             capped(request);
             // An order that cannot be carried out now must not surprise anybody later.
-            let mut tx = self.handle.store.begin().await?;
+            let mut tx = self.role.begin().await?;
             orders::forget(&mut tx, request.id).await?;
             tx.commit().await?;
             return Ok(newest);
         };
+        let l1_fee = self.l1_fee(&request.calldata).await?;
         let next = Signed { since: latest.timestamp, ..request.clone() };
         let attempt = sign::attempt(&self.signer, self.chain_id, &next, kind, fees).await?;
-        let mut tx = self.handle.store.begin().await?;
+        let mut tx = self.role.begin().await?;
         rows::record(&mut tx, self.handle.address, &next, &attempt).await?;
         orders::forget(&mut tx, request.id).await?;
+        let most = Most { gas: request.gas.max(sign::BLANK_GAS), max_fee: fees.max, l1_fee };
+        cost::reserve(&mut tx, (self.handle.address, request.nonce), latest, most).await?;
         tx.commit().await?;
         self.rpc.meter().replaced(match kind {
             Kind::Call => "call",
@@ -284,7 +347,7 @@ impl SenderTask {
         Ok(attempt)
     }
 
-    /// Hands bytes to the node. Whatever it answers, they count as sent: an error may be about the
+    /// Hands bytes to every node. Whatever they answer, they count as sent: an error may be about the
     /// answer and not about the transaction.
     async fn broadcast(&mut self, request: &Signed, attempt: &Attempt) -> Result<(), ChainError> {
         self.memory.handed_out.insert(request.id, Instant::now());
@@ -318,6 +381,7 @@ struct Making {
     kind: Kind,
     gas: u64,
     fees: Fees,
+    l1_fee: u64,
 }
 
 /// What to do about a request that waits for a block.
@@ -328,6 +392,16 @@ enum Move {
     Again,
     /// Better paid bytes.
     Replace(Kind),
+}
+
+fn over_budget(spent_wei: u64, most: Most) {
+    let needed_wei = most.wei();
+    tracing::error!(
+        spent_wei,
+        needed_wei,
+        "the day's budget is used up: new transactions wait for the next UTC day, or raise \
+         sending.budget_wei_per_day"
+    );
 }
 
 fn capped(request: &Signed) {

@@ -60,12 +60,13 @@ pub(super) fn quote(history: &FeeHistory, caps: &FeeCaps) -> Option<Fees> {
 }
 
 /// Fees with which every node takes the replacement of a transaction: at least an eighth more on
-/// both, and not less than what blocks take now. None when our cap forbids that; the old one stays.
+/// both, and not less than what blocks take now. None when a cap forbids that; the old one stays.
 pub(super) fn replacement(old: Fees, now: Option<Fees>, caps: &FeeCaps) -> Option<Fees> {
     let more = |fee: u64| fee.saturating_add(fee.div_ceil(8)).saturating_add(1);
     let max = more(old.max).max(now.map_or(0, |f| f.max));
     let priority = more(old.priority).max(now.map_or(0, |f| f.priority));
-    (max <= caps.max_fee_wei && priority <= max).then_some(Fees { max, priority })
+    let most = max.min(caps.max_priority_fee_wei);
+    (max <= caps.max_fee_wei && priority <= most).then_some(Fees { max, priority })
 }
 
 #[cfg(test)]
@@ -111,9 +112,12 @@ mod tests {
                 prop_assert!(u128::from(new.priority) * 8 >= u128::from(old.priority) * 9);
                 prop_assert!(new.max > old.max && new.max <= caps.max_fee_wei);
                 prop_assert!(new.priority > old.priority && new.priority <= new.max);
+                prop_assert!(new.priority <= caps.max_priority_fee_wei);
                 prop_assert!(now.is_none_or(|n| new.max >= n.max));
             } else {
-                prop_assert!(old.max + old.max.div_ceil(8) + 1 > caps.max_fee_wei);
+                let more = |fee: u64| fee + fee.div_ceil(8) + 1;
+                let most = caps.max_priority_fee_wei;
+                prop_assert!(more(old.max) > caps.max_fee_wei || more(old.priority) > most);
             }
         }
     }

@@ -3,7 +3,7 @@
 use alloy::primitives::{B256, Bytes};
 
 use super::rows::{self, Attempt, Kind, Signed};
-use super::{Failure, SenderTask, gap_id};
+use super::{Failure, SenderTask, cost, gap_id};
 use crate::{BlockTag, CallOutcome, ChainError, Header, Receipt};
 
 /// How many looks in a row must agree before a node's silence is believed: nodes behind one URL
@@ -38,7 +38,7 @@ impl SenderTask {
     }
 
     async fn reopen(&self, block: u64, hash: B256) -> Result<(), ChainError> {
-        let mut tx = self.handle.store.begin().await?;
+        let mut tx = self.role.begin().await?;
         let reopened = rows::reopen(&mut tx, self.handle.address, hash).await?;
         tx.commit().await?;
         tracing::warn!(block, reopened, "a block with our transactions was orphaned");
@@ -99,14 +99,12 @@ impl SenderTask {
             Kind::Call if receipt.succeeded => None,
             Kind::Call => Some(Failure::Reverted(self.why(request, receipt).await)),
         };
-        let mut tx = self.handle.store.begin().await?;
+        let mut tx = self.role.begin().await?;
         rows::done(&mut tx, request.id, Some(receipt), failure.as_ref()).await?;
+        cost::paid(&mut tx, (self.handle.address, request.nonce), receipt.cost_wei).await?;
         tx.commit().await?;
-        self.rpc.meter().mined(receipt.gas_used, receipt.cost_wei);
-        tracing::info!(
-            id = %request.id, tx = %receipt.tx_hash, block = receipt.block, nonce = request.nonce,
-            gas = receipt.gas_used, ?failure, "a transaction is done"
-        );
+        self.rpc.meter().mined(receipt.gas_used, receipt.cost_wei.unwrap_or_default());
+        is_done(request, receipt, failure.as_ref());
         self.memory.forget(request.id);
         self.handle.changed();
         Ok(())
@@ -116,8 +114,8 @@ impl SenderTask {
     /// what made it revert is usually still so. Empty when the node cannot say.
     async fn why(&self, request: &Signed, receipt: &Receipt) -> Bytes {
         let from = Some(self.handle.address);
-        let again = self.rpc.call_at(from, request.to, &request.calldata, receipt.block).await;
-        match again {
+        let Ok(Some(block)) = self.rpc.header(receipt.block).await else { return Bytes::new() };
+        match self.rpc.call_at(from, request.to, &request.calldata, &block).await {
             Ok(CallOutcome::Reverted(data)) => data,
             Ok(CallOutcome::Returned(_)) | Err(_) => Bytes::new(),
         }
@@ -140,7 +138,7 @@ impl SenderTask {
             id = %request.id, nonce = request.nonce,
             "another program sends with this key; the request gets another nonce"
         );
-        let mut tx = self.handle.store.begin().await?;
+        let mut tx = self.role.begin().await?;
         if request.id == gap_id(sender, request.nonce) {
             rows::done(&mut tx, request.id, None, Some(&Failure::Withdrawn)).await?;
         } else {
@@ -151,4 +149,11 @@ impl SenderTask {
         self.handle.changed();
         Ok(())
     }
+}
+
+fn is_done(request: &Signed, receipt: &Receipt, failure: Option<&Failure>) {
+    tracing::info!(
+        id = %request.id, tx = %receipt.tx_hash, block = receipt.block, nonce = request.nonce,
+        gas = receipt.gas_used, ?failure, "a transaction is done"
+    );
 }

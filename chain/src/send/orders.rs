@@ -3,9 +3,10 @@
 //! An order is a row, written by whoever takes it and carried out by the one task that owns the
 //! nonces. So it survives a crash, and no second writer ever signs.
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
+use surety_store::{Conn, DbRow};
 
 use super::rows::{self, Kind};
 use super::{Failure, SendState, SendStatus, Sender};
@@ -94,26 +95,26 @@ impl Sender {
         })
     }
 
-    /// How many requests there are in each state, by the state's word.
+    /// How many requests of all keys there are in each state, by the state's word.
     pub async fn totals(&self) -> Result<Vec<(String, u64)>> {
         let mut conn = self.store.read().await?;
         let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM send_request GROUP BY state")
             .fetch_all(&mut *conn)
             .await?;
-        let total = |row: &sqlx::sqlite::SqliteRow| {
+        let total = |row: &DbRow| {
             let n = row.try_get::<i64, _>("n")?;
             Ok((row.try_get("state")?, u64::try_from(n).unwrap_or_default()))
         };
         rows.iter().map(total).collect()
     }
 
-    /// Everything about a request; none when it was never asked for.
+    /// Everything about a request of any key; none when it was never asked for.
     pub async fn trace(&self, id: B256) -> Result<Option<Trace>> {
         let mut conn = self.store.read().await?;
         let Some(status) = rows::status(&mut conn, id).await? else { return Ok(None) };
-        let nonce = nonce(&mut conn, id).await?;
+        let (sender, nonce) = place(&mut conn, id).await?;
         let attempts = match nonce {
-            Some(nonce) => rows::attempts(&mut conn, self.address, nonce, Some(id)).await?,
+            Some(nonce) => rows::attempts(&mut conn, sender, nonce, Some(id)).await?,
             None => Vec::new(),
         };
         let attempts = attempts.iter().map(|attempt| AttemptView {
@@ -127,11 +128,13 @@ impl Sender {
         Ok(Some(Trace { status, nonce, attempts, order }))
     }
 
-    /// Takes an order. Only what is still to be done can be ordered about: says in which state the
+    /// Takes an order about a request. Only what is still to be done can be ordered about: says in which state the
     /// request was, or nothing when there is no such request. A queued request that is cancelled has
     /// failed at once.
     pub async fn order(&self, id: B256, order: Order) -> Result<Option<SendState>> {
         let mut tx = self.store.begin().await?;
+        // The sender may be about to sign it: whoever has the row first is obeyed.
+        rows::is_queued(&mut tx, id).await?;
         let Some(status) = rows::status(&mut tx, id).await? else { return Ok(None) };
         match (status.state, order) {
             (SendState::Queued, Order::Cancel) => {
@@ -147,16 +150,17 @@ impl Sender {
     }
 }
 
-async fn nonce(conn: &mut SqliteConnection, id: B256) -> Result<Option<u64>> {
-    let row = sqlx::query("SELECT nonce FROM send_request WHERE id = $1")
+/// Whose request it is, and its nonce.
+async fn place(conn: &mut Conn, id: B256) -> Result<(Address, Option<u64>)> {
+    let row = sqlx::query("SELECT sender, nonce FROM send_request WHERE id = $1")
         .bind(id.as_slice())
         .fetch_one(conn)
         .await?;
     let nonce = row.try_get::<Option<i64>, _>("nonce")?;
-    Ok(nonce.and_then(|nonce| u64::try_from(nonce).ok()))
+    Ok((rows::address(&row, "sender")?, nonce.and_then(|nonce| u64::try_from(nonce).ok())))
 }
 
-async fn put(conn: &mut SqliteConnection, id: B256, order: Order) -> Result<()> {
+async fn put(conn: &mut Conn, id: B256, order: Order) -> Result<()> {
     sqlx::query(
         "INSERT INTO send_order (request, kind) VALUES ($1, $2)
          ON CONFLICT (request) DO UPDATE SET kind = excluded.kind",
@@ -169,7 +173,7 @@ async fn put(conn: &mut SqliteConnection, id: B256, order: Order) -> Result<()> 
 }
 
 /// The order about a request that is not carried out yet.
-pub(super) async fn get(conn: &mut SqliteConnection, id: B256) -> Result<Option<Order>> {
+pub(super) async fn get(conn: &mut Conn, id: B256) -> Result<Option<Order>> {
     let row = sqlx::query("SELECT kind FROM send_order WHERE request = $1")
         .bind(id.as_slice())
         .fetch_optional(conn)
@@ -183,7 +187,7 @@ pub(super) async fn get(conn: &mut SqliteConnection, id: B256) -> Result<Option<
 }
 
 /// The order about a request is carried out, or came to nothing.
-pub(super) async fn forget(conn: &mut SqliteConnection, id: B256) -> Result<()> {
+pub(super) async fn forget(conn: &mut Conn, id: B256) -> Result<()> {
     sqlx::query("DELETE FROM send_order WHERE request = $1")
         .bind(id.as_slice())
         .execute(conn)

@@ -1,8 +1,8 @@
 //! The sender's rows. Plain SQL that SQLite and PostgreSQL both take.
 
 use alloy::primitives::{Address, B256, Bytes};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
+use surety_store::{Conn, DbRow};
 
 use super::fees::Fees;
 use super::{Failure, Request, SendState, SendStatus, gap_id, orders};
@@ -48,7 +48,6 @@ pub(super) struct Attempt {
     pub(super) fees: Fees,
 }
 
-type Conn = SqliteConnection;
 type Result<T> = std::result::Result<T, ChainError>;
 
 pub(super) async fn queue(
@@ -107,6 +106,19 @@ pub(super) async fn status(conn: &mut Conn, id: B256) -> Result<Option<SendStatu
         Ok(SendStatus { id, state, tx_hash: tx_hash.transpose()?, block, failure })
     })
     .transpose()
+}
+
+/// How many requests each key has that are not done.
+pub(super) async fn load(conn: &mut Conn) -> Result<Vec<(Address, u64)>> {
+    let rows = sqlx::query(
+        "SELECT sender, COUNT(*) AS waiting FROM send_request
+         WHERE state IN ('queued', 'signed') GROUP BY sender",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((address(row, "sender")?, unsigned(row.try_get("waiting")?)?)))
+        .collect()
 }
 
 /// The oldest requests that wait for a nonce.
@@ -294,6 +306,16 @@ pub(super) async fn requeue(conn: &mut Conn, id: B256) -> Result<()> {
     Ok(())
 }
 
+/// Whether a request still waits for a nonce. Its row is this transaction's until it ends.
+pub(super) async fn is_queued(conn: &mut Conn, id: B256) -> Result<bool> {
+    let found =
+        sqlx::query("UPDATE send_request SET state = state WHERE id = $1 AND state = 'queued'")
+            .bind(id.as_slice())
+            .execute(conn)
+            .await?;
+    Ok(found.rows_affected() == 1)
+}
+
 /// Moves a queued request behind all others, so that one which no node likes blocks nobody.
 pub(super) async fn to_back(conn: &mut Conn, id: B256) -> Result<()> {
     sqlx::query(
@@ -352,11 +374,11 @@ const fn broken(what: &'static str) -> ChainError {
     ChainError::Row { what }
 }
 
-fn word(row: &SqliteRow, column: &'static str) -> Result<B256> {
+fn word(row: &DbRow, column: &'static str) -> Result<B256> {
     B256::try_from(row.try_get::<&[u8], _>(column)?).map_err(|_| broken(column))
 }
 
-fn address(row: &SqliteRow, column: &'static str) -> Result<Address> {
+pub(super) fn address(row: &DbRow, column: &'static str) -> Result<Address> {
     Address::try_from(row.try_get::<&[u8], _>(column)?).map_err(|_| broken(column))
 }
 

@@ -11,7 +11,7 @@ use super::{DynSigner, rows};
 use crate::ChainError;
 
 /// Gas for an empty transfer to ourselves, with room for chains that count a little more.
-const BLANK_GAS: u64 = 60_000;
+pub(super) const BLANK_GAS: u64 = 60_000;
 
 /// Signs one attempt for a request that holds its nonce.
 pub(super) async fn attempt(

@@ -28,6 +28,9 @@ pub enum JudgeError {
     /// The database failed.
     #[error("the store failed: {0}")]
     Store(#[from] sqlx::Error),
+    /// The place for transcripts failed.
+    #[error("transcripts: {0}")]
+    Files(#[from] surety_store::StoreError),
     /// The store holds something that this version did not write.
     #[error("the store is damaged: column {column} holds what it must not")]
     StoreDamaged {

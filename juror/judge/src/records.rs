@@ -1,18 +1,16 @@
 //! What is written down of the cases that are judged: transcripts line by line, and the exact bytes
 //! that went to the provider and came back.
 //!
-//! The database and the folder are the juror's; its migrations make the tables. Of a private case
+//! The database and the place of the files are the juror's; its migrations make the tables. Of a private case
 //! everything is encrypted to its parties and the juror before it reaches a disk, and files end in
 //! `.age`.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
 use alloy::primitives::{B128, B256, hex, keccak256};
 use sqlx::{Row, SqlitePool};
 use surety_privacy::{Circle, is_private};
+use surety_store::Blobs;
 use tokio::io::AsyncWriteExt;
 
 use crate::JudgeError;
@@ -21,8 +19,9 @@ use crate::JudgeError;
 #[derive(Debug, Clone)]
 pub struct Records {
     pool: SqlitePool,
-    transcripts: PathBuf,
-    blobs: PathBuf,
+    files: Blobs,
+    /// What their names begin with.
+    prefix: String,
     /// Who may read it; everybody when there is none.
     circle: Option<Circle>,
 }
@@ -40,36 +39,23 @@ pub enum Kept {
 }
 
 impl Records {
-    /// Over the juror's database and its folder for transcripts. Blobs go into `blobs` below that
-    /// folder; both must be there.
-    pub fn new(pool: SqlitePool, transcripts: PathBuf) -> Self {
-        let blobs = transcripts.join("blobs");
-        Self { pool, transcripts, blobs, circle: None }
+    /// Over the juror's database and the place for its transcripts. Requests and answers go below
+    /// `blobs` there.
+    pub const fn new(pool: SqlitePool, files: Blobs) -> Self {
+        Self { pool, files, prefix: String::new(), circle: None }
     }
 
-    /// The records of one case, in a folder of their own, so that they can be deleted together.
+    /// The records of one case, apart from all others, so that they can be deleted together.
     #[must_use]
     pub fn of_case(&self, case_id: B256, circle: Option<Circle>) -> Self {
-        let transcripts = self.transcripts.join(hex::encode(case_id));
-        let blobs = transcripts.join("blobs");
-        Self { pool: self.pool.clone(), transcripts, blobs, circle }
-    }
-
-    /// Makes the folders, for whoever is about to write.
-    pub async fn prepare(&self) -> Result<(), JudgeError> {
-        let made = tokio::fs::create_dir_all(&self.blobs).await;
-        made.map_err(|err| JudgeError::file(&self.blobs, &err))
+        let prefix = format!("{}{}/", self.prefix, hex::encode(case_id));
+        Self { pool: self.pool.clone(), files: self.files.clone(), prefix, circle }
     }
 
     /// Deletes what is written down of a case, but for its ballot.
     pub async fn delete(&self, case_id: B256) -> Result<(), JudgeError> {
-        let folder = self.transcripts.join(hex::encode(case_id));
-        match tokio::fs::remove_dir_all(&folder).await {
-            Err(err) if err.kind() != io::ErrorKind::NotFound => {
-                return Err(JudgeError::file(&folder, &err));
-            }
-            Ok(()) | Err(_) => {}
-        }
+        let prefix = format!("{}{}", self.prefix, hex::encode(case_id));
+        self.files.delete_under(&prefix).await?;
         sqlx::query("DELETE FROM lines WHERE case_id = ?")
             .bind(case_id.as_slice())
             .execute(&self.pool)
@@ -77,23 +63,18 @@ impl Records {
         Ok(())
     }
 
-    /// A file of these records as it lies on the disk, encrypted or not: the transcript with this
+    /// A file of these records as it is kept, encrypted or not: the transcript with this
     /// root, or a blob with this digest.
     pub async fn file(&self, kind: Kept, digest: B256) -> Result<Option<Vec<u8>>, JudgeError> {
-        let path = self.place(kind, digest);
-        match tokio::fs::read(&path).await {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(err) => Err(JudgeError::file(&path, &err)),
-        }
+        Ok(self.files.get(&self.place(kind, digest), u64::MAX).await?)
     }
 
-    fn place(&self, kind: Kept, digest: B256) -> PathBuf {
+    fn place(&self, kind: Kept, digest: B256) -> String {
         let end = if self.circle.is_some() { ".age" } else { "" };
-        let name = hex::encode(digest);
+        let (prefix, name) = (&self.prefix, hex::encode(digest));
         match kind {
-            Kept::Transcript => self.transcripts.join(format!("{name}.jsonl{end}")),
-            Kept::Blob => self.blobs.join(format!("{name}{end}")),
+            Kept::Transcript => format!("{prefix}{name}.jsonl{end}"),
+            Kept::Blob => format!("{prefix}blobs/{name}{end}"),
         }
     }
 
@@ -146,19 +127,16 @@ impl Records {
     /// digest by which the transcripts name them.
     pub async fn keep_blob(&self, bytes: &[u8]) -> Result<B256, JudgeError> {
         let digest = keccak256(bytes);
-        let path = self.place(Kept::Blob, digest);
-        if !tokio::fs::try_exists(&path).await.unwrap_or(false) {
-            write_whole(&path, &self.for_disk(bytes)?)
-                .await
-                .map_err(|err| JudgeError::file(&path, &err))?;
+        let place = self.place(Kept::Blob, digest);
+        if !self.files.has(&place).await? {
+            self.files.put(&place, self.for_disk(bytes)?).await?;
         }
         Ok(digest)
     }
 
     /// Writes a finished transcript to its file, named by its root.
     pub async fn keep_transcript(&self, root: B256, text: &[u8]) -> Result<(), JudgeError> {
-        let path = self.place(Kept::Transcript, root);
-        write_whole(&path, &self.for_disk(text)?).await.map_err(|err| JudgeError::file(&path, &err))
+        Ok(self.files.put(&self.place(Kept::Transcript, root), self.for_disk(text)?).await?)
     }
 }
 

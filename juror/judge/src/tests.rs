@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use surety_dialect::Dialect;
 use surety_fetch::Bounds;
 use surety_jury::{Entry, Opinion, Reason, Source, Subject, Transcript, check, transcript::Call};
+use surety_store::Blobs;
 use surety_terms::{
     Check, Criterion, Expect, HiddenCriterion, Kind, MilestoneSheet, Reveal, check::Probe,
 };
@@ -112,9 +113,7 @@ pub(crate) async fn open(folder: &Path, case: &Case) -> Records {
 async fn reopen(folder: &Path) -> Records {
     let pool = pool(folder).await;
     sqlx::migrate!("../migrations").run(&pool).await.unwrap();
-    let transcripts = folder.join("transcripts");
-    std::fs::create_dir_all(transcripts.join("blobs")).unwrap();
-    Records::new(pool, transcripts)
+    Records::new(pool, Blobs::folder(&folder.join("transcripts")).unwrap())
 }
 
 async fn pool(folder: &Path) -> SqlitePool {

@@ -20,6 +20,7 @@ use sqlx::{
 use surety_judge::{Case, JudgeError, Records, write_whole};
 use surety_jury::{Entry, Transcript};
 use surety_qualify::{LabelledCase, Measured, Plan, certificate::MOST_BYTES};
+use surety_store::Blobs;
 use surety_terms::json;
 
 use crate::MeasureError;
@@ -58,7 +59,8 @@ impl Store {
         sqlx::migrate!("../migrations").run(&pool).await.map_err(|err| {
             if let MigrateError::Execute(err) = err { held(folder, err) } else { err.into() }
         })?;
-        let records = Records::new(pool.clone(), transcripts);
+        let files = Blobs::folder(&transcripts).map_err(JudgeError::from)?;
+        let records = Records::new(pool.clone(), files);
         Ok(Self { folder: folder.to_owned(), pool, records })
     }
 

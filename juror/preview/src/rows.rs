@@ -12,6 +12,7 @@ use sqlx::{
 use surety_judge::{JudgeError, Records, make_private_dir};
 use surety_jury::preview::Coarse;
 use surety_privacy::Circle;
+use surety_store::Blobs;
 
 use crate::PreviewsConfig;
 
@@ -78,10 +79,8 @@ impl Rows {
     /// What is written down of one preview, in a folder of its own, for a circle of readers.
     pub(crate) fn records(&self, id: B256, circle: Option<Circle>) -> Result<Records, JudgeError> {
         let folder = self.place(id);
-        for folder in [folder.clone(), folder.join("blobs")] {
-            make_private_dir(&folder).map_err(|err| JudgeError::file(&folder, &err))?;
-        }
-        Ok(Records::new(self.pool.clone(), self.folder.clone()).of_case(id, circle))
+        make_private_dir(&folder).map_err(|err| JudgeError::file(&folder, &err))?;
+        Ok(Records::new(self.pool.clone(), Blobs::folder(&folder)?).of_case(id, circle))
     }
 
     fn place(&self, id: B256) -> PathBuf {

@@ -57,14 +57,20 @@ pub struct Metrics {
     transactions: Family<Labels<1>, Gauge>,
     /// Chain time that the oldest transaction has waited for a block.
     pub transaction_oldest: Gauge,
-    /// The sending key's next nonce on the chain.
-    pub nonce: Gauge,
+    /// A key's next nonce on the chain.
+    nonce: Family<Labels<1>, Gauge>,
     /// Nonces that hold the ones above them up.
-    pub nonce_gap: Gauge,
-    /// How long ago the sender's last good round was.
+    nonce_gap: Family<Labels<1>, Gauge>,
+    /// How long ago the last good round was of the sender that has waited longest for one.
     pub round_age: Level,
-    /// What the sending key owns.
-    pub balance: Level,
+    /// What a key owns.
+    balance: Family<Labels<1>, Level>,
+    /// What all keys have spent or may still spend on the chain's day.
+    pub day_spent: Level,
+    endpoints: Family<Labels<1>, Gauge>,
+    /// The last block that was audited.
+    pub audit_block: Gauge,
+    audit_findings: Counters<1>,
     /// How long the last trial write took.
     pub write_seconds: Level,
     shelf: Family<Labels<1>, Gauge>,
@@ -124,10 +130,14 @@ impl Metrics {
             events: Counter::default(),
             transactions: Family::default(),
             transaction_oldest: Gauge::default(),
-            nonce: Gauge::default(),
-            nonce_gap: Gauge::default(),
+            nonce: Family::default(),
+            nonce_gap: Family::default(),
             round_age: Level::default(),
-            balance: Level::default(),
+            balance: Family::default(),
+            day_spent: Level::default(),
+            endpoints: Family::default(),
+            audit_block: Gauge::default(),
+            audit_findings: Family::default(),
             write_seconds: Level::default(),
             shelf: Family::default(),
             requests: Family::default(),
@@ -194,13 +204,19 @@ impl Metrics {
         let help = "Signed bytes that were handed out, by the node's answer";
         r.register("send_attempts", help, chain.attempts.clone());
         r.register("send_replacements", "Better paid attempts", chain.replacements.clone());
-        r.register("nonce", "The sending key's next nonce", self.nonce.clone());
+        r.register("nonce", "A key's next nonce", self.nonce.clone());
         let help = "Nonces that hold the ones above them up";
         r.register("nonce_gap", help, self.nonce_gap.clone());
         r.register("nonce_gaps_filled", "Gaps that were filled", chain.gaps.clone());
         let help = "How long ago the sender's last good round was";
         r.register_with_unit("sender_round_age", help, Unit::Seconds, self.round_age.clone());
-        r.register("balance_wei", "What the sending key owns", self.balance.clone());
+        r.register("balance_wei", "What a key owns", self.balance.clone());
+        let help = "What all keys have spent or may still spend on the chain's day";
+        r.register("day_spent_wei", help, self.day_spent.clone());
+        r.register("endpoint_good", "1 while it is not left out", self.endpoints.clone());
+        r.register("audit_block", "The last block that was audited", self.audit_block.clone());
+        let help = "What audits found and repaired";
+        r.register("audit_findings", help, self.audit_findings.clone());
         r.register("gas_used", "Gas of mined transactions", chain.gas.clone());
         r.register("gas_spent_wei", "What they cost", chain.spent.clone());
     }
@@ -276,6 +292,24 @@ impl Metrics {
         self.transactions.get_or_create(&label(["state"], [state])).set(whole(count));
     }
 
+    /// How a sending key stands on the chain.
+    pub fn key(&self, address: String, nonce: u64, gaps: usize, balance_wei: f64) {
+        let labels = label(["key"], [address]);
+        self.nonce.get_or_create(&labels).set(whole(nonce));
+        self.nonce_gap.get_or_create(&labels).set(i64::try_from(gaps).unwrap_or(i64::MAX));
+        self.balance.get_or_create(&labels).set(balance_wei);
+    }
+
+    /// Whether an endpoint is asked before others.
+    pub fn endpoint(&self, name: String, good: bool) {
+        self.endpoints.get_or_create(&label(["endpoint"], [name])).set(i64::from(good));
+    }
+
+    /// An audit found so many differences of a kind.
+    pub fn audit_found(&self, kind: &'static str, count: u64) {
+        self.audit_findings.get_or_create(&label(["kind"], [kind])).inc_by(count);
+    }
+
     /// So many bytes lie on the shelf, under digests that a delivery names or not.
     pub fn shelf(&self, named: u64, unnamed: u64) {
         self.shelf.get_or_create(&label(["named"], ["yes"])).set(whole(named));
@@ -335,11 +369,14 @@ mod tests {
         metrics.juror_failed("url");
         metrics.transactions_in("queued".to_owned(), 1);
         metrics.shelf(1, 1);
+        metrics.key("0x00".to_owned(), 1, 0, 1.0);
+        metrics.endpoint("rpc".to_owned(), true);
+        metrics.audit_found("missing", 1);
         metrics.request("/livez".to_owned(), 200, moment);
         metrics.refused("busy".to_owned());
         metrics.order("retry");
         metrics.task_age("watcher", moment);
-        let labels = label(["endpoint", "outcome"], ["primary", "ok"]);
+        let labels = label(["endpoint", "outcome"], ["rpc", "ok"]);
         chain.requests.get_or_create(&labels).inc();
         chain.attempts.get_or_create(&label(["outcome"], ["known"])).inc();
         chain.replacements.get_or_create(&label(["kind"], ["call"])).inc();

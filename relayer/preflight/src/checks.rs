@@ -1,7 +1,5 @@
 //! The single looks.
 
-use std::time::Duration;
-
 use alloy::primitives::{Address, U256, keccak256};
 use surety_bindings::deployment;
 use surety_bindings::escrow::DealEscrow;
@@ -31,19 +29,32 @@ pub(crate) async fn store(config: &Config) -> Check {
     }
 }
 
-pub(crate) async fn key(config: &Config) -> Result<Address, String> {
-    let key = config.key.open().await.map_err(|error| error.to_string())?;
-    Ok(key.address())
+/// The keys' addresses.
+pub(crate) async fn keys(config: &Config) -> Result<Vec<Address>, String> {
+    let mut addresses = Vec::new();
+    for source in std::iter::once(&config.key).chain(&config.more_keys) {
+        let address = source.open().await.map_err(|error| error.to_string())?.address();
+        if addresses.contains(&address) {
+            return Err(ChainError::KeyTwice { address }.to_string());
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
 }
 
 pub(crate) async fn connect(config: &Config) -> Result<(Rpc, Check), Check> {
     let name = "endpoint";
     let bad = |error: ChainError| Check::new(name, Grade::Bad, error.to_string());
-    let timeout = Duration::from_secs(config.rpc_timeout_secs);
-    let rpc = Rpc::connect(&config.chain_rpc, timeout).map_err(bad)?;
+    let rpc = surety_relayer::connect(config).map_err(bad)?;
     rpc.expect_chain(config.chain_id).await.map_err(bad)?;
-    let detail = format!("answers for chain {}", config.chain_id);
-    Ok((rpc, Check::new(name, Grade::Good, detail)))
+    let (chain, count, quorum) = (config.chain_id, rpc.reports().len(), rpc.quorum());
+    let check = if count == 1 {
+        Check::new(name, Grade::Good, format!("answers for chain {chain}; its word alone counts"))
+    } else {
+        let detail = format!("{count} of which {quorum} must agree; they answer for chain {chain}");
+        Check::new(name, Grade::Good, detail)
+    };
+    Ok((rpc, check))
 }
 
 pub(crate) async fn contracts(config: &Config, rpc: &Rpc) -> Vec<Check> {
@@ -128,7 +139,7 @@ pub(crate) async fn balance(config: &Config, rpc: &Rpc, address: Address) -> Che
             let detail = format!("{balance} wei, less than {least}: send {address} some");
             Check::new(name, Grade::Bad, detail)
         }
-        Ok(balance) => Check::new(name, Grade::Good, format!("{balance} wei")),
+        Ok(balance) => Check::new(name, Grade::Good, format!("{address}: {balance} wei")),
         Err(error) => Check::new(name, Grade::Bad, error.to_string()),
     }
 }

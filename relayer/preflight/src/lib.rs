@@ -61,10 +61,13 @@ pub struct Report {
 /// Looks at the world. `now` is the wall clock, in seconds since 1970.
 pub async fn preflight(config: &Config, now: u64) -> Report {
     let mut checks = vec![checks::store(config).await];
-    let key = checks::key(config).await;
-    let address = key.as_ref().ok().copied();
-    checks.push(match key {
-        Ok(address) => Check::new("key", Grade::Good, address.to_string()),
+    let keys = checks::keys(config).await;
+    let addresses = keys.as_ref().ok().cloned().unwrap_or_default();
+    checks.push(match keys {
+        Ok(keys) => {
+            let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
+            Check::new("key", Grade::Good, keys.join(", "))
+        }
         Err(fault) => Check::new("key", Grade::Bad, fault),
     });
     match checks::connect(config).await {
@@ -72,7 +75,7 @@ pub async fn preflight(config: &Config, now: u64) -> Report {
             checks.push(check);
             checks.extend(checks::contracts(config, &rpc).await);
             checks.extend(checks::blocks(config, &rpc, now).await);
-            if let Some(address) = address {
+            for address in addresses {
                 checks.push(checks::balance(config, &rpc, address).await);
             }
         }

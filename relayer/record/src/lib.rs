@@ -2,12 +2,11 @@
 
 use alloy::primitives::{Address, B256, FixedBytes};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 use surety_jury::SignedCommitment;
 use surety_jury::wire::BallotBody;
+use surety_store::{Conn, DbRow};
 
-type Conn = SqliteConnection;
 type Result<T> = std::result::Result<T, RecordError>;
 
 /// Why a row cannot be read or written.
@@ -137,6 +136,17 @@ pub async fn committed(conn: &mut Conn, commitment: &SignedCommitment) -> Result
     Ok(())
 }
 
+/// Takes a seat's row for this transaction. Whoever decides by what a seat has shown takes it first:
+/// the case's task and the look at overdue seats may hear from one juror in two processes at once.
+pub async fn lock(conn: &mut Conn, case: B256, juror: Address) -> Result<()> {
+    sqlx::query("UPDATE seat_file SET state = state WHERE case_id = $1 AND juror = $2")
+        .bind(case.as_slice())
+        .bind(juror.as_slice())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// What became of a seat, once.
 pub async fn end(conn: &mut Conn, case: B256, juror: Address, state: SeatState) -> Result<()> {
     sqlx::query(
@@ -228,7 +238,7 @@ pub async fn record(conn: &mut Conn, juror: Address) -> Result<Option<JurorRecor
     Ok((!rows.is_empty()).then_some(record))
 }
 
-fn state(row: &SqliteRow) -> Result<SeatState> {
+fn state(row: &DbRow) -> Result<SeatState> {
     let found: String = row.try_get("state")?;
     let state = SeatState::ALL.into_iter().find(|state| state.as_str() == found);
     state.ok_or_else(|| broken("state"))
@@ -238,11 +248,11 @@ fn broken(what: &'static str) -> RecordError {
     RecordError::Row { what }
 }
 
-fn fixed<const N: usize>(row: &SqliteRow, name: &'static str) -> Result<FixedBytes<N>> {
+fn fixed<const N: usize>(row: &DbRow, name: &'static str) -> Result<FixedBytes<N>> {
     FixedBytes::try_from(row.try_get::<&[u8], _>(name)?).map_err(|_| broken(name))
 }
 
-fn number<T: TryFrom<i64>>(row: &SqliteRow, name: &'static str) -> Result<T> {
+fn number<T: TryFrom<i64>>(row: &DbRow, name: &'static str) -> Result<T> {
     T::try_from(row.try_get::<i64, _>(name)?).map_err(|_| broken(name))
 }
 
@@ -251,7 +261,7 @@ fn kept(time: u64) -> i64 {
     i64::try_from(time).unwrap_or(i64::MAX)
 }
 
-fn read(row: &SqliteRow) -> Result<SeatRow> {
+fn read(row: &DbRow) -> Result<SeatRow> {
     let (juror, state) = (Address::from(fixed::<20>(row, "juror")?), state(row)?);
     let is_bound = row.try_get::<Option<&[u8]>, _>("commitment")?.is_some();
     let commitment = is_bound.then(|| {

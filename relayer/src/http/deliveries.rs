@@ -22,7 +22,7 @@ use crate::store::deals::Pin;
 use crate::store::private::Party;
 use crate::store::{cases, deals, deliverables, private};
 use crate::wire::{CaseState, DeliveryAnswer};
-use crate::{RelayerError, watch};
+use crate::{RelayerError, collect, watch};
 
 /// `POST /v1/deliveries`: everything is checked before anything is stored, and all of it is stored
 /// at once. The same delivery twice is one case.
@@ -51,7 +51,7 @@ async fn take(relayer: &Relayer, body: Body) -> Result<(&'static str, Answer), R
     is_signed(relayer, &request).await?;
     let party = request.shown_by(relayer).await?;
     let pin = pin(relayer, place).await?;
-    is_timely(relayer, &request, pin.as_ref()).await?;
+    is_timely(relayer, &request, pin.as_ref(), case_id).await?;
     let state = store(relayer, (&request, party), case_id, pin.as_ref()).await??;
     if let Some(id) = request_id::current() {
         relayer.opened_for(case_id, id);
@@ -189,8 +189,14 @@ async fn pin(relayer: &Relayer, place: (B256, u8)) -> Result<Option<Pin>, Refusa
 }
 
 /// A delivery counts until just before its deadline; one that is pinned was in time, and is worth
-/// judging as long as the panel has time.
-async fn is_timely(relayer: &Relayer, request: &Handed, pin: Option<&Pin>) -> Result<(), Refusal> {
+/// judging as long as the panel has time. So is one that a juror of the panel has taken, since jurors
+/// take none that is late: this relayer may have lost it with its disk.
+async fn is_timely(
+    relayer: &Relayer,
+    request: &Handed,
+    pin: Option<&Pin>,
+    case_id: B256,
+) -> Result<(), Refusal> {
     let terms = &request.terms;
     let index = usize::from(request.delivery.milestone);
     let deliver_by = terms.milestones.get(index).map(|m| m.deliverBy.to::<u64>());
@@ -203,6 +209,10 @@ async fn is_timely(relayer: &Relayer, request: &Handed, pin: Option<&Pin>) -> Re
     };
     let now = relayer.escrow.rpc.head(BlockTag::Latest).await?.timestamp;
     if now < until {
+        return Ok(());
+    }
+    let judge_end = until.saturating_add(terms.judgeWithin.to::<u64>());
+    if pinned.is_none() && now < judge_end && collect::is_taken(relayer, terms, case_id).await? {
         return Ok(());
     }
     let detail = format!("It is {now} on the chain; the deadline was {until}.");
@@ -222,6 +232,7 @@ async fn store(
     let delivery = &request.delivery;
     let place = (delivery.dealId, delivery.milestone);
     let mut tx = relayer.store.begin().await?;
+    deals::lock(&mut tx, place.0).await?;
     if pin.is_none_or(|pin| pin.state.deliverable != delivery.deliverable) {
         let others = cases::of_milestone(&mut tx, place).await?;
         let other = others.iter().find(|c| c.id != case_id).map(|c| c.delivery.deliverable);

@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use surety_bindings::revert;
 use surety_service::refusal;
+use surety_store::StoreError;
 use surety_terms::{Problem, TermsError};
 
 use crate::RelayerError;
@@ -39,6 +40,12 @@ impl From<RelayerError> for Refusal {
 
 impl From<surety_chain::ChainError> for Refusal {
     fn from(error: surety_chain::ChainError) -> Self {
+        RelayerError::from(error).into()
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
         RelayerError::from(error).into()
     }
 }

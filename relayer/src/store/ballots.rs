@@ -1,15 +1,13 @@
 //! Ballots that verified, and the proof of those that contradict each other.
 
 use alloy::primitives::{Address, B256};
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use surety_bindings::jury::Ballot;
 use surety_jury::{SignedBallot, Source};
+use surety_store::{Conn, DbRow};
 
 use super::columns::{address, fixed, number, text, word};
 use crate::RelayerError;
 
-type Conn = SqliteConnection;
 type Result<T> = std::result::Result<T, RelayerError>;
 
 /// A ballot and who gave it.
@@ -122,7 +120,7 @@ pub(crate) async fn counted(conn: &mut Conn, case: B256) -> Result<Vec<SignedBal
     Ok(rows.into_iter().filter(|r| r.counted).map(|r| r.signed).collect())
 }
 
-fn read(row: &SqliteRow) -> Result<BallotRow> {
+fn read(row: &DbRow) -> Result<BallotRow> {
     Ok(BallotRow {
         juror: address(row, "juror")?,
         family: text(row, "family")?,
@@ -145,7 +143,7 @@ fn read(row: &SqliteRow) -> Result<BallotRow> {
 #[cfg(test)]
 mod tests {
     use alloy::primitives::FixedBytes;
-    use surety_chain::store::Store;
+    use surety_store::scratch::Scratch;
 
     use super::*;
 
@@ -162,10 +160,10 @@ mod tests {
         BallotRow { juror: Address::ZERO, family, operator, signed, counted: true }
     }
 
-    #[tokio::test]
-    async fn the_first_ballot_counts_and_a_contradiction_is_kept_as_evidence() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), "t").await.unwrap();
+    surety_store::on_both!(the_first_ballot_counts_and_a_contradiction_is_kept_as_evidence);
+
+    async fn the_first_ballot_counts_and_a_contradiction_is_kept_as_evidence(scratch: &Scratch) {
+        let store = scratch.open().await;
         store.migrate("relayer", crate::store::migrations()).await.unwrap();
         let mut tx = store.begin().await.unwrap();
         let tries =

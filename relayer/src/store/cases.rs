@@ -2,17 +2,16 @@
 
 use alloy::primitives::{B256, Bytes};
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use surety_bindings::escrow::Delivery;
 use surety_jury::Tally;
+use surety_store::{Conn, DbRow, Lease};
 
 use super::columns::{
     broken, bytes, kept, maybe_bytes, maybe_number, maybe_text, maybe_word, number, text, word,
 };
 use crate::RelayerError;
+use crate::relayer::CASE;
 
-type Conn = SqliteConnection;
 type Result<T> = std::result::Result<T, RelayerError>;
 
 /// How far a case is.
@@ -59,7 +58,7 @@ impl CaseState {
         matches!(self, Self::Final | Self::GivenUp)
     }
 
-    fn read(row: &SqliteRow) -> Result<Self> {
+    fn read(row: &DbRow) -> Result<Self> {
         Ok(match text(row, "state")?.as_str() {
             "seen" => Self::Seen,
             "asked" => Self::Asked,
@@ -166,15 +165,52 @@ pub(crate) async fn names(conn: &mut Conn, (deal, deliverable): (B256, B256)) ->
     Ok(row.is_some())
 }
 
-/// The cases that are not over, oldest first.
-pub(crate) async fn open(conn: &mut Conn) -> Result<Vec<B256>> {
+/// The cases that are not over and that an instance holds, oldest first. Whether it still lives does
+/// not matter: until another one takes a case, it is this one's.
+pub(crate) async fn held(conn: &mut Conn, instance: &str) -> Result<Vec<Lease>> {
     let rows = sqlx::query(
-        "SELECT id FROM case_file WHERE state IN ('seen', 'asked', 'decided', 'sent')
-         ORDER BY position",
+        "SELECT c.id AS subject, l.epoch FROM case_file c
+         JOIN lease l ON l.kind = 'case' AND l.subject = c.id
+         WHERE l.holder = $1 AND c.state IN ('seen', 'asked', 'decided', 'sent')
+         ORDER BY c.position",
     )
+    .bind(instance)
     .fetch_all(conn)
     .await?;
-    rows.iter().map(|row| word(row, "id")).collect()
+    rows.iter().map(lease).collect()
+}
+
+/// Takes the oldest cases that are not over and that no instance holds which lives. One statement: two
+/// instances that claim at the same time wait for each other, and the second takes what is left.
+pub(crate) async fn claim(
+    conn: &mut Conn,
+    instance: &str,
+    now: i64,
+    most: usize,
+) -> Result<Vec<Lease>> {
+    let rows = sqlx::query(
+        "INSERT INTO lease (kind, subject, holder, epoch)
+         SELECT 'case', c.id, $1, 1 FROM case_file c
+         LEFT JOIN lease l ON l.kind = 'case' AND l.subject = c.id
+         LEFT JOIN instance i ON i.id = l.holder AND i.until_ms > $2
+         WHERE c.state IN ('seen', 'asked', 'decided', 'sent') AND i.id IS NULL
+         ORDER BY c.position LIMIT $3
+         ON CONFLICT (kind, subject) DO UPDATE
+         SET holder = excluded.holder, epoch = lease.epoch + 1
+         WHERE NOT EXISTS (
+           SELECT 1 FROM instance i WHERE i.id = lease.holder AND i.until_ms > $2)
+         RETURNING subject, epoch",
+    )
+    .bind(instance)
+    .bind(now)
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(lease).collect()
+}
+
+fn lease(row: &DbRow) -> Result<Lease> {
+    Ok(Lease::new(CASE, bytes(row, "subject")?.to_vec(), number(row, "epoch")?))
 }
 
 /// The panel is about to be asked.
@@ -296,7 +332,22 @@ pub(crate) async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
     Ok(())
 }
 
-fn read(row: &SqliteRow) -> Result<CaseRow> {
+/// Opens a deal's ended cases again, at the stage that they had reached: if their end stands, they
+/// find it.
+pub(crate) async fn reopen(conn: &mut Conn, deal: B256) -> Result<()> {
+    sqlx::query(
+        "UPDATE case_file SET final_block = NULL, paid_ms = NULL,
+           state = CASE WHEN sending IS NOT NULL THEN 'sent'
+                        WHEN ballots IS NOT NULL THEN 'decided' ELSE 'asked' END
+         WHERE state = 'final' AND deal = $1",
+    )
+    .bind(deal.as_slice())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn read(row: &DbRow) -> Result<CaseRow> {
     let verdict = match (maybe_bytes(row, "ballots")?, maybe_text(row, "verdict")?) {
         (Some(ballots), Some(tally)) => {
             Some((ballots, serde_json::from_str(&tally).map_err(|_| broken("verdict"))?))

@@ -2,9 +2,8 @@
 
 use alloy::primitives::{B256, Bytes};
 use alloy::sol_types::SolValue;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use surety_bindings::escrow::{SlowState, Terms};
+use surety_store::{Conn, DbRow};
 use surety_terms::TermSheet;
 
 use super::columns::{
@@ -12,7 +11,6 @@ use super::columns::{
 };
 use crate::RelayerError;
 
-type Conn = SqliteConnection;
 type Result<T> = std::result::Result<T, RelayerError>;
 
 /// Where an event stands.
@@ -56,6 +54,18 @@ pub(crate) struct MilestoneRow {
     pub(crate) milestone: u8,
     pub(crate) pin: Option<Pin>,
     pub(crate) end: Option<End>,
+}
+
+/// Takes a deal for this transaction. Whoever decides by what it reads about a deal's deliveries and
+/// cases takes it first: what another writer commits meanwhile is seen, or waited for.
+pub(crate) async fn lock(conn: &mut Conn, deal: B256) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO deal (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET id = excluded.id",
+    )
+    .bind(deal.as_slice())
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 pub(crate) async fn opened(conn: &mut Conn, deal: B256, terms: &Terms, place: Place) -> Result<()> {
@@ -198,7 +208,7 @@ pub(crate) async fn milestones(conn: &mut Conn, deal: B256) -> Result<Vec<Milest
     rows.iter().map(read).collect()
 }
 
-fn read(row: &SqliteRow) -> Result<MilestoneRow> {
+fn read(row: &DbRow) -> Result<MilestoneRow> {
     let pin = maybe_bytes(row, "slow_state")?.map(|state| {
         Ok::<_, RelayerError>(Pin {
             state: SlowState::abi_decode(&state).map_err(|_| broken("slow_state"))?,
@@ -225,7 +235,25 @@ fn read(row: &SqliteRow) -> Result<MilestoneRow> {
     })
 }
 
-/// Forgets what orphaned blocks said.
+/// Whether a milestone's end still stands in a block. If it does, it stays until this transaction ends.
+pub(crate) async fn has_ended_in(
+    conn: &mut Conn,
+    (deal, milestone): (B256, u8),
+    block: u64,
+) -> Result<bool> {
+    let found = sqlx::query(
+        "UPDATE milestone SET ended_block = ended_block
+         WHERE deal = $1 AND milestone = $2 AND ended_block = $3",
+    )
+    .bind(deal.as_slice())
+    .bind(i64::from(milestone))
+    .bind(kept(block))
+    .execute(conn)
+    .await?;
+    Ok(found.rows_affected() == 1)
+}
+
+/// Takes back what orphaned blocks amounted to. What they said stays in `surety_events`.
 pub(crate) async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
     for statement in [
         "UPDATE deal SET terms = NULL, opened_block = NULL, opened_at = NULL, opened_tx = NULL
@@ -236,6 +264,21 @@ pub(crate) async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
            ended_block = NULL, ended_at = NULL, ended_tx = NULL WHERE ended_block >= $1",
     ] {
         sqlx::query(statement).bind(kept(from_block)).execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+/// Takes back all that the chain said about a deal.
+pub(crate) async fn take_back(conn: &mut Conn, deal: B256) -> Result<()> {
+    for statement in [
+        "UPDATE deal SET terms = NULL, opened_block = NULL, opened_at = NULL, opened_tx = NULL
+         WHERE id = $1",
+        "UPDATE milestone SET slow_state = NULL, deliverable = NULL, uri = NULL,
+           signature = NULL, delivered_block = NULL, ending = NULL, to_seller = NULL,
+           to_buyer = NULL, ended_block = NULL, ended_at = NULL, ended_tx = NULL
+         WHERE deal = $1",
+    ] {
+        sqlx::query(statement).bind(deal.as_slice()).execute(&mut *conn).await?;
     }
     Ok(())
 }

@@ -2,13 +2,13 @@
 
 use alloy::primitives::{B256, Bytes};
 use alloy::sol_types::SolValue;
-use sqlx::SqliteConnection;
 use surety_bindings::escrow::Terms;
+use surety_store::Conn;
 
 use super::columns::{bytes, kept, maybe_word, word};
+use super::deals;
 use crate::RelayerError;
 
-type Conn = SqliteConnection;
 type Result<T> = std::result::Result<T, RelayerError>;
 
 /// Who handed in a sheet.
@@ -121,6 +121,7 @@ pub(crate) async fn files(conn: &mut Conn, deal: B256) -> Result<Vec<B256>> {
 
 /// Forgets what parties handed in of a deal. What the chain says stays.
 pub(crate) async fn forget(conn: &mut Conn, deal: B256, files: &[B256]) -> Result<()> {
+    deals::lock(conn, deal).await?;
     for file in files {
         sqlx::query("DELETE FROM deliverable WHERE digest = $1")
             .bind(file.as_slice())

@@ -219,6 +219,13 @@ impl Chain {
         Arc::make_mut(head).undo.push(undo);
     }
 
+    /// Puts code at an address as if the last block had done so.
+    pub(crate) fn set_code(&mut self, account: Address, code: Bytes) {
+        let undo = self.evm.state_mut().set_code(account, code);
+        let head = self.blocks.last_mut().expect("block 0 is never removed");
+        Arc::make_mut(head).undo.push(undo);
+    }
+
     /// Remembers everything; the snapshot's number is for [`Chain::revert`].
     pub(crate) fn snapshot(&mut self) -> u64 {
         let copy = Self { snapshots: Vec::new(), ..self.clone() };

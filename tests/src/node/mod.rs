@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use alloy::network::EthereumWallet;
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::{DynProvider, Provider as _, ProviderBuilder, RootProvider};
 use alloy::rpc::client::RpcClient;
 use alloy::signers::local::PrivateKeySigner;
@@ -151,12 +151,22 @@ impl Node {
         self.chain().pool.hashes()
     }
 
+    /// A chain of its own with the same blocks so far, for a client that will see another fork.
+    pub fn fork(&self) -> Self {
+        Self { chain: Arc::new(Mutex::new(self.chain().clone())) }
+    }
+
+    /// Puts code at an address.
+    pub fn set_code(&self, account: Address, code: Bytes) {
+        self.chain().set_code(account, code);
+    }
+
     /// Gives an account ether.
     pub fn set_balance(&self, account: Address, wei: U256) {
         self.chain().set_balance(account, wei);
     }
 
-    fn answer(&self, method: &str, params: Option<Value>) -> Result<Value, Fault> {
+    pub(crate) fn answer(&self, method: &str, params: Option<Value>) -> Result<Value, Fault> {
         rpc::answer(&mut self.chain(), method, &Params::new(params)?)
     }
 

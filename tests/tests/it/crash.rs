@@ -1,8 +1,8 @@
 //! The real relayer binary, killed in the middle of a run.
 //!
-//! Two whole runs of `surety demo` over recorded cases, each on a chain of its own: one undisturbed, one
-//! whose relayer is killed by SIGKILL again and again while it settles. Whoever operates the demo starts
-//! it again on the same store, and both must come to the same totals.
+//! Whole runs of `surety demo` over recorded cases, each on a chain of its own: one undisturbed, one
+//! whose relayer is killed by SIGKILL again and again while it settles, and one whose relayer loses its
+//! whole store as well. Whoever operates the demo starts it again, and all must come to the same totals.
 
 use std::{
     env,
@@ -46,22 +46,33 @@ const TOTALS: [&str; 12] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relayer_killed_in_the_middle_of_a_run_ends_with_the_same_totals() {
+async fn a_relayer_killed_or_robbed_in_the_middle_of_a_run_ends_with_the_same_totals() {
     let folder = TempDir::new().unwrap();
     let data = data(folder.path());
-    let calm = run(&folder.path().join("calm"), &data, &[]).await;
-    let killed = run(&folder.path().join("killed"), &data, &KILLS).await;
-    for total in TOTALS {
-        assert_eq!(killed[total], calm[total], "{total}: killed {killed:#}, calm {calm:#}");
-    }
+    let calm = run(&folder.path().join("calm"), &data, &[], Disk::Stays).await;
     assert_eq!(calm["deals"], json!(DEALS));
     assert_eq!(calm["agents_eth_total"], json!("0"));
     assert_eq!(calm["restarts"], json!(0));
-    assert_eq!(killed["restarts"], json!(KILLS.len()));
+    for (name, kills, disk) in
+        [("killed", &KILLS[..], Disk::Stays), ("robbed", &KILLS[1..2], Disk::IsLost)]
+    {
+        let killed = run(&folder.path().join(name), &data, kills, disk).await;
+        for total in TOTALS {
+            assert_eq!(killed[total], calm[total], "{total}: {name} {killed:#}, calm {calm:#}");
+        }
+        assert_eq!(killed["restarts"], json!(kills.len()));
+    }
+}
+
+/// What becomes of a killed relayer's store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Disk {
+    Stays,
+    IsLost,
 }
 
 /// One run of the demo; its relayer dies after each of these numbers of ended milestones.
-async fn run(folder: &Path, data: &Path, kills: &[usize]) -> Value {
+async fn run(folder: &Path, data: &Path, kills: &[usize], disk: Disk) -> Value {
     fs::create_dir_all(folder).unwrap();
     let (_chain, rpc) = start_chain(folder).await;
     let log = fs::File::create(folder.join("story.log")).unwrap();
@@ -79,8 +90,12 @@ async fn run(folder: &Path, data: &Path, kills: &[usize]) -> Value {
         let dead = pid.take();
         until(&mut story, folder, async || relayer(folder).is_some_and(|p| Some(p) != dead)).await;
         pid = relayer(folder);
-        let killed = Command::new("kill").args(["-9", &pid.unwrap().to_string()]).status();
-        assert!(killed.unwrap().success());
+        let pid = pid.unwrap().to_string();
+        if disk == Disk::IsLost {
+            signal("-STOP", &pid);
+            fs::remove_dir_all(folder.join("relayer")).unwrap();
+        }
+        signal("-KILL", &pid);
     }
     let status = timeout(PATIENCE, async {
         loop {
@@ -93,6 +108,10 @@ async fn run(folder: &Path, data: &Path, kills: &[usize]) -> Value {
     let status = status.await.unwrap_or_else(|_| panic!("the run hangs: {}", story_log(folder)));
     assert!(status.success(), "the run failed: {}", story_log(folder));
     serde_json::from_slice(&fs::read(folder.join("summary.json")).unwrap()).unwrap()
+}
+
+fn signal(signal: &str, pid: &str) {
+    assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
 }
 
 /// Looks until the condition holds; a story that ends before has failed.
@@ -161,7 +180,7 @@ impl Drop for Killed {
 }
 
 /// A program of the workspace, beside those of this crate.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_surety-node")).with_file_name(name)
 }
 

@@ -11,6 +11,8 @@ mod court;
 mod day;
 #[path = "juror/deal.rs"]
 mod deal;
+#[path = "juror/heads.rs"]
+mod heads;
 #[path = "juror/hidden.rs"]
 mod hidden;
 #[path = "juror/hostile.rs"]

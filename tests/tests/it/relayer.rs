@@ -9,13 +9,20 @@
 //! the pool forgets a transaction   it is handed out again
 //! an agent has a call submitted    once, simulated first, refusals with name and remedy
 //! the relayer cannot work          it does not start
+//! relayers share a database        see `fleet`
+//! endpoints lie, blocks go         see `storm`, `reorgs`, `ledger`, `sending`
 //! ```
 
 pub(crate) mod court;
 mod desk;
+mod fleet;
 mod gate;
 mod jurors;
+mod ledger;
+mod reorgs;
+mod sending;
 mod socket;
+mod storm;
 
 use std::time::Duration;
 
@@ -534,6 +541,42 @@ async fn killed_after_any_number_of_calls_it_pays_once() {
         assert_eq!(court.relayed().await, 1, "{calls}");
         relayer.abort().await;
     }
+}
+
+/// What is lost: term sheet, delivery, bytes, commitments, and the database that held them.
+#[tokio::test]
+async fn a_relayer_that_lost_its_disk_goes_on_with_the_chain_the_jurors_and_the_seller() {
+    let mut court = Court::new().await;
+    let seller = actors::seller().address();
+    let before = court.dollars(seller).await;
+    court.jurors[1].set(Habit::Silent);
+    court.jurors[4].set(Habit::Silent);
+    let relayer = court.start().await;
+    let id = court.deliver(&relayer).await;
+    eventually("three commitments", || async {
+        court.case(&relayer, id, 0).await.commitments.len() == 3
+    })
+    .await;
+    relayer.abort().await;
+    court.lose_disk().await;
+
+    // The deadline passes meanwhile; the jurors' time goes on.
+    court.node.advance(DAY);
+    let relayer = court.start().await;
+    let path = format!("deals/{}", court.sheet.deal_id());
+    eventually("the deal is known again", || async {
+        court.get(&relayer, &path).await.1["isOpen"] == json!(true)
+    })
+    .await;
+    assert_eq!(court.get(&relayer, &format!("cases/{id}")).await.0, StatusCode::NOT_FOUND);
+    let late = court.post(&relayer, "deliveries", &court.delivery(1, &court.work)).await;
+    assert_eq!(Court::problem(late, "delivery").slug(), "deadline-passed");
+
+    assert_eq!(court.deliver(&relayer).await, id);
+    court.everyone(Habit::Votes(0b11, 0));
+    let view = court.over(&relayer, id).await;
+    assert_eq!((view.state, view.ballots.len()), (CaseState::Final, 5));
+    assert_eq!((court.dollars(seller).await, court.relayed().await), (before + 55, 1));
 }
 
 // ---- the chain moves

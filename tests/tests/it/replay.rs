@@ -121,8 +121,8 @@ async fn records(folder: &Path) -> (Records, SqlitePool) {
         .pragma("synchronous", "OFF");
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
     sqlx::migrate!("../juror/migrations").run(&pool).await.unwrap();
-    std::fs::create_dir_all(folder.join("transcripts/blobs")).unwrap();
-    (Records::new(pool.clone(), folder.join("transcripts")), pool)
+    let files = surety_store::Blobs::folder(&folder.join("transcripts")).unwrap();
+    (Records::new(pool.clone(), files), pool)
 }
 
 fn judge(url: &str, number: usize) -> Judge {

@@ -109,6 +109,7 @@ impl House {
             prices: PricesConfig::default(),
             previews: PreviewsConfig::default(),
             identities: vec![],
+            transcripts: None,
             retention_days: 90,
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod mutation;
 pub(crate) mod page;
 mod python;
 pub(crate) mod slither;
+mod storm;
 pub(crate) mod symbolic;
 
 use std::path::PathBuf;
@@ -32,6 +33,9 @@ pub(crate) enum Part {
     Model,
     /// Small changes of the contracts, each of which some test must notice.
     Mutation,
+    /// The relayer behind endpoints that lie, and on chains that take things back. Not on the page,
+    /// which is about the contracts.
+    Storm,
 }
 
 /// What a part found out.
@@ -43,7 +47,7 @@ struct Report {
     problems: Vec<String>,
 }
 
-const PARTS: [Part; 4] = [Part::Slither, Part::Symbolic, Part::Mutation, Part::Model];
+const PARTS: [Part; 5] = [Part::Slither, Part::Symbolic, Part::Mutation, Part::Storm, Part::Model];
 
 /// How long histories run when the other parts took all the time.
 const LEAST: Duration = Duration::from_mins(5);
@@ -71,6 +75,10 @@ pub(crate) fn deep(
                     (None, _) => Some(time / 4),
                 };
                 mutation::run(repository, sample, time)?
+            }
+            Part::Storm => {
+                problems.extend(storm::run(repository)?);
+                continue;
             }
             Part::Model => {
                 histories::run(repository, time.saturating_sub(since.elapsed()).max(LEAST))?

@@ -48,6 +48,7 @@ fn heading(part: Part) -> &'static str {
         Part::Slither => "Static analysis",
         Part::Model => "Random histories",
         Part::Mutation => "What the tests notice",
+        Part::Storm => "The relayer in a storm",
     }
 }
 

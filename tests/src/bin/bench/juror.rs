@@ -214,7 +214,7 @@ fn open(world: &mut World, deals: usize, criteria: usize) -> anyhow::Result<Vec<
     Ok(sheets)
 }
 
-fn sheet(world: &World, deal: usize, criteria: usize) -> TermSheet {
+pub(super) fn sheet(world: &World, deal: usize, criteria: usize) -> TermSheet {
     let terms = world.clone().terms();
     let amount = Usdc::from_whole(1);
     // The first one takes what the others leave of the whole.

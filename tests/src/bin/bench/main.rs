@@ -5,6 +5,7 @@
 mod juror;
 mod jury;
 mod measured;
+mod relayer;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,6 +33,9 @@ struct Arguments {
     /// Foundry's forge, to compare histories with; without it they are measured alone.
     #[arg(long)]
     forge: Option<PathBuf>,
+    /// The backlog of the relayer's bench, in cases.
+    #[arg(long, default_value_t = 10_000)]
+    cases: usize,
     /// Only the bench of this name.
     name: Option<String>,
 }
@@ -42,8 +46,12 @@ type Keys = Vec<(String, Value)>;
 /// A bench's name and what measures it.
 type Bench = (&'static str, fn(&Arguments) -> anyhow::Result<Keys>);
 
-const BENCHES: [Bench; 3] =
-    [("lifecycles", lifecycles), ("histories", histories), ("jury", jury::run)];
+const BENCHES: [Bench; 4] = [
+    ("lifecycles", lifecycles),
+    ("histories", histories),
+    ("jury", jury::run),
+    ("relayer", relayer::run),
+];
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();

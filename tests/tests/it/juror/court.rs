@@ -90,6 +90,7 @@ impl Court {
             limits: Limits { stop_secs: 0, ..Limits::default() },
             prices: PricesConfig::default(),
             identities: vec![],
+            transcripts: None,
             retention_days: 90,
             previews: surety_preview::PreviewsConfig::default(),
         }

@@ -168,6 +168,7 @@ fn juror(market: &Market, index: usize, listen: String, provider: &str) -> Confi
         key: KeySource::File(key_file(&market.folder, &format!("j{index}"), &actors::juror(index))),
         poll_ms: 10,
         identities: vec![identity],
+        transcripts: None,
         retention_days: 90,
         provider: ProviderConfig {
             dialect: Dialect::OpenAiChat,

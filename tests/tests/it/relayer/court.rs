@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::Provider as _;
+use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall as _;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Row as _};
+use sqlx::{Connection as _, Row as _};
 use surety_bindings::escrow::{DealEscrow, Delivery};
 use surety_relayer::wire::{CaseState, CaseView, DeliveryAnswer, JurorRecord};
 use surety_relayer::{Config, Handle};
+use surety_store::scratch::Schema;
 use surety_terms::wire::DeliveryRequest;
 use surety_terms::{
     Bps, Criterion, Kind, MilestoneSheet, Problem, TermSheet, Usdc, Version, digest,
@@ -26,10 +27,25 @@ use super::jurors::{Habit, TestJuror};
 
 alloy::sol! {
     function balanceOf(address account) external view returns (uint256);
+    function transfer(address to, uint256 amount) external returns (bool);
 }
+
+/// Set where the relayers of these tests keep their rows on PostgreSQL.
+const ON_POSTGRES: &str = "SURETY_RELAYER_ON_POSTGRES";
 
 /// The longest that anything here may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A relayer that answers somewhere, in this process or in one of its own.
+pub(crate) trait At {
+    fn url(&self) -> &str;
+}
+
+impl At for Handle {
+    fn url(&self) -> &str {
+        Self::url(self)
+    }
+}
 
 pub(crate) struct Court {
     pub(crate) node: Node,
@@ -38,7 +54,9 @@ pub(crate) struct Court {
     pub(crate) sheet: TermSheet,
     pub(crate) work: Bytes,
     pub(crate) http: Client,
-    dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
+    /// On PostgreSQL, where the suite is told to run there.
+    pub(crate) database: Option<Schema>,
     /// The relayer's transactions before this test.
     relayed_before: u64,
 }
@@ -68,6 +86,15 @@ impl Court {
         self.send(open.abi_encode().into()).await;
     }
 
+    /// The same for relayers that share a database. None where no PostgreSQL server is.
+    pub(crate) async fn shared() -> Option<Self> {
+        let mut court = Self::new().await;
+        if court.database.is_none() {
+            court.database = Some(Schema::new().await?);
+        }
+        Some(court)
+    }
+
     /// The same before the deal is opened.
     pub(crate) async fn unopened() -> Self {
         let mut jurors = Vec::new();
@@ -95,16 +122,19 @@ impl Court {
         let contracts = world.contracts().clone();
         let dir = tempfile::tempdir().unwrap();
         let key = world.relayer();
-        let text = format!("{:#x}\n", key.to_bytes());
-        std::fs::write(dir.path().join("key"), text).unwrap();
-        let private = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(dir.path().join("key"), private).unwrap();
         let node = world.node();
         node.set_balance(key.address(), U256::from(10).pow(U256::from(18)));
         let work = Bytes::from_static(b"the work");
         let http = Client::new();
+        let database = if std::env::var_os(ON_POSTGRES).is_some() {
+            Some(Schema::new().await.unwrap())
+        } else {
+            None
+        };
         let (jurors, relayed_before) = (Vec::new(), 0);
-        let mut court = Self { node, contracts, jurors, sheet, work, http, dir, relayed_before };
+        let mut court =
+            Self { node, contracts, jurors, sheet, work, http, dir, database, relayed_before };
+        court.keep_key("key", &key);
         court.relayed_before = court.relayed().await;
         court
     }
@@ -116,12 +146,16 @@ impl Court {
     }
 
     pub(crate) fn toml(&self) -> String {
+        let database = self.database.as_ref();
+        let database = database.map(|d| format!("database = \"{}\"\n", d.url()));
         format!(
-            "chain_rpc = \"http://127.0.0.1:1\"\nchain_id = {}\nescrow = \"{}\"\n\
+            "{}chain_rpc = \"http://127.0.0.1:1\"\nchain_id = {}\nescrow = \"{}\"\n\
              block_tag = \"latest\"\nlisten = \"127.0.0.1:0\"\nstore = \"{}\"\nkey_file = \"{}\"\n\
              poll_ms = 10\n[sending]\nrebroadcast_ms = 20\n\
+             [leases]\nttl_ms = 2000\nrenew_ms = 400\n\
              [jurors]\nallow_private_hosts = true\nretry_ms = 10\nretry_most_ms = 50\n\
              wait_secs = 0\ngrace_ms = 500\n",
+            database.unwrap_or_default(),
             self.contracts.chain_id,
             self.contracts.escrow,
             self.dir.path().join("store").display(),
@@ -131,6 +165,40 @@ impl Court {
 
     pub(crate) fn config(&self) -> Config {
         self.toml().parse().unwrap()
+    }
+
+    /// A second relayer's configuration: another store and another key.
+    pub(crate) fn other_config(&self) -> Config {
+        let key = surety_tests::actors::deployer();
+        self.node.set_balance(key.address(), U256::from(10).pow(U256::from(18)));
+        self.keep_key("other-key", &key);
+        self.toml()
+            .replace("/store\"", "/other-store\"")
+            .replace("/key\"", "/other-key\"")
+            .parse()
+            .unwrap()
+    }
+
+    /// Writes a key file into the test's folder.
+    pub(crate) fn keep_key(&self, name: &str, key: &PrivateKeySigner) {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, format!("{:#x}\n", key.to_bytes())).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Where the test's files are.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// Who sent what waits for a block.
+    pub(crate) async fn senders_waiting(&self) -> std::collections::BTreeSet<Address> {
+        let mut senders = std::collections::BTreeSet::new();
+        for hash in self.node.pending() {
+            let tx = self.node.provider().get_transaction_by_hash(hash).await.unwrap().unwrap();
+            senders.insert(tx.inner.signer());
+        }
+        senders
     }
 
     pub(crate) async fn start(&self) -> Handle {
@@ -153,6 +221,14 @@ impl Court {
 
     pub(crate) async fn start_behind(&self, gate: &Gate) -> Handle {
         surety_relayer::start_on(self.config(), gate.provider()).await.unwrap()
+    }
+
+    /// Loses all that a relayer has stored.
+    pub(crate) async fn lose_disk(&mut self) {
+        std::fs::remove_dir_all(self.dir.path().join("store")).unwrap();
+        if self.database.is_some() {
+            self.database = Schema::new().await;
+        }
     }
 
     pub(crate) fn gate(&self, rule: Rule) -> Gate {
@@ -185,7 +261,7 @@ impl Court {
     }
 
     /// Hands in the bytes and the delivery of the first milestone.
-    pub(crate) async fn deliver(&self, relayer: &Handle) -> B256 {
+    pub(crate) async fn deliver(&self, relayer: &impl At) -> B256 {
         self.put(relayer, &self.work).await;
         let (status, body) = self.post(relayer, "deliveries", &self.delivery(0, &self.work)).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{body}");
@@ -194,7 +270,7 @@ impl Court {
         answer.case_id
     }
 
-    pub(crate) async fn put(&self, relayer: &Handle, work: &[u8]) {
+    pub(crate) async fn put(&self, relayer: &impl At, work: &[u8]) {
         let url = format!("{}/v1/deliverables/{}", relayer.url(), keccak256(work));
         let answer = self.http.put(url).body(work.to_vec()).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
@@ -204,7 +280,7 @@ impl Court {
 
     pub(crate) async fn post(
         &self,
-        relayer: &Handle,
+        relayer: &impl At,
         path: &str,
         body: &impl serde::Serialize,
     ) -> (StatusCode, Value) {
@@ -213,7 +289,7 @@ impl Court {
 
     pub(crate) async fn post_bytes(
         &self,
-        relayer: &Handle,
+        relayer: &impl At,
         path: &str,
         body: Vec<u8>,
     ) -> (StatusCode, Value) {
@@ -223,7 +299,7 @@ impl Court {
         (status, answer.json().await.unwrap())
     }
 
-    pub(crate) async fn get(&self, relayer: &Handle, path: &str) -> (StatusCode, Value) {
+    pub(crate) async fn get(&self, relayer: &impl At, path: &str) -> (StatusCode, Value) {
         let url = format!("{}/v1/{path}", relayer.url());
         let answer = self.http.get(url).send().await.unwrap();
         let status = answer.status();
@@ -238,13 +314,13 @@ impl Court {
         problem
     }
 
-    pub(crate) async fn case(&self, relayer: &Handle, id: B256, wait_secs: u64) -> CaseView {
+    pub(crate) async fn case(&self, relayer: &impl At, id: B256, wait_secs: u64) -> CaseView {
         let (_, body) = self.get(relayer, &format!("cases/{id}?waitSecs={wait_secs}")).await;
         serde_json::from_value(body).unwrap()
     }
 
     /// What the relayer says of the juror on a seat; nothing while it was not asked.
-    pub(crate) async fn record(&self, relayer: &Handle, seat: usize) -> JurorRecord {
+    pub(crate) async fn record(&self, relayer: &impl At, seat: usize) -> JurorRecord {
         let key = actors::juror(seat).address();
         let (status, body) = self.get(relayer, &format!("jurors/{key}")).await;
         if status == StatusCode::NOT_FOUND {
@@ -253,12 +329,22 @@ impl Court {
         serde_json::from_value(body).unwrap()
     }
 
+    /// The relayer's rows, past the relayer.
+    pub(crate) async fn rows(&self) -> sqlx::AnyConnection {
+        sqlx::any::install_default_drivers();
+        let file = self.dir.path().join("store/relayer.sqlite");
+        let url = match &self.database {
+            Some(schema) => schema.url().to_string(),
+            None => format!("sqlite://{}", file.display()),
+        };
+        sqlx::AnyConnection::connect(&url).await.unwrap()
+    }
+
     /// The mismatches in the store, by case and juror.
     pub(crate) async fn evidence(&self) -> Vec<(B256, Address)> {
-        let file = self.dir.path().join("store/relayer.sqlite");
-        let mut store = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        let mut store = self.rows().await;
         let rows = sqlx::query("SELECT case_id, juror FROM mismatch").fetch_all(&mut store).await;
-        let read = |row: &sqlx::sqlite::SqliteRow| {
+        let read = |row: &surety_store::DbRow| {
             let (case, juror): (Vec<u8>, Vec<u8>) = (row.get(0), row.get(1));
             (B256::from_slice(&case), Address::from_slice(&juror))
         };
@@ -266,13 +352,13 @@ impl Court {
     }
 
     /// The case once it is over.
-    pub(crate) async fn over(&self, relayer: &Handle, id: B256) -> CaseView {
+    pub(crate) async fn over(&self, relayer: &impl At, id: B256) -> CaseView {
         let view = self.case(relayer, id, 30).await;
         assert!(view.state.is_over(), "{view:?}");
         view
     }
 
-    pub(crate) async fn reaches(&self, relayer: &Handle, id: B256, state: CaseState) {
+    pub(crate) async fn reaches(&self, relayer: &impl At, id: B256, state: CaseState) {
         eventually(&format!("{state:?}"), || async {
             self.case(relayer, id, 0).await.state == state
         })
@@ -281,14 +367,22 @@ impl Court {
 
     // ---- the chain
 
+    /// Has the token emit an event and move nothing.
+    pub(crate) async fn transfer_nothing(&self) {
+        let call = transferCall { to: self.contracts.escrow, amount: U256::ZERO };
+        self.send_to(self.contracts.token, call.abi_encode().into()).await;
+    }
+
     /// Sends calldata to the escrow past the relayer, from an account of its own.
     pub(crate) async fn send(&self, calldata: Bytes) {
+        self.send_to(self.contracts.escrow, calldata).await;
+    }
+
+    async fn send_to(&self, to: Address, calldata: Bytes) {
         let sender = surety_tests::actors::deployer();
         self.node.set_balance(sender.address(), U256::from(10).pow(U256::from(18)));
         let provider = self.node.provider_for(sender);
-        let tx = alloy::rpc::types::TransactionRequest::default()
-            .to(self.contracts.escrow)
-            .input(calldata.into());
+        let tx = alloy::rpc::types::TransactionRequest::default().to(to).input(calldata.into());
         let receipt = provider.send_transaction(tx).await.unwrap().get_receipt().await.unwrap();
         assert!(receipt.status());
     }

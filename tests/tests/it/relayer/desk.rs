@@ -65,8 +65,9 @@ async fn readiness_tells_the_truth_both_ways() {
     becomes(&court, &relayer, None).await;
     let page = page(&court, &relayer).await;
     assert!(page.contains("surety_relayer_ready 1\n"), "{page}");
-    assert!(page.contains("surety_relayer_balance_wei 1000000000000000000"), "{page}");
-    assert!(page.contains("rpc_requests_total{endpoint=\"primary\",outcome=\"ok\"}"), "{page}");
+    let balance = format!("surety_relayer_balance_wei{{key=\"{key}\"}} 1000000000000000000");
+    assert!(page.contains(&balance), "{page}");
+    assert!(page.contains("rpc_requests_total{endpoint=\"rpc\",outcome=\"ok\"}"), "{page}");
 }
 
 #[tokio::test]

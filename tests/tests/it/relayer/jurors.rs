@@ -147,6 +147,9 @@ async fn open(
 }
 
 async fn show(State(juror): Juror, Path(id): Path<B256>) -> Response {
+    if !juror.cases.lock().unwrap().contains_key(&id) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     juror.answer(id)
 }
 

@@ -1,5 +1,4 @@
-//! Talking to jurors. They are strangers: an answer may be anything, of any size, at any time, and
-//! a registered URL may point anywhere.
+#![doc = include_str!("../README.md")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 use alloy::primitives::{B256, Bytes};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use surety_jury::SignedCommitment;
 use surety_jury::wire::{CaseStatus, Commitments, WaitFor};
 use surety_relayer_metrics::Metrics;
@@ -16,46 +15,84 @@ use surety_service::request_id;
 use surety_terms::{host, json};
 use url::{Host, Url};
 
-use crate::RelayerError;
-use crate::config;
-
 /// The largest answer that is read.
 const ANSWER_BYTES: usize = 64 * 1024;
 
+/// How jurors are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Whether jurors on private networks may be asked: only on a local chain. Anybody can register
+    /// a juror under any URL, so this keeps strangers from probing the relayer's own network.
+    pub allow_private_hosts: bool,
+    /// How long a juror may take to answer one request, in seconds, waiting aside.
+    pub timeout_secs: u64,
+    /// How long a juror is asked to hold a question open, in seconds.
+    pub wait_secs: u64,
+    /// How long to wait for the other ballots once the verdict stands, in milliseconds.
+    pub grace_ms: u64,
+    /// The first pause before a juror that failed is asked again, in milliseconds; it doubles.
+    pub retry_ms: u64,
+    /// The longest such pause, in milliseconds.
+    pub retry_most_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            allow_private_hosts: false,
+            timeout_secs: 10,
+            wait_secs: 20,
+            grace_ms: 300,
+            retry_ms: 250,
+            retry_most_ms: 15_000,
+        }
+    }
+}
+
 /// The client for all jurors. Cloning is cheap.
 #[derive(Debug, Clone)]
-pub(crate) struct Jurors {
+pub struct Jurors {
     client: Client,
-    config: config::Jurors,
+    config: Settings,
     metrics: Arc<Metrics>,
 }
 
 /// Why a juror gave no usable answer. It concerns that juror alone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum JurorFault {
+pub enum JurorFault {
+    /// Its registered URL names no place, or one that may not be asked.
     #[error("its URL cannot be used")]
     Url,
+    /// No connection, no answer, or not in time.
     #[error("it cannot be reached in time")]
     Unreachable,
+    /// Another status than those of success.
     #[error("it answers HTTP {0}")]
     Status(u16),
+    /// More than is read.
     #[error("its answer is larger than {ANSWER_BYTES} bytes")]
     TooLarge,
+    /// Not the JSON that was asked for; where it goes wrong.
     #[error("its answer is malformed at {0}")]
     Malformed(String),
+    /// Good, and about something else.
     #[error("it answers about another case")]
     OtherCase,
+    /// A commitment that binds nobody; why not.
     #[error("its commitment does not hold: {0}")]
     Commitment(String),
+    /// A ballot that does not count; why not.
     #[error("its ballot does not hold: {0}")]
     Ballot(String),
+    /// Nothing to store yet.
     #[error("it gives no ballot yet: {0}")]
     NoBallot(&'static str),
 }
 
 impl JurorFault {
     /// The word for counting.
-    pub(crate) const fn label(&self) -> &'static str {
+    pub const fn label(&self) -> &'static str {
         match self {
             Self::Url => "url",
             Self::Unreachable => "unreachable",
@@ -71,7 +108,8 @@ impl JurorFault {
 }
 
 impl Jurors {
-    pub(crate) fn new(config: config::Jurors, metrics: Arc<Metrics>) -> Result<Self, RelayerError> {
+    /// Fails where no HTTP client can be built at all.
+    pub fn new(config: Settings, metrics: Arc<Metrics>) -> Result<Self, reqwest::Error> {
         let mut client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(config.timeout_secs))
@@ -79,16 +117,16 @@ impl Jurors {
         if !config.allow_private_hosts {
             client = client.dns_resolver(Arc::new(PublicOnly));
         }
-        let client = client.build().map_err(|_| RelayerError::Client)?;
-        Ok(Self { client, config, metrics })
+        Ok(Self { client: client.build()?, config, metrics })
     }
 
-    pub(crate) const fn config(&self) -> config::Jurors {
+    /// How they are asked.
+    pub const fn config(&self) -> Settings {
         self.config
     }
 
     /// Tells a juror about a case, again and again if need be: it is one case to it.
-    pub(crate) async fn open(
+    pub async fn open(
         &self,
         juror: &str,
         request: &impl Serialize,
@@ -97,7 +135,7 @@ impl Jurors {
     }
 
     /// Asks how far a juror is; it may hold the question open until what is waited for is there.
-    pub(crate) async fn wait(
+    pub async fn wait(
         &self,
         juror: &str,
         case: B256,
@@ -113,13 +151,13 @@ impl Jurors {
     }
 
     /// Asks how far a juror is, now.
-    pub(crate) async fn look(&self, juror: &str, case: B256) -> Result<CaseStatus, JurorFault> {
+    pub async fn look(&self, juror: &str, case: B256) -> Result<CaseStatus, JurorFault> {
         let url = self.url(juror, &format!("v1/cases/{case}"))?;
         self.status(self.client.get(url), Duration::ZERO).await
     }
 
     /// Hands a juror the commitments of its panel.
-    pub(crate) async fn bind(
+    pub async fn bind(
         &self,
         juror: &str,
         case: B256,
@@ -131,12 +169,7 @@ impl Jurors {
     }
 
     /// Hands a juror the deliverable's bytes.
-    pub(crate) async fn push(
-        &self,
-        juror: &str,
-        digest: B256,
-        bytes: Bytes,
-    ) -> Result<(), JurorFault> {
+    pub async fn push(&self, juror: &str, digest: B256, bytes: Bytes) -> Result<(), JurorFault> {
         let url = self.url(juror, &format!("v1/deliverables/{digest}"))?;
         let request =
             self.client.put(url).header("content-type", "application/octet-stream").body(bytes.0);
@@ -239,7 +272,7 @@ mod tests {
     use super::*;
 
     fn jurors(allow_private_hosts: bool) -> Jurors {
-        let config = config::Jurors { allow_private_hosts, ..config::Jurors::default() };
+        let config = Settings { allow_private_hosts, ..Settings::default() };
         let metrics = Metrics::new("0", &surety_chain::meter::Meter::default());
         Jurors::new(config, Arc::new(metrics)).unwrap()
     }

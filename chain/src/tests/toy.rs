@@ -56,6 +56,10 @@ pub(crate) struct State {
     /// Whether the node refuses every transaction of this method's callers for good.
     pub(crate) unacceptable: HashSet<Bytes>,
     pub(crate) calls: BTreeMap<String, u32>,
+    /// What the parent chain charges for a transaction, if there is one.
+    pub(crate) l1_fee: Option<u64>,
+    /// How much later the next block is than usual.
+    pub(crate) pause: u64,
     salt: u64,
 }
 
@@ -106,6 +110,7 @@ impl Toy {
         }
         let (parent, timestamp) =
             state.blocks.last().map_or((B256::ZERO, 1_000), |b| (b.hash, b.timestamp + 12));
+        let timestamp = timestamp + std::mem::take(&mut state.pause);
         state.salt += 1;
         let hash = keccak256([parent.as_slice(), &state.salt.to_be_bytes()].concat());
         state.blocks.push(Block { hash, parent, timestamp, txs, logs });
@@ -192,6 +197,11 @@ impl State {
             }
             "eth_estimateGas" | "eth_call" => {
                 let input: Bytes = serde_json::from_value(params[0]["input"].clone()).unwrap();
+                if let Some(fee) = self.l1_fee
+                    && params[0]["to"].as_str().is_some_and(|to| to.ends_with("0f"))
+                {
+                    return Ok(json!(B256::from(alloy::primitives::U256::from(fee))));
+                }
                 if self.reverting.contains(&input) {
                     return Err((3, "execution reverted", Some(Bytes::from_static(b"no"))));
                 }
@@ -252,7 +262,7 @@ impl State {
                 return json!({
                     "transactionHash": hash, "blockNumber": format!("0x{number:x}"),
                     "blockHash": block.hash, "status": if reverted { "0x0" } else { "0x1" },
-                    "gasUsed": "0x5208",
+                    "gasUsed": "0x5208", "effectiveGasPrice": "0x3b9aca00",
                 });
             }
         }
@@ -260,7 +270,14 @@ impl State {
     }
 
     fn logs(&self, filter: &Value) -> Result<Value, Refused> {
-        let (from, to) = (self.height(&filter["fromBlock"]), self.height(&filter["toBlock"]));
+        let (from, to) = match filter["blockHash"].as_str() {
+            None => (self.height(&filter["fromBlock"]), self.height(&filter["toBlock"])),
+            Some(hash) => {
+                let at = self.blocks.iter().position(|b| b.hash.to_string() == hash);
+                let at = at.ok_or((-32000, "unknown block", None))?;
+                (at, at)
+            }
+        };
         let mut found = Vec::new();
         for (number, block) in self.blocks.iter().enumerate().take(to + 1).skip(from) {
             for (index, (address, data)) in block.logs.iter().enumerate() {

@@ -1,0 +1,3 @@
+-- Older versions followed the escrow without keeping what it said. The trail begins anew, so that it is
+-- read again and kept.
+DELETE FROM follow_mark WHERE name = 'escrow';
