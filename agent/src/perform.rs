@@ -43,7 +43,7 @@ pub(crate) struct Context {
 impl Context {
     /// Does one act of a deal.
     pub(crate) async fn perform(&self, entry: &Entry, act: Act) -> Result<(), Error> {
-        let (deal, session) = (&entry.deal, &self.session);
+        let deal = &entry.deal;
         match act {
             Act::Offer => self.offer(entry).await,
             Act::Open => self.open(entry).await,
@@ -55,15 +55,18 @@ impl Context {
             Act::HandIn(milestone) => self.hand_in(deal, milestone).await,
             Act::Push(milestone) => self.push(deal, milestone).await,
             Act::Ask(milestone) => self.ask(deal, milestone).await,
-            Act::Pin(milestone) => {
-                let Some((delivery, signature)) = self.delivery(deal.id, milestone).await? else {
-                    return Ok(());
-                };
-                deliver::pin(session, deal, &delivery, signature).await
-            }
+            Act::Pin(milestone) => self.pin(deal, milestone).await,
+            Act::Reclaim(_) | Act::Expire(_) | Act::Withdraw => self.end(deal, act).await,
+        }
+    }
+
+    /// Takes money out: of a milestone that time has ended, or of the owner's credit.
+    async fn end(&self, deal: &Deal, act: Act) -> Result<(), Error> {
+        let session = &self.session;
+        match act {
             Act::Reclaim(milestone) => reclaim::submit(session, deal, milestone).await.map(drop),
             Act::Expire(milestone) => expire::submit(session, deal, milestone).await.map(drop),
-            Act::Withdraw => self.withdraw().await,
+            _ => self.withdraw().await,
         }
     }
 
@@ -99,6 +102,14 @@ impl Context {
             Role::Buyer => self.store.set_stage(deal_id, Stage::Lapsed).await,
             Role::Seller => self.store.forget(deal_id).await,
         }
+    }
+
+    /// Writes the delivery to the chain, where the relayer shows nothing of it.
+    async fn pin(&self, deal: &Deal, milestone: u8) -> Result<(), Error> {
+        let Some((delivery, signature)) = self.delivery(deal.id, milestone).await? else {
+            return Ok(());
+        };
+        deliver::pin(&self.session, deal, &delivery, signature).await
     }
 
     /// Has the worker program make the deliverable, keeps it, and signs the delivery.

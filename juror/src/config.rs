@@ -20,8 +20,8 @@ use surety_keys::{Key, KeySource};
 use surety_preview::PreviewsConfig;
 use surety_prices::PricesConfig;
 use surety_privacy::Identities;
-use surety_terms::limits;
 use surety_store::Bucket;
+use surety_terms::limits;
 use url::Url;
 
 use crate::JurorError;

@@ -35,7 +35,7 @@ pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
         loop {
             tokio::time::sleep(pause).await;
             match news(&relayer).await {
-                Ok(Some(report)) => tell(&relayer, report),
+                Ok(Some(report)) => tell(&relayer, &report),
                 Ok(None) => {}
                 Err(error) => unaudited(&error),
             }
@@ -48,11 +48,11 @@ fn unaudited(error: &RelayerError) {
     tracing::warn!(%error, "the audit will be tried again");
 }
 
-fn tell(relayer: &Relayer, report: AuditReport) {
+fn tell(relayer: &Relayer, report: &AuditReport) {
     if report.is_clean() {
-        clean(&report);
+        clean(report);
     } else {
-        wrong(&report);
+        wrong(report);
     }
     relayer.metrics.audit_block.set(as_gauge(report.until));
     let contradictions = u64::try_from(report.contradictions.len()).unwrap_or(u64::MAX);

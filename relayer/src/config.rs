@@ -361,6 +361,21 @@ impl Config {
                 "http.body_bytes",
                 "must be at least 524288 and limits.deliverable_max_bytes",
             ),
+        ];
+        if let Some((_, field, rule)) =
+            rules.into_iter().chain(self.service_rules()).find(|(holds, ..)| !holds)
+        {
+            return Err(format!("{field} {rule}"));
+        }
+        let database = self.database.as_ref().map(surety_store::check).transpose();
+        database.map_err(|e| format!("database {e}"))?;
+        let bucket = self.deliverables.as_ref().map(Bucket::check).transpose();
+        bucket.map(drop).map_err(|e| format!("deliverables {e}"))
+    }
+
+    /// Those of what it shows to others, and of how it stops.
+    fn service_rules(&self) -> [(bool, &'static str, &'static str); 9] {
+        [
             (self.http.requests > 0, "http.requests", "must be at least 1"),
             (self.http.connections > 0, "http.connections", "must be at least 1"),
             (
@@ -378,14 +393,7 @@ impl Config {
             (self.health.unread_secs > 0, "health.unread_secs", "must be at least 1"),
             (self.health.task_still_secs > 59, "health.task_still_secs", "must be at least 60"),
             (self.stop_secs < 12, "stop_secs", "must be less than 12"),
-        ];
-        if let Some((_, field, rule)) = rules.into_iter().find(|(holds, ..)| !holds) {
-            return Err(format!("{field} {rule}"));
-        }
-        let database = self.database.as_ref().map(surety_store::check).transpose();
-        database.map_err(|e| format!("database {e}"))?;
-        let bucket = self.deliverables.as_ref().map(Bucket::check).transpose();
-        bucket.map(drop).map_err(|e| format!("deliverables {e}"))
+        ]
     }
 }
 

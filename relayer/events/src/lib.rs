@@ -210,12 +210,14 @@ fn kept(number: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use surety_chain::follow;
+    use surety_store::Store;
     use surety_store::scratch::Scratch;
 
     use super::*;
 
     surety_store::on_both!(
-        rows_are_marked_and_never_deleted_and_a_block_that_comes_back_stands_again,
+        rows_are_marked_and_never_deleted,
+        a_block_that_comes_back_stands_again,
         what_was_read_before_it_was_kept_is_read_again,
     );
 
@@ -237,32 +239,42 @@ mod tests {
         }
     }
 
-    async fn rows_are_marked_and_never_deleted_and_a_block_that_comes_back_stands_again(
-        scratch: &Scratch,
-    ) {
-        let store = scratch.open().await;
-        store.migrate("follow", follow::migrations()).await.unwrap();
-        store.migrate("events", migrations()).await.unwrap();
+    async fn rows_are_marked_and_never_deleted(scratch: &Scratch) {
+        let store = followed(scratch).await;
         let mut tx = store.begin().await.unwrap();
-        let (kept, lost) = (event(1, 1, 7), event(2, 2, 7));
-        for log in [&kept, &lost] {
-            record(&mut tx, log).await.unwrap();
-        }
         let mut foreign = event(3, 3, 8);
         foreign.log.data = LogData::new(vec![B256::repeat_byte(1)], Bytes::new()).unwrap();
-        record(&mut tx, &foreign).await.unwrap();
+        for log in [&event(1, 1, 7), &event(2, 2, 7), &foreign] {
+            record(&mut tx, log).await.unwrap();
+        }
         assert_eq!(touched(&mut tx, 2).await.unwrap(), [B256::repeat_byte(7)]);
         orphan(&mut tx, 2).await.unwrap();
         assert_eq!(of_deal(&mut tx, B256::repeat_byte(7)).await.unwrap().len(), 1);
         assert_eq!(count(&mut tx).await.unwrap(), (1, 1));
-        let other = event(2, 4, 7);
+    }
+
+    async fn a_block_that_comes_back_stands_again(scratch: &Scratch) {
+        let store = followed(scratch).await;
+        let mut tx = store.begin().await.unwrap();
+        let (kept, lost, other) = (event(1, 1, 7), event(2, 2, 7), event(2, 4, 7));
+        for log in [&kept, &lost] {
+            record(&mut tx, log).await.unwrap();
+        }
+        orphan(&mut tx, 2).await.unwrap();
         record(&mut tx, &other).await.unwrap();
-        assert_eq!(standing(&mut tx, (1, 9)).await.unwrap(), [kept.clone(), other.clone()]);
+        assert_eq!(standing(&mut tx, (1, 9)).await.unwrap(), [kept.clone(), other]);
         orphan(&mut tx, 2).await.unwrap();
         record(&mut tx, &lost).await.unwrap();
         assert_eq!(standing(&mut tx, (1, 9)).await.unwrap(), [kept, lost]);
         assert_eq!(count(&mut tx).await.unwrap(), (2, 1));
         assert_eq!(deals(&mut tx, B256::ZERO, 5).await.unwrap(), [B256::repeat_byte(7)]);
+    }
+
+    async fn followed(scratch: &Scratch) -> Store {
+        let store = scratch.open().await;
+        store.migrate("follow", follow::migrations()).await.unwrap();
+        store.migrate("events", migrations()).await.unwrap();
+        store
     }
 
     /// An older version's trail is gone, once.
