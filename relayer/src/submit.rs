@@ -8,6 +8,7 @@ use alloy::primitives::{B256, Bytes, keccak256};
 use alloy::sol_types::SolError;
 use surety_bindings::escrow::DealEscrow::{
     DeadlinePassed, DeliverableMismatch, MilestoneAlreadyEnded, NoVerdict, StateMismatch,
+    StatusMismatch,
 };
 use surety_chain::send::{Failure, Request, SendState};
 use surety_chain::{BlockTag, CallOutcome};
@@ -68,7 +69,9 @@ async fn queue(relayer: &Relayer, row: &CaseRow, calldata: Bytes) -> Result<Next
 /// What to do when the escrow would refuse the settlement.
 async fn refused(relayer: &Relayer, row: &CaseRow, data: &[u8]) -> Result<Next, RelayerError> {
     let is = |selector: [u8; 4]| data.starts_with(&selector);
-    if is(MilestoneAlreadyEnded::SELECTOR) || is(StateMismatch::SELECTOR) {
+    let moved_on =
+        [MilestoneAlreadyEnded::SELECTOR, StateMismatch::SELECTOR, StatusMismatch::SELECTOR];
+    if moved_on.into_iter().any(is) {
         // The chain moved on; the next look finds where to.
         Ok(Next::Later)
     } else if is(DeadlinePassed::SELECTOR) {
