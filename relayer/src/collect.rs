@@ -37,9 +37,9 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     let Ok(_permit) = relayer.asking.acquire().await else { return Ok(Next::Stop) };
     let (question, terms, mut count) = prepare(relayer, row).await?;
+    let Some(until) = case::judged_by(relayer, row, &terms).await? else { return Ok(Next::Later) };
     let seats = talk::seats(relayer, &terms, row.round).await?;
     count.seats = seats.len();
-    let Some(until) = case::judged_by(relayer, row, &terms).await? else { return Ok(Next::Later) };
     let asked = ask(relayer, row.id, &seats, until).await?;
     let bound = watch::Sender::new(asked.commitments);
     let hearing = Hearing {

@@ -1,7 +1,7 @@
 //! What time allows anybody to do, done by the relayer: by itself for its deals, for a fee for others.
 //!
 //! ```text
-//! nobody judged in time            reclaimed once
+//! nobody judged or delivered       reclaimed once
 //! the panel was silent             escalated, and expired when the appeal panel is silent as well
 //! nobody appealed                  finalized
 //! the chain halts across a window  what was missed stays missed, what is due is done once
@@ -108,6 +108,28 @@ async fn what_nobody_judged_is_reclaimed_once() {
     ends(&court, &relayer, RECLAIMED).await;
     assert_eq!((court.dollars(buyer).await, court.relayed().await), (before + 60, 1));
     assert!(court.over(&relayer, id).await.state.is_over());
+}
+
+#[tokio::test]
+async fn what_was_opened_here_is_reclaimed_though_nothing_was_delivered() {
+    let mut court = Court::unopened().await;
+    single(&mut court.sheet);
+    let relayer = acting(&court).await;
+    let (buyer_authorization, seller_authorization) = court.opening();
+    let open = DealEscrow::openCall {
+        terms: court.sheet.terms(),
+        buyerAuthorization: buyer_authorization,
+        sellerAuthorization: seller_authorization,
+    };
+    let body = json!({ "calldata": Bytes::from(open.abi_encode()) });
+    let (status, answer) = court.post(&relayer, "transactions", &body).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    eventually("the act is planned", || async { planned(&court).await == 1 }).await;
+    let buyer = actors::buyer().address();
+    let before = court.dollars(buyer).await;
+    court.node.advance(DAY * 2);
+    ends(&court, &relayer, RECLAIMED).await;
+    assert_eq!((court.dollars(buyer).await, court.relayed().await), (before + 60, 2));
 }
 
 #[tokio::test]
