@@ -378,6 +378,7 @@ mod tests {
         metrics.gave_up("other");
         metrics.verdict("accepted");
         metrics.ballot(0, "first");
+        metrics.act("reclaim", "sent");
         metrics.juror_answered("open", moment);
         metrics.juror_failed("url");
         metrics.transactions_in("queued".to_owned(), 1);
