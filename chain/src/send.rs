@@ -41,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{BlockTag, ChainError, Rpc};
 
+pub use cost::estimate;
 pub use fees::FeeCaps;
 pub use keys::Senders;
 pub use orders::{AttemptView, Line, Order, Trace};

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::B256;
+use surety_acts::open_round;
 use surety_bindings::escrow::Terms;
 use surety_chain::BlockTag;
 use surety_service::pulse::Beat;
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::reason::Reason;
-use crate::relayer::Relayer;
+use crate::relayer::{ROUND, Relayer};
 use crate::store::cases::{self, CaseRow, CaseState};
 use crate::store::deals::{self, Place};
 use crate::{RelayerError, collect, submit};
@@ -171,6 +172,9 @@ async fn stage(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
     if has_ended(relayer, &row).await? {
         return end(relayer, &row).await;
     }
+    if let Some(block) = passed(relayer, &row).await? {
+        return close(relayer, &row, block).await;
+    }
     match row.state {
         CaseState::Seen => ask(relayer, id).await,
         CaseState::Asked => until_stop(relayer, collect::collect(relayer, &row)).await,
@@ -247,6 +251,31 @@ async fn end(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     Ok(Next::Stop)
 }
 
+/// The block in which the milestone moved past the case's round: its panel's verdict stands, or the
+/// appeal panel is asked. What the watcher saw counts, which is at the configured depth. Costs no call.
+async fn passed(relayer: &Relayer, row: &CaseRow) -> Result<Option<u64>, RelayerError> {
+    let pin = deals::milestone(&mut *relayer.store.read().await?, row.place()).await?.pin;
+    let past = pin.filter(|pin| row.round == ROUND && open_round(&pin.state) != Some(ROUND));
+    Ok(past.map(|pin| pin.block))
+}
+
+/// Makes a case Final whose round is over, while its milestone goes on. If that block is ever orphaned
+/// the case is opened again.
+async fn close(relayer: &Relayer, row: &CaseRow, block: u64) -> Result<Next, RelayerError> {
+    let mut tx = relayer.begin(row.id).await?;
+    // The milestone may have moved again, or back, since it was read.
+    if !deals::has_moved_in(&mut tx, row.place(), block).await? {
+        return Ok(Next::Later);
+    }
+    cases::ended(&mut tx, row.id, block, None).await?;
+    tx.commit().await?;
+    relayer.forget_verdict(row.id);
+    relayer.count_end(row.id, CaseState::Final);
+    relayer.changed();
+    tracing::info!(case = %row.id, block, "the round is over and the milestone goes on");
+    Ok(Next::Stop)
+}
+
 /// Ends the work on a case without an end of its milestone.
 pub(crate) async fn give_up(
     relayer: &Relayer,
@@ -265,22 +294,35 @@ pub(crate) async fn give_up(
     Ok(Next::Stop)
 }
 
+/// When the time of the case's panel ends. None while its round is not the one that is open: it is over,
+/// or a reorganisation took its beginning back.
+pub(crate) async fn judged_by(
+    relayer: &Relayer,
+    row: &CaseRow,
+    terms: &Terms,
+) -> Result<Option<u64>, RelayerError> {
+    let pin = deals::milestone(&mut *relayer.store.read().await?, row.place()).await?.pin;
+    Ok(match pin {
+        None => (row.round == ROUND).then(|| judge_end(terms, row.delivery.milestone)),
+        Some(pin) => {
+            let is_open = open_round(&pin.state) == Some(row.round);
+            is_open.then(|| pin.state.until.to::<u64>())
+        }
+    })
+}
+
 /// Whether the panel's time for the case is over.
 pub(crate) async fn judging_is_over(
     relayer: &Relayer,
     row: &CaseRow,
     terms: &Terms,
 ) -> Result<bool, RelayerError> {
-    let pin = deals::milestone(&mut *relayer.store.read().await?, row.place()).await?.pin;
-    let until = match pin {
-        Some(pin) => pin.state.until.to::<u64>(),
-        None => judge_end(terms, row.delivery.milestone),
-    };
-    Ok(relayer.now() >= until)
+    let until = judged_by(relayer, row, terms).await?;
+    Ok(until.is_some_and(|until| relayer.now() >= until))
 }
 
 /// When the panel's time ends for a milestone that nobody delivered on the chain.
-pub(crate) fn judge_end(terms: &Terms, milestone: u8) -> u64 {
+fn judge_end(terms: &Terms, milestone: u8) -> u64 {
     let deliver_by = terms.milestones.get(usize::from(milestone)).map(|m| m.deliverBy.to::<u64>());
     deliver_by.unwrap_or_default().saturating_add(terms.judgeWithin.to::<u64>())
 }

@@ -37,9 +37,9 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     let Ok(_permit) = relayer.asking.acquire().await else { return Ok(Next::Stop) };
     let (question, terms, mut count) = prepare(relayer, row).await?;
+    let Some(until) = case::judged_by(relayer, row, &terms).await? else { return Ok(Next::Later) };
     let seats = talk::seats(relayer, &terms, row.round).await?;
     count.seats = seats.len();
-    let until = case::judge_end(&terms, row.delivery.milestone);
     let asked = ask(relayer, row.id, &seats, until).await?;
     let bound = watch::Sender::new(asked.commitments);
     let hearing = Hearing {
@@ -94,10 +94,12 @@ async fn over(
     if case::known_end(relayer, row).await?.is_some() {
         return Ok(Some(Next::Later));
     }
-    if case::judging_is_over(relayer, row, terms).await? {
-        return give_up(relayer, row, count).await.map(Some);
+    match case::judged_by(relayer, row, terms).await? {
+        // Another round is open: the case ends with its own, or waits for it.
+        None => Ok(Some(Next::Later)),
+        Some(until) if relayer.now() >= until => give_up(relayer, row, count).await.map(Some),
+        Some(_) => Ok(None),
     }
-    Ok(None)
 }
 
 /// The seats that have not shown their ballot yet, each with whether it has committed.

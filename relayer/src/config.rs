@@ -12,6 +12,7 @@ use alloy::primitives::Address;
 use axum::http::HeaderName;
 use axum::http::header::InvalidHeaderName;
 use serde::Deserialize;
+use surety_acts::Settings as Acts;
 use surety_chain::send::{FeeCaps, SendConfig};
 use surety_chain::{BlockTag, EndpointConfig, RpcUrl};
 pub use surety_jurors::Settings as Jurors;
@@ -87,6 +88,9 @@ pub struct Config {
     /// How jurors are asked.
     #[serde(default)]
     pub jurors: Jurors,
+    /// Whether and for what timed acts are performed.
+    #[serde(default)]
+    pub acts: Acts,
     /// How much is taken on.
     #[serde(default)]
     pub limits: Limits,

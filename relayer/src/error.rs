@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use surety_acts::ActError;
 use surety_chain::ChainError;
 use surety_keys::KeyError;
 use surety_record::RecordError;
@@ -82,6 +83,15 @@ impl From<RecordError> for RelayerError {
         match error {
             RecordError::Store(error) => error.into(),
             RecordError::Row { what } => Self::Row { what },
+        }
+    }
+}
+
+impl From<ActError> for RelayerError {
+    fn from(error: ActError) -> Self {
+        match error {
+            ActError::Store(error) => error.into(),
+            ActError::Row { what } => Self::Row { what },
         }
     }
 }

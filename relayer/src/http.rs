@@ -1,5 +1,6 @@
 //! The relayer's HTTP API.
 
+mod acts;
 pub(crate) mod body;
 pub(crate) mod cases;
 mod deliverables;
@@ -60,6 +61,7 @@ fn router(relayer: Arc<Relayer>) -> Router {
     let documents = Router::new()
         .route("/v1/deliveries", post(deliveries::post))
         .route("/v1/transactions", post(transactions::post))
+        .route("/v1/acts", post(acts::post))
         .route("/v1/deals/{id}/sheet", put(sheets::put))
         .layer(takes(Takes::Json(BODY_BYTES)));
     let bytes = Router::new()

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod acts;
 mod admin;
 mod audit;
 mod case;
@@ -27,5 +28,6 @@ pub use config::{Config, Health, Http, Jurors as JurorsConfig, Limits, Sending};
 pub use error::RelayerError;
 pub use schema::{StoreState, store_state};
 pub use service::{Handle, audit, connect, run, start, start_on};
+pub use surety_acts::Settings as ActsConfig;
 pub use surety_events::audit::AuditReport;
 pub use surety_store::Leases;

@@ -24,7 +24,7 @@ use crate::store::cases::CaseState;
 use crate::store::private;
 use crate::vitals::Health;
 
-/// The round that every case is of, until appeals come.
+/// The round that deliveries are judged in first. The appeal panel's is 2.
 pub(crate) const ROUND: u8 = 1;
 
 /// The kind of leases on cases.
@@ -158,15 +158,25 @@ impl Relayer {
         Duration::from_millis(self.config.poll_ms)
     }
 
-    /// The id of the case about a deliverable.
-    pub(crate) fn case_id(&self, (deal, milestone): (B256, u8), deliverable: B256) -> B256 {
+    /// The id of the case about a deliverable in round 1.
+    pub(crate) fn case_id(&self, place: (B256, u8), deliverable: B256) -> B256 {
+        self.case_in(ROUND, place, deliverable)
+    }
+
+    /// The id of the case about a deliverable in a round.
+    pub(crate) fn case_in(
+        &self,
+        round: u8,
+        (deal, milestone): (B256, u8),
+        deliverable: B256,
+    ) -> B256 {
         digest::case_id(&Case {
             chainId: alloy::primitives::U256::from(self.escrow.chain_id),
             jury: self.escrow.jury,
             consumer: self.escrow.address,
             dealId: deal,
             milestone,
-            round: ROUND,
+            round,
             deliverable,
         })
     }

@@ -37,6 +37,7 @@ pub async fn store_state(config: &Config) -> Result<StoreState, RelayerError> {
         ("store", surety_store::migrations()),
         ("follow", follow::migrations()),
         ("events", surety_events::migrations()),
+        ("acts", surety_acts::migrations()),
         ("relayer", store::migrations()),
         ("send", send::migrations()),
     ] {

@@ -6,8 +6,10 @@
 
 use alloy::primitives::{B256, Bytes, keccak256};
 use alloy::sol_types::SolError;
+use surety_acts::open_round;
 use surety_bindings::escrow::DealEscrow::{
     DeadlinePassed, DeliverableMismatch, MilestoneAlreadyEnded, NoVerdict, StateMismatch,
+    StatusMismatch,
 };
 use surety_chain::send::{Failure, Request, SendState};
 use surety_chain::{BlockTag, CallOutcome};
@@ -16,7 +18,7 @@ use crate::RelayerError;
 use crate::case::{self, Next};
 use crate::escrow::Escrow;
 use crate::reason::Reason;
-use crate::relayer::Relayer;
+use crate::relayer::{ROUND, Relayer};
 use crate::store::cases::{self, CaseRow};
 use crate::store::deals;
 
@@ -29,7 +31,8 @@ pub(crate) async fn submit(relayer: &Relayer, row: &CaseRow) -> Result<Next, Rel
     }
 }
 
-/// The calldata, or none while the chain knows a state of the milestone that we do not know yet.
+/// The calldata, or none while the chain knows a state of the milestone that we do not know yet, or
+/// has another round open: the escrow takes ballots as those of the round that its state names.
 async fn settlement(relayer: &Relayer, row: &CaseRow) -> Result<Option<Bytes>, RelayerError> {
     let Some((ballots, _)) = row.verdict.clone() else {
         return Err(RelayerError::Row { what: "a decided case without ballots" });
@@ -43,11 +46,13 @@ async fn settlement(relayer: &Relayer, row: &CaseRow) -> Result<Option<Bytes>, R
     let Some(terms) = terms else {
         return Err(RelayerError::Row { what: "a case without a term sheet" });
     };
-    let word = relayer.escrow.deal(deal, BlockTag::Latest).await?;
-    if word.is_slow(milestone) && pin.is_none() {
+    let is_slow = relayer.escrow.deal(deal, BlockTag::Latest).await?.is_slow(milestone);
+    let open = pin.as_ref().map_or(Some(ROUND), |pin| open_round(&pin.state));
+    let is_begun = row.round == ROUND || is_slow;
+    if (is_slow && pin.is_none()) || open != Some(row.round) || !is_begun {
         return Ok(None);
     }
-    let state = pin.filter(|_| word.is_slow(milestone)).map(|pin| pin.state);
+    let state = pin.filter(|_| is_slow).map(|pin| pin.state);
     let what = (row.delivery.deliverable, ballots);
     Ok(Some(Escrow::settle(terms, milestone, state, what)))
 }
@@ -68,7 +73,9 @@ async fn queue(relayer: &Relayer, row: &CaseRow, calldata: Bytes) -> Result<Next
 /// What to do when the escrow would refuse the settlement.
 async fn refused(relayer: &Relayer, row: &CaseRow, data: &[u8]) -> Result<Next, RelayerError> {
     let is = |selector: [u8; 4]| data.starts_with(&selector);
-    if is(MilestoneAlreadyEnded::SELECTOR) || is(StateMismatch::SELECTOR) {
+    let moved_on =
+        [MilestoneAlreadyEnded::SELECTOR, StateMismatch::SELECTOR, StatusMismatch::SELECTOR];
+    if moved_on.into_iter().any(is) {
         // The chain moved on; the next look finds where to.
         Ok(Next::Later)
     } else if is(DeadlinePassed::SELECTOR) {

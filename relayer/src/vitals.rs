@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, U256};
+use surety_acts::rows;
 use surety_chain::send::Sender;
 use surety_chain::{BlockTag, Standing};
 use surety_relayer_metrics::whole;
@@ -98,6 +99,7 @@ async fn measure(relayer: &Relayer) -> Result<(), RelayerError> {
         for (state, count) in cases::totals(&mut conn).await? {
             metrics.cases_in(state.as_str(), count);
         }
+        metrics.acts_due.set(whole(rows::overdue(&mut conn, relayer.now()).await?));
         let (total, unnamed) = deliverables::totals(&mut conn).await?;
         metrics.shelf(total.saturating_sub(unnamed), unnamed);
     }

@@ -1,4 +1,4 @@
-//! Following the escrow: deals opened, deliveries pinned, milestones ended.
+//! Following the escrow: deals opened, deliveries pinned, milestones moved on and ended.
 //!
 //! Each step's rows and the cursor are one database transaction. What orphaned blocks said is marked
 //! in the same way and never deleted, what is known of their deals is made again from what stands,
@@ -21,7 +21,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::RelayerError;
-use crate::relayer::{ROUND, Relayer};
+use crate::acts;
+use crate::relayer::Relayer;
+use crate::store::cases::CaseRow;
 use crate::store::deals::{self, End, Pin, Place};
 use crate::store::{cases, deliverables};
 
@@ -256,7 +258,7 @@ async fn read(relayer: &Relayer, logs: &[FollowedLog]) -> Result<Facts, RelayerE
         let Some(fact) = Fact::read(&found.log) else { continue };
         let signature = match &fact {
             Fact::Delivered(_) => signed(relayer, found).await?,
-            Fact::Opened(_) | Fact::Ended(_) => Bytes::new(),
+            Fact::Opened(_) | Fact::Moved(_) | Fact::Ended(_) => Bytes::new(),
         };
         facts.push((fact, signature, place));
     }
@@ -284,7 +286,8 @@ async fn write(
     match fact {
         Fact::Opened(event) => {
             if digest::deal_id(&event.terms, &relayer.escrow.domain()) == event.dealId {
-                deals::opened(conn, event.dealId, &event.terms, place).await
+                deals::opened(conn, event.dealId, &event.terms, place).await?;
+                acts::plan(conn, event.dealId).await
             } else {
                 Err(RelayerError::Contradiction { what: "a deal's id is not its terms' digest" })
             }
@@ -294,10 +297,17 @@ async fn write(
                 state: event.state.clone(),
                 uri: event.uri.clone(),
                 signature: signature.clone(),
+                block: place.block,
             };
             deals::lock(conn, event.dealId).await?;
             deals::delivered(conn, (event.dealId, event.milestone), &pin, place).await?;
             deliverables::name(conn, pin.state.deliverable).await?;
+            open_pinned(relayer, conn, event.dealId).await
+        }
+        Fact::Moved(event) => {
+            deals::lock(conn, event.dealId).await?;
+            deals::moved(conn, (event.dealId, event.milestone), &event.state, place).await?;
+            deliverables::name(conn, event.state.deliverable).await?;
             open_pinned(relayer, conn, event.dealId).await
         }
         Fact::Ended(event) => {
@@ -307,27 +317,55 @@ async fn write(
                 to_buyer: event.toBuyer.to_string(),
                 place,
             };
-            deals::ended(conn, (event.dealId, event.milestone), &end).await
+            deals::ended(conn, (event.dealId, event.milestone), &end).await?;
+            acts::plan(conn, event.dealId).await
         }
     }
 }
 
-/// Opens the cases of a deal's pinned deliveries, as far as the deal's term sheet is known.
+/// Opens the cases of what is to be judged on the chain, as far as the deal's term sheet is known, and
+/// writes what time allows from now on.
 pub(crate) async fn open_pinned(
     relayer: &Relayer,
     conn: &mut Conn,
     deal: B256,
 ) -> Result<(), RelayerError> {
-    if deals::terms(conn, deal).await?.is_none() {
-        return Ok(());
+    if deals::terms(conn, deal).await?.is_some() {
+        open_cases(relayer, conn, deal).await?;
     }
+    acts::plan(conn, deal).await
+}
+
+/// Pinned deliveries are the panel's; what was escalated, appealed or not agreed on is the appeal
+/// panel's.
+async fn open_cases(relayer: &Relayer, conn: &mut Conn, deal: B256) -> Result<(), RelayerError> {
     for row in deals::milestones(conn, deal).await? {
         let (Some(pin), None) = (row.pin, row.end) else { continue };
-        let deliverable = pin.state.deliverable;
-        let delivery =
-            Delivery { dealId: deal, milestone: row.milestone, deliverable, uri: pin.uri };
-        let id = relayer.case_id((deal, row.milestone), deliverable);
-        cases::seen(conn, id, &delivery, &pin.signature, ROUND).await?;
+        let Some(round) = surety_acts::open_round(&pin.state) else { continue };
+        let place = (deal, row.milestone);
+        let (delivery, signature) = delivery(conn, place, pin).await?;
+        let id = relayer.case_in(round, place, delivery.deliverable);
+        cases::seen(conn, id, &delivery, &signature, round).await?;
     }
     Ok(())
+}
+
+/// What the seller said of what the chain pins: there, or else when it handed it in here.
+async fn delivery(
+    conn: &mut Conn,
+    place: (B256, u8),
+    pin: Pin,
+) -> Result<(Delivery, Bytes), RelayerError> {
+    let deliverable = pin.state.deliverable;
+    if pin.signature.is_empty() {
+        let mut handed_in = cases::of_milestone(conn, place).await?.into_iter();
+        let signed =
+            |case: &CaseRow| case.delivery.deliverable == deliverable && !case.signature.is_empty();
+        if let Some(case) = handed_in.find(signed) {
+            return Ok((case.delivery, case.signature));
+        }
+    }
+    let (deal, milestone) = place;
+    let delivery = Delivery { dealId: deal, milestone, deliverable, uri: pin.uri };
+    Ok((delivery, pin.signature))
 }

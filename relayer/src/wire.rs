@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use surety_jury::{CompactSignature, Outcome, SignedCommitment, Source};
 
 pub use crate::store::cases::CaseState;
+pub use surety_acts::{Act, ActRequest};
 pub use surety_record::JurorRecord;
 
 /// The answer to a delivery.
@@ -27,7 +28,7 @@ pub struct CaseView {
     pub deal_id: B256,
     /// The milestone, from 0.
     pub milestone: u8,
-    /// 1 for the panel.
+    /// 1 for the panel, 2 for the appeal panel.
     pub round: u8,
     /// The digest of what is judged.
     pub deliverable: B256,
@@ -122,14 +123,27 @@ pub struct DealView {
 pub struct MilestoneView {
     /// The milestone, from 0.
     pub milestone: u8,
-    /// The digest that the seller pinned on the chain.
+    /// The digest that the chain pins: the seller's, or the one that a verdict stands on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<B256>,
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<EndView>,
+    /// What time allows with it, where this relayer does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<ActView>,
     /// The cases about it, oldest first.
     pub cases: Vec<CaseView>,
+}
+
+/// What time allows anybody to do with a milestone, and this relayer will do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ActView {
+    /// The act; `escalate` is `expire` where the jury has no appeal panel.
+    pub act: Act,
+    /// From when on, in seconds of chain time.
+    pub due: u64,
 }
 
 /// How a milestone ended.

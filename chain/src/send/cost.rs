@@ -8,6 +8,7 @@ use alloy::primitives::{Address, Bytes, U256, address};
 use alloy::sol_types::SolCall as _;
 use surety_store::Conn;
 
+use super::{SendConfig, fees};
 use crate::{BlockTag, CallOutcome, ChainError, Header, Rpc};
 
 alloy::sol! {
@@ -46,6 +47,25 @@ pub(super) async fn l1_fee(rpc: &Rpc, calldata: &Bytes) -> Result<Option<u64>, C
         }
     }
     Ok(None)
+}
+
+/// What a call would cost now in wei, data fee included, as far as it can be foreseen; or its revert.
+/// None while blocks cost more than the cap.
+pub async fn estimate(
+    rpc: &Rpc,
+    config: &SendConfig,
+    (from, to, calldata): (Address, Address, &Bytes),
+) -> Result<Option<CallOutcome<u64>>, ChainError> {
+    let gas = match rpc.estimate(from, to, calldata).await? {
+        CallOutcome::Returned(gas) => gas,
+        CallOutcome::Reverted(data) => return Ok(Some(CallOutcome::Reverted(data))),
+    };
+    let history = rpc.fee_history(fees::BLOCKS, fees::PERCENTILE).await?;
+    let Some(quote) = fees::quote(&history, &config.fees) else { return Ok(None) };
+    // Half-way between both is what the next block takes: its base fee and the tip.
+    let price = quote.max.midpoint(quote.priority);
+    let data_fee = l1_fee(rpc, calldata).await?.unwrap_or(0);
+    Ok(Some(CallOutcome::Returned(gas.saturating_mul(price).saturating_add(data_fee))))
 }
 
 /// The most that a transaction can cost.

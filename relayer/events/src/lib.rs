@@ -45,6 +45,8 @@ pub enum Fact {
     Opened(Box<DealOpened>),
     /// A delivery is on the chain.
     Delivered(Box<MilestoneDelivered>),
+    /// A verdict stands, or the appeal panel is asked.
+    Moved(Box<MilestoneMoved>),
     /// A milestone has ended.
     Ended(MilestoneEnded),
 }
@@ -59,6 +61,9 @@ impl Fact {
             }
             MilestoneDelivered::SIGNATURE_HASH => {
                 MilestoneDelivered::decode_log(log).ok().map(|e| Self::Delivered(Box::new(e.data)))
+            }
+            MilestoneMoved::SIGNATURE_HASH => {
+                MilestoneMoved::decode_log(log).ok().map(|e| Self::Moved(Box::new(e.data)))
             }
             MilestoneEnded::SIGNATURE_HASH => {
                 MilestoneEnded::decode_log(log).ok().map(|e| Self::Ended(e.data))

@@ -38,6 +38,9 @@ pub struct Metrics {
     /// From the verdict to the milestone's end.
     pub paid_seconds: Histogram,
     ballots: Counters<2>,
+    acts: Counters<2>,
+    /// Timed acts that are possible and not done.
+    pub acts_due: Gauge,
     /// Jurors that signed two answers to a case.
     pub equivocations: Counter,
     juror_seconds: Histograms,
@@ -119,6 +122,8 @@ impl Metrics {
             verdicts: Family::default(),
             paid_seconds: long_seconds(),
             ballots: Family::default(),
+            acts: Family::default(),
+            acts_due: Gauge::default(),
             equivocations: Counter::default(),
             juror_seconds: Family::new_with_constructor(seconds),
             juror_faults: Family::default(),
@@ -175,6 +180,9 @@ impl Metrics {
         let paid = self.paid_seconds.clone();
         r.register_with_unit("verdict_to_paid", help, Unit::Seconds, paid);
         r.register("ballots", "Ballots that hold, by seat", self.ballots.clone());
+        r.register("acts", "Timed acts, by what became of them", self.acts.clone());
+        let help = "Timed acts that are possible and not done";
+        r.register("acts_due", help, self.acts_due.clone());
         let help = "Jurors that signed two answers to a case";
         r.register("equivocations", help, self.equivocations.clone());
         let help = "How long jurors took to answer";
@@ -276,6 +284,11 @@ impl Metrics {
         }
     }
 
+    /// A timed act was `sent` by time alone, `asked` for with a fee, or `refused` by the escrow.
+    pub fn act(&self, act: &'static str, outcome: &'static str) {
+        self.acts.get_or_create(&label(["act", "outcome"], [act, outcome])).inc();
+    }
+
     /// A juror answered a request.
     pub fn juror_answered(&self, request: &'static str, took: Duration) {
         let labels = label(["request"], [request]);
@@ -365,6 +378,7 @@ mod tests {
         metrics.gave_up("other");
         metrics.verdict("accepted");
         metrics.ballot(0, "first");
+        metrics.act("reclaim", "sent");
         metrics.juror_answered("open", moment);
         metrics.juror_failed("url");
         metrics.transactions_in("queued".to_owned(), 1);

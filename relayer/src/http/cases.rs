@@ -6,6 +6,7 @@ use std::time::Duration;
 use alloy::primitives::B256;
 use axum::Json;
 use axum::extract::State;
+use surety_acts::rows;
 use surety_jury::Source;
 use surety_record as seats;
 use surety_terms::Problem;
@@ -17,7 +18,7 @@ use crate::relayer::Relayer;
 use crate::store::ballots::{self, BallotRow};
 use crate::store::cases::{self, CaseRow};
 use crate::store::deals;
-use crate::wire::{BallotView, CaseView, DealView, EndView, MilestoneView, VerdictView};
+use crate::wire::{ActView, BallotView, CaseView, DealView, EndView, MilestoneView, VerdictView};
 
 /// `GET /v1/cases/{caseId}?waitSecs=N`: held open until the case is over.
 pub(super) async fn case(
@@ -135,17 +136,20 @@ pub(super) async fn deal(
 }
 
 async fn read_deal(relayer: &Relayer, id: B256) -> Result<Option<DealView>, RelayerError> {
-    let (row, told, mut seen) = {
+    let (row, told, mut seen, acts) = {
         let mut conn = relayer.store.read().await?;
         let Some(row) = deals::get(&mut conn, id).await? else { return Ok(None) };
-        (row, deals::milestones(&mut conn, id).await?, cases::of_deal(&mut conn, id).await?)
+        let told = deals::milestones(&mut conn, id).await?;
+        let seen = cases::of_deal(&mut conn, id).await?;
+        (row, told, seen, rows::of_deal(&mut conn, id).await?)
     };
     let mut milestones = Vec::new();
     for milestone in 0..u8::try_from(surety_terms::limits::MILESTONES).unwrap_or(16) {
         let chain = told.iter().find(|m| m.milestone == milestone);
         let here = seen.extract_if(.., |case| case.delivery.milestone == milestone);
         let here: Vec<CaseRow> = here.collect();
-        if here.is_empty() && chain.is_none() {
+        let act = acts.iter().find(|act| act.milestone == milestone);
+        if here.is_empty() && chain.is_none() && act.is_none() {
             continue;
         }
         let mut shown = Vec::new();
@@ -156,6 +160,7 @@ async fn read_deal(relayer: &Relayer, id: B256) -> Result<Option<DealView>, Rela
             milestone,
             pinned: chain.and_then(|m| m.pin.as_ref()).map(|pin| pin.state.deliverable),
             end: chain.and_then(|m| m.end.as_ref()).map(end),
+            next: act.map(|act| ActView { act: act.due.act, due: act.due.at }),
             cases: shown,
         });
     }

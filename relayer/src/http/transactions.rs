@@ -7,25 +7,29 @@ use alloy::sol_types::SolCall as _;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use surety_acts::rows;
 use surety_bindings::escrow::DealEscrow as E;
 use surety_chain::CallOutcome;
 use surety_chain::send::{Failure, Request, SendState, SendStatus};
-use surety_terms::Problem;
 use surety_terms::wire::{TransactionRequest, TransactionState, TransactionStatus};
+use surety_terms::{Problem, digest};
 
 use super::body::{self, Body, Id, Waiting};
 use super::problem::{self, Refusal};
 use crate::relayer::Relayer;
 
 /// What may be called. All of it pays fixed payees or moves nothing, whoever submits it.
-const ALLOWED: [[u8; 4]; 9] = [
+const ALLOWED: [[u8; 4]; 12] = [
     E::openCall::SELECTOR,
     E::settleCall::SELECTOR,
     E::deliverCall::SELECTOR,
     E::acceptCall::SELECTOR,
     E::concedeCall::SELECTOR,
     E::agreeCall::SELECTOR,
+    E::appealCall::SELECTOR,
     E::reclaimCall::SELECTOR,
+    E::escalateCall::SELECTOR,
+    E::finalizeCall::SELECTOR,
     E::expireCall::SELECTOR,
     E::withdrawCall::SELECTOR,
 ];
@@ -57,13 +61,21 @@ pub(super) async fn post(
     let next = known.filter(is_mined).map_or(current, |mined| successor(&mined));
     let request = Request { id: next, to: relayer.escrow.address, calldata: request.calldata };
     let mut tx = relayer.store.begin().await?;
+    if let Ok(open) = E::openCall::abi_decode(&request.calldata) {
+        // Whatever time allows with this deal is this relayer's to do.
+        let deal = digest::deal_id(&open.terms, &relayer.escrow.domain());
+        rows::opened_here(&mut tx, deal).await.map_err(crate::RelayerError::from)?;
+    }
     let status = relayer.sender.queue(&mut tx, &request).await?;
     tx.commit().await.map_err(crate::RelayerError::from)?;
     relayer.sender.wake();
     Ok(accepted(id, Some(status)))
 }
 
-fn accepted(id: B256, status: Option<SendStatus>) -> (StatusCode, Json<TransactionStatus>) {
+pub(super) fn accepted(
+    id: B256,
+    status: Option<SendStatus>,
+) -> (StatusCode, Json<TransactionStatus>) {
     let state = TransactionState::Queued;
     let shown = status.map_or(TransactionStatus { id, state, tx_hash: None, error: None }, |s| {
         show_status(id, &s)
@@ -118,7 +130,8 @@ fn allowed(calldata: &Bytes) -> Result<(), Refusal> {
         return Ok(());
     }
     let detail = "The calldata does not begin with a function that this relayer submits.";
-    let rule = "one of open, settle, deliver, accept, concede, agree, reclaim, expire, withdraw";
+    let rule = "one of open, settle, deliver, accept, concede, agree, appeal, reclaim, escalate, \
+                finalize, expire, withdraw";
     Err(Problem::new("not-allowed", 422, "Not a call for this relayer", detail)
         .with_field("calldata", rule)
         .into())

@@ -15,12 +15,13 @@ use crate::relayer::CASE;
 type Result<T> = std::result::Result<T, RelayerError>;
 
 /// How far a case is.
-/// - Seen: a delivery that holds; leaves to Asked, or to Final when the milestone ends otherwise.
+/// - Seen: a delivery that holds, or a second round; leaves to Asked, or to Final when its round ends
+///   otherwise.
 /// - Asked: its panel is being asked; leaves to Decided, Final or `GivenUp`.
 /// - Decided: the ballots that decide are stored; leaves to Sent, Final or `GivenUp`.
 /// - Sent: the settlement is with the sender; leaves to Final, and back to Decided when it failed.
-/// - Final: the milestone has ended at the configured depth; leaves to Sent, Decided or Asked only
-///   when that block is orphaned.
+/// - Final: the round is over at the configured depth, since the milestone has ended or has moved past
+///   it; leaves to Sent, Decided or Asked only when that block is orphaned.
 /// - `GivenUp`: no verdict can take effect any more; leaves to Asked or Decided only when an operator
 ///   has it taken up again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,7 +35,7 @@ pub enum CaseState {
     Decided,
     /// The settlement is being sent.
     Sent,
-    /// The milestone has ended.
+    /// The round is over: counted, or ended otherwise.
     Final,
     /// No verdict came, or it came too late.
     GivenUp,
@@ -155,6 +156,15 @@ pub(crate) async fn of_deal(conn: &mut Conn, deal: B256) -> Result<Vec<CaseRow>>
     rows.iter().map(read).collect()
 }
 
+/// Whether there is a case of the deal: then it is served here.
+pub(crate) async fn serves(conn: &mut Conn, deal: B256) -> Result<bool> {
+    let row = sqlx::query("SELECT 1 FROM case_file WHERE deal = $1 LIMIT 1")
+        .bind(deal.as_slice())
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Whether a delivery of the deal names a deliverable.
 pub(crate) async fn names(conn: &mut Conn, (deal, deliverable): (B256, B256)) -> Result<bool> {
     let row = sqlx::query("SELECT 1 FROM case_file WHERE deal = $1 AND deliverable = $2")
@@ -266,7 +276,7 @@ pub(crate) async fn unsent(conn: &mut Conn, id: B256) -> Result<()> {
     Ok(())
 }
 
-/// The milestone has ended at the configured depth.
+/// The milestone has ended, or moved past the case's round, at the configured depth.
 pub(crate) async fn ended(
     conn: &mut Conn,
     id: B256,

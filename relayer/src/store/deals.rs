@@ -30,13 +30,16 @@ pub(crate) struct DealRow {
     pub(crate) opened_tx: Option<B256>,
 }
 
-/// A delivery that the seller put on the chain.
+/// What the chain keeps of a milestone that is not Pending any more: what is judged, and how far it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Pin {
     pub(crate) state: SlowState,
+    /// Empty when the seller did not put it on the chain.
     pub(crate) uri: String,
-    /// Empty when the seller called the escrow itself.
+    /// Empty when the seller called the escrow itself, or not at all.
     pub(crate) signature: Bytes,
+    /// The block of the state.
+    pub(crate) block: u64,
 }
 
 /// How a milestone ended.
@@ -147,7 +150,9 @@ pub(crate) async fn delivered(
          VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (deal, milestone) DO UPDATE SET slow_state = excluded.slow_state,
            deliverable = excluded.deliverable, uri = excluded.uri,
-           signature = excluded.signature, delivered_block = excluded.delivered_block",
+           signature = excluded.signature, delivered_block = excluded.delivered_block
+         WHERE milestone.delivered_block IS NULL
+           OR milestone.delivered_block <= excluded.delivered_block",
     )
     .bind(deal.as_slice())
     .bind(i64::from(milestone))
@@ -155,6 +160,35 @@ pub(crate) async fn delivered(
     .bind(pin.state.deliverable.as_slice())
     .bind(&pin.uri)
     .bind(&pin.signature[..])
+    .bind(kept(place.block))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A milestone moved on. What its delivery said stays, unless another one was judged. Events may come
+/// again, and in repairs late: an older state never takes the place of a newer one.
+pub(crate) async fn moved(
+    conn: &mut Conn,
+    (deal, milestone): (B256, u8),
+    state: &SlowState,
+    place: Place,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO milestone (deal, milestone, slow_state, deliverable, delivered_block)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (deal, milestone) DO UPDATE SET slow_state = excluded.slow_state,
+           uri = CASE WHEN milestone.deliverable = excluded.deliverable THEN milestone.uri END,
+           signature = CASE WHEN milestone.deliverable = excluded.deliverable
+                       THEN milestone.signature END,
+           deliverable = excluded.deliverable, delivered_block = excluded.delivered_block
+         WHERE milestone.delivered_block IS NULL
+           OR milestone.delivered_block <= excluded.delivered_block",
+    )
+    .bind(deal.as_slice())
+    .bind(i64::from(milestone))
+    .bind(state.abi_encode())
+    .bind(state.deliverable.as_slice())
     .bind(kept(place.block))
     .execute(conn)
     .await?;
@@ -214,6 +248,7 @@ fn read(row: &DbRow) -> Result<MilestoneRow> {
             state: SlowState::abi_decode(&state).map_err(|_| broken("slow_state"))?,
             uri: maybe_text(row, "uri")?.unwrap_or_default(),
             signature: maybe_bytes(row, "signature")?.unwrap_or_default(),
+            block: number(row, "delivered_block")?,
         })
     });
     let end = maybe_number(row, "ending")?.map(|ending| {
@@ -244,6 +279,25 @@ pub(crate) async fn has_ended_in(
     let found = sqlx::query(
         "UPDATE milestone SET ended_block = ended_block
          WHERE deal = $1 AND milestone = $2 AND ended_block = $3",
+    )
+    .bind(deal.as_slice())
+    .bind(i64::from(milestone))
+    .bind(kept(block))
+    .execute(conn)
+    .await?;
+    Ok(found.rows_affected() == 1)
+}
+
+/// Whether a milestone's state still stands in a block. If it does, it stays until this transaction
+/// ends.
+pub(crate) async fn has_moved_in(
+    conn: &mut Conn,
+    (deal, milestone): (B256, u8),
+    block: u64,
+) -> Result<bool> {
+    let found = sqlx::query(
+        "UPDATE milestone SET delivered_block = delivered_block
+         WHERE deal = $1 AND milestone = $2 AND delivered_block = $3",
     )
     .bind(deal.as_slice())
     .bind(i64::from(milestone))

@@ -8,7 +8,7 @@ use alloy::primitives::{Address, B256, Bytes, FixedBytes};
 use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
-use surety_bindings::escrow::{Delivery, Terms};
+use surety_bindings::escrow::{Delivery, SlowState, Terms};
 use surety_bindings::jury::Ballot;
 use surety_chain::{follow, send};
 use surety_jury::wire::BallotBody;
@@ -19,13 +19,14 @@ use surety_store::{Leases, Store};
 
 use super::ballots::{self, BallotRow, Kept};
 use super::cases::{self, CaseState};
-use super::deals::{self, End, Place};
+use super::deals::{self, End, Pin, Place};
 use super::deliverables;
 use super::private::{self, Party};
 
 surety_store::on_both!(
     a_case_goes_from_state_to_state_and_back_when_its_end_is_orphaned,
     an_end_is_believed_only_where_it_stands,
+    a_state_gives_way_to_newer_ones_only,
     named_deliverables_leave_the_strangers_share,
     claims_take_the_oldest_open_cases_once,
     a_private_deal_is_kept_and_forgotten,
@@ -116,6 +117,38 @@ async fn an_end_is_believed_only_where_it_stands(scratch: &Scratch) {
     assert!(!deals::has_ended_in(&mut tx, place, 20).await.unwrap());
     assert_eq!(deals::milestones(&mut tx, place.0).await.unwrap().len(), 1);
     assert!(deals::get(&mut tx, place.0).await.unwrap().unwrap().terms.is_none());
+}
+
+async fn a_state_gives_way_to_newer_ones_only(scratch: &Scratch) {
+    let store = opened(scratch, Leases::default()).await;
+    let place = (digest(0xdd), 3);
+    let at = |block| Place { block, at: 5_000, tx: digest(8) };
+    let state = |status, n| SlowState { status, deliverable: digest(n), ..SlowState::default() };
+    let pin = |block| Pin {
+        state: state(1, 7),
+        uri: "https://seller.example".to_owned(),
+        signature: Bytes::from_static(b"signed"),
+        block,
+    };
+    let mut tx = store.begin().await.unwrap();
+    deals::delivered(&mut tx, place, &pin(20), at(20)).await.unwrap();
+    deals::moved(&mut tx, place, &state(2, 7), at(21)).await.unwrap();
+    // A repair may bring the older event late.
+    deals::delivered(&mut tx, place, &pin(20), at(20)).await.unwrap();
+    let kept = deals::milestone(&mut tx, place).await.unwrap().pin.unwrap();
+    assert_eq!((kept.state.status, kept.block), (2, 21));
+    assert_eq!((kept.uri, kept.signature), (pin(20).uri, pin(20).signature));
+    assert!(deals::has_moved_in(&mut tx, place, 21).await.unwrap());
+    assert!(!deals::has_moved_in(&mut tx, place, 20).await.unwrap());
+    // A rejection of another delivery takes nothing over from the pinned one.
+    deals::moved(&mut tx, place, &state(2, 9), at(22)).await.unwrap();
+    let kept = deals::milestone(&mut tx, place).await.unwrap().pin.unwrap();
+    assert_eq!((kept.state.deliverable, kept.uri.as_str()), (digest(9), ""));
+    deals::orphan(&mut tx, 22).await.unwrap();
+    assert!(deals::milestone(&mut tx, place).await.unwrap().pin.is_none());
+    deals::delivered(&mut tx, place, &pin(20), at(20)).await.unwrap();
+    let kept = deals::milestone(&mut tx, place).await.unwrap().pin.unwrap();
+    assert_eq!((kept.state.status, kept.block), (1, 20));
 }
 
 async fn named_deliverables_leave_the_strangers_share(scratch: &Scratch) {

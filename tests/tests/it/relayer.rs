@@ -10,6 +10,7 @@
 //! an agent has a call submitted    once, simulated first, refusals with name and remedy
 //! the relayer cannot work          it does not start
 //! relayers share a database        see `fleet`
+//! a verdict is appealed, time ends it   see `rounds`, `timed`
 //! endpoints lie, blocks go         see `storm`, `reorgs`, `ledger`, `sending`
 //! ```
 
@@ -20,9 +21,11 @@ mod gate;
 mod jurors;
 mod ledger;
 mod reorgs;
+mod rounds;
 mod sending;
 mod socket;
 mod storm;
+mod timed;
 
 use std::time::Duration;
 

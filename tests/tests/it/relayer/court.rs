@@ -97,12 +97,17 @@ impl Court {
 
     /// The same before the deal is opened.
     pub(crate) async fn unopened() -> Self {
+        Self::seated(5, 0).await
+    }
+
+    /// The same with so many jurors on the panel, and the next ones on the appeal panel.
+    pub(crate) async fn seated(panel: usize, appeal: usize) -> Self {
         let mut jurors = Vec::new();
-        for i in 0..5 {
+        for i in 0..panel + appeal {
             jurors.push(TestJuror::start(i).await);
         }
         let urls: Vec<String> = jurors.iter().map(|juror| juror.url.clone()).collect();
-        let mut court = Self::unopened_at(&urls).await;
+        let mut court = Self::unopened_on(&urls, panel).await;
         for juror in &jurors {
             juror.serve_chain(&court.contracts);
         }
@@ -112,12 +117,17 @@ impl Court {
 
     /// The same with jurors that answer at these places.
     pub(crate) async fn unopened_at(urls: &[String]) -> Self {
+        Self::unopened_on(urls, urls.len()).await
+    }
+
+    async fn unopened_on(urls: &[String], panel: usize) -> Self {
         let mut world = World::bare();
         for (i, url) in urls.iter().enumerate() {
             world.register(&actors::juror(i), &format!("rehearsal-family-{i}"), url);
         }
-        let panel: Vec<Address> = (0..urls.len()).map(|i| actors::juror(i).address()).collect();
-        let jury = world.create_jury(&panel, &[]);
+        let keys: Vec<Address> = (0..urls.len()).map(|i| actors::juror(i).address()).collect();
+        let (panel, appeal) = keys.split_at(panel);
+        let jury = world.create_jury(panel, appeal);
         let sheet = sheet(&world, jury);
         let contracts = world.contracts().clone();
         let dir = tempfile::tempdir().unwrap();
@@ -151,7 +161,7 @@ impl Court {
         format!(
             "{}chain_rpc = \"http://127.0.0.1:1\"\nchain_id = {}\nescrow = \"{}\"\n\
              block_tag = \"latest\"\nlisten = \"127.0.0.1:0\"\nstore = \"{}\"\nkey_file = \"{}\"\n\
-             poll_ms = 10\n[sending]\nrebroadcast_ms = 20\n\
+             poll_ms = 10\n[acts]\nperform = false\n[sending]\nrebroadcast_ms = 20\n\
              [leases]\nttl_ms = 2000\nrenew_ms = 400\n\
              [jurors]\nallow_private_hosts = true\nretry_ms = 10\nretry_most_ms = 50\n\
              wait_secs = 0\ngrace_ms = 500\n",

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use futures::stream;
-use surety_bindings::jury::Ballot;
+use surety_bindings::jury::{Ballot, Case};
 use surety_jury::ballot::compact;
 use surety_jury::commitment::{commitment_digest, seal};
 use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus, Commitments};
@@ -141,7 +141,7 @@ async fn open(
     let contracts = juror.contracts.lock().unwrap().clone().unwrap();
     let delivery = &request.delivery;
     let case = sign::case(&contracts, delivery.dealId, delivery.milestone, delivery.deliverable);
-    let id = digest::case_id(&case);
+    let id = digest::case_id(&Case { round: request.round, ..case });
     juror.cases.lock().unwrap().insert(id, delivery.deliverable);
     juror.answer(id)
 }
@@ -160,7 +160,8 @@ async fn bind(
     Json(given): Json<Commitments>,
 ) -> StatusCode {
     let contracts = juror.contracts.lock().unwrap().clone().unwrap();
-    let panel: Vec<Address> = (0..5).map(|i| actors::juror(i).address()).collect();
+    // Those of an appeal panel as well.
+    let panel: Vec<Address> = (0..10).map(|i| actors::juror(i).address()).collect();
     let place = (contracts.chain_id, contracts.jury);
     let seats = given.commitments.iter().map(|it| it.seat(id, &panel, place).unwrap());
     assert!(seats.collect::<HashSet<_>>().len() >= 4);

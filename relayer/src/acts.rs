@@ -1,0 +1,205 @@
+//! What time allows anybody to do, done for every deal that was opened or served here.
+//!
+//! What is due stands in a row that was written with the events it follows from. Once the chain's time
+//! has come the act is simulated, and queued in the transaction that notes so. Whether it is done is the
+//! escrow's word: the row goes when the milestone's end, or its next state, is seen. So somebody else may
+//! do it first, this process may die anywhere, and a reorganisation brings the row back.
+
+use std::sync::Arc;
+
+use alloy::primitives::{B256, Bytes, keccak256};
+use futures::StreamExt as _;
+use surety_acts::rows::{self, ActRow};
+use surety_acts::{Act, Due, Told};
+use surety_bindings::escrow::{SlowState, Terms};
+use surety_bindings::revert;
+use surety_chain::CallOutcome;
+use surety_chain::send::{Request, SendState};
+use surety_store::{Conn, Role};
+use tokio_util::sync::CancellationToken;
+
+use crate::RelayerError;
+use crate::relayer::Relayer;
+use crate::store::{cases, deals};
+
+/// How many acts are looked at in one round.
+const MOST: u32 = 64;
+/// How many at once.
+const AT_ONCE: usize = 8;
+/// Chain time until an act that was sent, or that is not possible yet, is looked at again.
+const AGAIN_SECS: u64 = 30;
+
+/// Writes what time allows with a deal's milestones, if the deal was opened or served here.
+pub(crate) async fn plan(conn: &mut Conn, deal: B256) -> Result<(), RelayerError> {
+    if !(rows::was_opened_here(conn, deal).await? || cases::serves(conn, deal).await?) {
+        return Ok(());
+    }
+    // Another writer may be about to say more of this deal.
+    deals::lock(conn, deal).await?;
+    let Some(terms) = deals::get(conn, deal).await?.and_then(|row| row.terms) else {
+        return Ok(());
+    };
+    let known = deals::milestones(conn, deal).await?;
+    let planned = surety_acts::plan(&terms, |milestone| {
+        match known.iter().find(|row| row.milestone == milestone) {
+            Some(row) if row.end.is_some() => Told::Ended,
+            Some(row) => Told::Live(row.pin.as_ref().map(|pin| &pin.state)),
+            None => Told::Live(None),
+        }
+    });
+    Ok(rows::plan(conn, deal, &planned).await?)
+}
+
+/// Performs what is due until `stop`.
+pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
+    stop.run_until_cancelled(async {
+        // Of instances that share a database one does this.
+        let mut role = Role::new(relayer.store.clone(), "acts", &relayer.escrow.address[..]);
+        loop {
+            if let Err(error) = round(&relayer, &mut role).await {
+                role.doubt();
+                tracing::warn!(%error, "what is due will be looked at again");
+            }
+            tokio::time::sleep(relayer.poll() * 2).await;
+        }
+    })
+    .await;
+}
+
+async fn round(relayer: &Relayer, role: &mut Role) -> Result<(), RelayerError> {
+    if !role.is_held().await? {
+        return Ok(());
+    }
+    let role = &*role;
+    let now = relayer.now();
+    let due = rows::to_look_at(&mut *relayer.store.read().await?, now, MOST).await?;
+    futures::stream::iter(due)
+        .for_each_concurrent(AT_ONCE, |row| async move {
+            if let Err(error) = look(relayer, role, &row).await {
+                let (deal, act) = (row.deal, row.due.act.as_str());
+                tracing::warn!(%deal, act, %error, "a timed act will be looked at again");
+            }
+        })
+        .await;
+    Ok(())
+}
+
+/// Queues one act, unless it is on its way or not possible now.
+async fn look(relayer: &Relayer, role: &Role, row: &ActRow) -> Result<(), RelayerError> {
+    if is_under_way(relayer, row).await? {
+        return wait(relayer, role, row).await;
+    }
+    let Some(calldata) = calldata(relayer, row).await? else {
+        return wait(relayer, role, row).await;
+    };
+    match relayer.escrow.simulate(relayer.sender.address(), &calldata).await? {
+        CallOutcome::Returned(_) => queue(relayer, role, row, calldata).await,
+        CallOutcome::Reverted(data) => {
+            refused(relayer, row, &data);
+            wait(relayer, role, row).await
+        }
+    }
+}
+
+/// Whether a request that does it waits, is out, or stands in a block that the watcher has not read.
+pub(crate) async fn is_under_way(relayer: &Relayer, row: &ActRow) -> Result<bool, RelayerError> {
+    let Some(id) = row.sending else { return Ok(false) };
+    let state = relayer.sender.status(id).await?.map(|status| status.state);
+    Ok(match state {
+        Some(SendState::Queued | SendState::Sent | SendState::Mined) => true,
+        Some(SendState::Failed) | None => false,
+    })
+}
+
+/// A live milestone as the chain told of it.
+pub(crate) struct Live {
+    pub(crate) terms: Terms,
+    pub(crate) state: Option<SlowState>,
+}
+
+/// A milestone's terms and state, unless its deal is unknown, it has ended, or the terms have no such
+/// milestone.
+pub(crate) async fn live(
+    conn: &mut Conn,
+    (deal, milestone): (B256, u8),
+) -> Result<Option<Live>, RelayerError> {
+    let Some(terms) = deals::get(conn, deal).await?.and_then(|row| row.terms) else {
+        return Ok(None);
+    };
+    let row = deals::milestone(conn, (deal, milestone)).await?;
+    let is_live = usize::from(milestone) < terms.milestones.len() && row.end.is_none();
+    Ok(is_live.then(|| Live { terms, state: row.pin.map(|pin| pin.state) }))
+}
+
+/// What time allows with a live milestone under its jury, and from when on.
+pub(crate) async fn next(
+    relayer: &Relayer,
+    live: &Live,
+    milestone: u8,
+) -> Result<Option<Due>, RelayerError> {
+    let Some(due) = surety_acts::next(&live.terms, milestone, live.state.as_ref()) else {
+        return Ok(None);
+    };
+    let has_appeal_panel =
+        due.act != Act::Escalate || !relayer.escrow.panel(live.terms.jury, 2).await?.is_empty();
+    Ok(Some(Due { act: due.act.under(has_appeal_panel), ..due }))
+}
+
+/// The call, or none when what the row says is old.
+async fn calldata(relayer: &Relayer, row: &ActRow) -> Result<Option<Bytes>, RelayerError> {
+    let live = live(&mut *relayer.store.read().await?, row.place()).await?;
+    let Some(live) = live else { return Ok(None) };
+    let Some(due) = next(relayer, &live, row.milestone).await? else { return Ok(None) };
+    if due.at != row.due.at {
+        return Ok(None);
+    }
+    let Live { terms, state } = live;
+    Ok(Some(due.act.calldata(terms, row.milestone, state, Vec::new())))
+}
+
+/// Notes the request and queues it as one act. The calldata names it, as it does when somebody hands
+/// the same call in.
+async fn queue(
+    relayer: &Relayer,
+    role: &Role,
+    row: &ActRow,
+    calldata: Bytes,
+) -> Result<(), RelayerError> {
+    let id = keccak256(&calldata);
+    let request = Request { id, to: relayer.escrow.address, calldata };
+    let mut tx = role.begin().await?;
+    if !rows::sending(&mut tx, row, id, again(relayer)).await? {
+        // The milestone has moved on since it was read.
+        return Ok(tx.rollback().await?);
+    }
+    relayer.sender.queue(&mut tx, &request).await?;
+    tx.commit().await?;
+    relayer.sender.wake();
+    relayer.changed();
+    relayer.metrics.act(row.due.act.as_str(), "sent");
+    let act = row.due.act.as_str();
+    tracing::info!(deal = %row.deal, milestone = row.milestone, act, "time allows it: sent");
+    Ok(())
+}
+
+/// The escrow would refuse. Most likely somebody else did it and the watcher has not read so yet.
+fn refused(relayer: &Relayer, row: &ActRow, data: &[u8]) {
+    let named = revert::decode(data).map(|revert| revert.name);
+    let revert = named.unwrap_or_else(|| "an unnamed revert".to_owned());
+    let act = row.due.act.as_str();
+    relayer.metrics.act(act, "refused");
+    tracing::info!(deal = %row.deal, milestone = row.milestone, act, revert, "not possible now");
+}
+
+/// Writes again what time allows, and looks at it later.
+async fn wait(relayer: &Relayer, role: &Role, row: &ActRow) -> Result<(), RelayerError> {
+    let mut tx = role.begin().await?;
+    plan(&mut tx, row.deal).await?;
+    rows::later(&mut tx, row, again(relayer)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The chain's time of the next look.
+pub(crate) fn again(relayer: &Relayer) -> u64 {
+    relayer.now().saturating_add(AGAIN_SECS)
+}

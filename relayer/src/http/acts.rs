@@ -1,0 +1,181 @@
+//! Performing what time allows for whoever pays for it, with deals that are nobody's here.
+
+use std::sync::Arc;
+
+use alloy::primitives::{Bytes, keccak256};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use surety_acts::rows::{self, ActRow};
+use surety_acts::{ActRequest, least_fee, named_round};
+use surety_chain::send::{Request, SendState, SendStatus};
+use surety_chain::{BlockTag, CallOutcome};
+use surety_terms::Problem;
+use surety_terms::wire::TransactionStatus;
+
+use super::body::{self, Body};
+use super::problem::{self, Refusal};
+use super::transactions::accepted;
+use crate::RelayerError;
+use crate::acts::{self, Live};
+use crate::relayer::Relayer;
+
+/// `POST /v1/acts`: everything is checked before anything is stored. The calldata is the idempotency
+/// key, as in `/v1/transactions`, where the answer's id can be asked for.
+pub(super) async fn post(
+    State(relayer): State<Arc<Relayer>>,
+    body: Body,
+) -> Result<(StatusCode, Json<TransactionStatus>), Refusal> {
+    let asked = ActRequest::parse(&body::bytes(body)?)?;
+    let live = find(&relayer, &asked).await?;
+    is_possible(&relayer, &asked, &live).await?;
+    is_signed(&relayer, &asked, &live).await?;
+    let Live { terms, state } = live;
+    let requested = vec![asked.requested()];
+    let calldata = asked.action.calldata(terms, asked.milestone, state, requested);
+    let id = keccak256(&calldata);
+    let known = relayer.sender.status(id).await?;
+    if known.as_ref().is_some_and(|status| status.state != SendState::Failed) {
+        return Ok(accepted(id, known));
+    }
+    let row = row(&relayer, &asked).await?;
+    pays(&relayer, &asked, &calldata).await?;
+    let request = Request { id, to: relayer.escrow.address, calldata };
+    let status = queue(&relayer, row.as_ref(), &request).await?;
+    relayer.metrics.act(asked.action.as_str(), "asked");
+    Ok(accepted(id, Some(status)))
+}
+
+/// The milestone as it stands at the configured depth.
+async fn find(relayer: &Relayer, asked: &ActRequest) -> Result<Live, Refusal> {
+    let place = (asked.deal_id, asked.milestone);
+    let word = relayer.escrow.deal(place.0, relayer.config.block_tag).await?;
+    let known = acts::live(&mut *relayer.store.read().await?, place).await?;
+    match known {
+        Some(live) if word.opened && !word.revoked && !word.has_ended(place.1) => {
+            if word.is_slow(place.1) && live.state.is_none() {
+                let detail = "The chain's newest events are still being read; try again.";
+                return Err(Problem::new("unavailable", 503, "Unavailable", detail).into());
+            }
+            Ok(live)
+        }
+        Some(_) | None => {
+            let detail = "The chain knows no such milestone that is live, deep enough to count.";
+            Err(Problem::new("not-live", 409, "No live milestone", detail)
+                .with_field("milestone", "must be of an open deal and not ended")
+                .into())
+        }
+    }
+}
+
+/// Time must allow the act now, and the request must have been signed for the state that is.
+async fn is_possible(relayer: &Relayer, asked: &ActRequest, live: &Live) -> Result<(), Refusal> {
+    let next = acts::next(relayer, live, asked.milestone).await?;
+    let allowed = next.map_or("nothing", |due| due.act.as_str());
+    let Some(due) = next.filter(|due| due.act == asked.action) else {
+        let detail = format!("In this state time allows {allowed}.");
+        return Err(wrong("act-not-possible", detail, "action", format!("must be {allowed}")));
+    };
+    let now = relayer.escrow.rpc.head(BlockTag::Latest).await?.timestamp;
+    if now < due.at {
+        let detail = format!("It is {now} on the chain; the act is possible from {} on.", due.at);
+        let rule = format!("must be asked for from {} on", due.at);
+        return Err(wrong("too-early", detail, "action", rule));
+    }
+    let state = live.state.as_ref();
+    let (round, standing) = (named_round(state), state.map_or(0, |state| state.standing));
+    for (field, got, needed) in
+        [("round", asked.round, round), ("standing", asked.standing, standing)]
+    {
+        if got != needed {
+            let detail = format!("The {field} is {needed} in the milestone's state, not {got}.");
+            return Err(wrong("state-mismatch", detail, field, format!("must be {needed}")));
+        }
+    }
+    if now >= asked.valid_until {
+        let until = asked.valid_until;
+        let detail = format!("It is {now} on the chain; the signature was good until {until}.");
+        let rule = "must be later than the chain's time".to_owned();
+        return Err(wrong("consent-expired", detail, "validUntil", rule));
+    }
+    Ok(())
+}
+
+fn wrong(slug: &str, detail: String, field: &'static str, rule: String) -> Refusal {
+    Problem::new(slug, 409, "Not possible now", detail).with_field(field, rule).into()
+}
+
+async fn is_signed(relayer: &Relayer, asked: &ActRequest, live: &Live) -> Result<(), Refusal> {
+    if asked.party != live.terms.buyer && asked.party != live.terms.seller {
+        let detail = format!("{} is neither the buyer nor the seller.", asked.party);
+        return Err(Problem::new("not-a-party", 422, "Not a party", detail)
+            .with_field("party", "must be the deal's buyer or seller")
+            .into());
+    }
+    let digest = asked.digest(&relayer.escrow.domain());
+    if relayer.escrow.has_signed(asked.party, digest, &asked.signature).await? {
+        return Ok(());
+    }
+    let detail = format!("The signature is not {}'s for the digest {digest}.", asked.party);
+    Err(Problem::new("signature-invalid", 422, "Not the party's signature", detail)
+        .with_field("signature", "must be the party's, of exactly this request")
+        .into())
+}
+
+/// What this relayer would do with the milestone anyway; refused while that is on its way.
+async fn row(relayer: &Relayer, asked: &ActRequest) -> Result<Option<ActRow>, Refusal> {
+    let all = rows::of_deal(&mut *relayer.store.read().await?, asked.deal_id).await;
+    let all = all.map_err(RelayerError::from)?;
+    let row = all.into_iter().find(|row| row.milestone == asked.milestone);
+    if let Some(row) = &row
+        && acts::is_under_way(relayer, row).await?
+    {
+        let detail = "The act is already on its way, for no fee.";
+        return Err(Problem::new("under-way", 409, "Under way", detail)
+            .with_field("action", "must not be under way already")
+            .into());
+    }
+    Ok(row)
+}
+
+/// The escrow must take the call, fee and all, and the fee must cover what the call costs.
+async fn pays(relayer: &Relayer, asked: &ActRequest, calldata: &Bytes) -> Result<(), Refusal> {
+    let call = (relayer.sender.address(), relayer.escrow.address, calldata);
+    let sending = relayer.config.sending();
+    let cost = surety_chain::send::estimate(&relayer.escrow.rpc, &sending, call).await?;
+    let Some(cost) = cost else {
+        let detail = "Blocks cost more than this relayer pays; try again later.";
+        return Err(Problem::new("unavailable", 503, "Unavailable", detail).into());
+    };
+    let wei = match cost {
+        CallOutcome::Returned(wei) => wei,
+        CallOutcome::Reverted(data) => return Err(problem::reverted(&data).into()),
+    };
+    let least = least_fee(&relayer.config.acts, wei);
+    if asked.fee >= least {
+        return Ok(());
+    }
+    let detail = format!("The call costs about {wei} wei, which is {least} here.");
+    let rule = format!("must be at least {}, in base units", least.base_units());
+    Err(Problem::new("fee-too-low", 422, "The fee is too low", detail)
+        .with_field("fee", rule)
+        .into())
+}
+
+/// Queues the call. Where the act would have been performed for nothing, the row says that it is done
+/// this way.
+async fn queue(
+    relayer: &Relayer,
+    row: Option<&ActRow>,
+    request: &Request,
+) -> Result<SendStatus, RelayerError> {
+    let mut tx = relayer.store.begin().await?;
+    if let Some(row) = row {
+        rows::sending(&mut tx, row, request.id, acts::again(relayer)).await?;
+    }
+    let status = relayer.sender.queue(&mut tx, request).await?;
+    tx.commit().await?;
+    relayer.sender.wake();
+    relayer.changed();
+    Ok(status)
+}
