@@ -58,7 +58,9 @@ pub(super) async fn post(
     let request = Request { id: next, to: relayer.escrow.address, calldata: request.calldata };
     let mut tx = relayer.store.begin().await?;
     let status = relayer.sender.queue(&mut tx, &request).await?;
+    surety_failpoint::here("transaction.queued.written");
     tx.commit().await.map_err(crate::RelayerError::from)?;
+    surety_failpoint::here("transaction.queued.stored");
     relayer.sender.wake();
     Ok(accepted(id, Some(status)))
 }
