@@ -49,6 +49,7 @@ fn heading(part: Part) -> &'static str {
         Part::Model => "Random histories",
         Part::Mutation => "What the tests notice",
         Part::Storm => "The relayer in a storm",
+        Part::Crash => "The relayer that is killed",
     }
 }
 
