@@ -40,6 +40,8 @@ pub(crate) enum Part {
     /// The relayer's binary, killed at every named point and again while it recovers. Not on the page
     /// either.
     Crash,
+    /// Whole lives of deals from seeds: bad jurors, wrong clocks, cut networks, deaths, reorganisations.
+    Simulation,
 }
 
 /// What a part found out.
@@ -51,8 +53,15 @@ struct Report {
     problems: Vec<String>,
 }
 
-const PARTS: [Part; 6] =
-    [Part::Slither, Part::Symbolic, Part::Mutation, Part::Storm, Part::Crash, Part::Model];
+const PARTS: [Part; 7] = [
+    Part::Slither,
+    Part::Symbolic,
+    Part::Mutation,
+    Part::Storm,
+    Part::Crash,
+    Part::Simulation,
+    Part::Model,
+];
 
 /// How long histories run when the other parts took all the time.
 const LEAST: Duration = Duration::from_mins(5);
@@ -87,6 +96,10 @@ pub(crate) fn deep(
             }
             Part::Crash => {
                 problems.extend(crash::run(repository)?);
+                continue;
+            }
+            Part::Simulation => {
+                problems.extend(storm::simulation(repository)?);
                 continue;
             }
             Part::Model => {

@@ -50,6 +50,7 @@ fn heading(part: Part) -> &'static str {
         Part::Mutation => "What the tests notice",
         Part::Storm => "The relayer in a storm",
         Part::Crash => "The relayer that is killed",
+        Part::Simulation => "Whole lives from seeds",
     }
 }
 

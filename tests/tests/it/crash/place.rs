@@ -236,7 +236,7 @@ impl Place {
 
 /// A deliverable that nobody delivered before.
 pub(super) fn work(number: u64) -> Bytes {
-    Bytes::from(format!("the work of deal {number}"))
+    format!("the work of deal {number}").into_bytes().into()
 }
 
 pub(super) fn salt(number: u64) -> B256 {

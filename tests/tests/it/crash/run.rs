@@ -105,7 +105,10 @@ impl<'a> Run<'a> {
         let ended = self.live(&mut life, since).await?;
         if ended == Ended::Alive && reached == Reached::Surely {
             while !self.is_dead(&mut life)? {
-                ensure!(since.elapsed() < PATIENCE, "the point is not reached");
+                ensure!(
+                    since.elapsed() < PATIENCE,
+                    "the point is not reached; was only a part of the workspace built?"
+                );
                 tokio::time::sleep(LOOK).await;
             }
             return Ok(Ended::Killed);
