@@ -75,7 +75,7 @@ async fn every_deal_ends_once_as_its_honest_jurors_say_or_by_time() {
 
 fn seeds() -> std::ops::Range<u64> {
     let one = std::env::var_os("SURETY_SIMULATION_SEED");
-    match one.map(|seed| seed.to_string_lossy().parse().unwrap()) {
+    match one.map(|seed| seed.to_string_lossy().parse::<u64>().unwrap()) {
         Some(seed) => seed..seed + 1,
         None if std::env::var_os("SURETY_DEEP").is_some() => 0..DEEP_SEEDS,
         None => 0..SEEDS,
