@@ -173,7 +173,9 @@ async fn retry(State(relayer): State<Arc<Relayer>>, id: body::Id) -> Result<Json
     let mut tx = relayer.store.begin().await?;
     cases::taken_up(&mut tx, id).await?;
     let now = cases::get(&mut tx, id).await?.map_or(state, |row| row.state);
+    surety_failpoint::here("case.taken-up.written");
     tx.commit().await.map_err(RelayerError::from)?;
+    surety_failpoint::here("case.taken-up.stored");
     relayer.metrics.order("retry");
     tracing::warn!(case = %id, "an operator has a case taken up again");
     relayer.changed();

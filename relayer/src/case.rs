@@ -120,6 +120,9 @@ async fn held_cases(relayer: &Relayer) -> Result<Vec<Lease>, RelayerError> {
     let room = most - held.len();
     let claimed = cases::claim(&mut tx, relayer.store.instance(), now, room).await?;
     tx.commit().await?;
+    if !claimed.is_empty() {
+        surety_failpoint::here("case.claimed.stored");
+    }
     Ok([held, claimed].concat())
 }
 
@@ -196,7 +199,9 @@ async fn until_stop(
 async fn ask(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
     let mut tx = relayer.begin(id).await?;
     cases::asked(&mut tx, id).await?;
+    surety_failpoint::here("case.asked.written");
     tx.commit().await?;
+    surety_failpoint::here("case.asked.stored");
     relayer.changed();
     Ok(Next::Again)
 }
@@ -240,7 +245,9 @@ async fn end(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
         return Ok(Next::Later);
     }
     cases::ended(&mut tx, row.id, place.block, paid_ms).await?;
+    surety_failpoint::here("case.final.written");
     tx.commit().await?;
+    surety_failpoint::here("case.final.stored");
     relayer.forget_verdict(row.id);
     relayer.count_end(row.id, CaseState::Final);
     if let Some(ms) = paid_ms {
@@ -285,7 +292,9 @@ pub(crate) async fn give_up(
     let reason = reason.into();
     let mut tx = relayer.begin(id).await?;
     cases::given_up(&mut tx, id, &reason.to_string()).await?;
+    surety_failpoint::here("case.given-up.written");
     tx.commit().await?;
+    surety_failpoint::here("case.given-up.stored");
     relayer.forget_verdict(id);
     relayer.count_end(id, CaseState::GivenUp);
     relayer.metrics.gave_up(reason.label());

@@ -121,7 +121,9 @@ async fn ask<'a>(
     }
     let rows = seats::of_case(&mut tx, case).await?;
     let counted = ballots::counted(&mut tx, case).await?;
+    surety_failpoint::here("seat.asked.written");
     tx.commit().await?;
+    surety_failpoint::here("seat.asked.stored");
     let open = rows.iter().filter(|row| row.state.is_open());
     let open = open.filter(|row| counted.iter().all(|ballot| ballot.seat != row.seat));
     let open = open.filter_map(|row| {
@@ -216,7 +218,9 @@ pub(crate) async fn keep(
         }
         Some(_) | None => None,
     };
+    surety_failpoint::here("seat.heard.written");
     tx.commit().await?;
+    surety_failpoint::here("seat.heard.stored");
     relayer.changed();
     Ok(counts)
 }
@@ -277,7 +281,9 @@ async fn decide(relayer: &Relayer, row: &CaseRow, count: &Count) -> Result<Next,
     let tally = count.tally();
     let mut tx = relayer.begin(row.id).await?;
     cases::decided(&mut tx, row.id, (&packed, &tally), relayer.now()).await?;
+    surety_failpoint::here("case.decided.written");
     tx.commit().await?;
+    surety_failpoint::here("case.decided.stored");
     relayer.changed();
     relayer.metrics.verdict(match tally.outcome {
         Outcome::Accepted => "accepted",

@@ -224,6 +224,7 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     http.spawn(admin::serve(orders, Arc::clone(&relayer)));
     http.spawn(http::serve(listener, relayer, cut.clone()));
     let url = format!("http://{local}");
+    surety_failpoint::here("start.up");
     Ok(Handle { url, stop, halt, cut, cases, tasks, http, stop_within, relayer: weak, store: ours })
 }
 
@@ -275,6 +276,7 @@ async fn open_store(config: &Config) -> Result<Store, RelayerError> {
     store.migrate("events", surety_events::migrations()).await?;
     store.migrate("acts", surety_acts::migrations()).await?;
     store.migrate("relayer", store::migrations()).await?;
+    surety_failpoint::here("start.opened");
     Ok(store)
 }
 

@@ -80,7 +80,9 @@ async fn fall_silent(
     tracing::warn!(%case, %juror, "a juror committed and showed no ballot");
     let mut tx = role.begin().await?;
     seats::end(&mut tx, case, juror, SeatState::Silent).await?;
+    surety_failpoint::here("seat.silent.written");
     tx.commit().await?;
+    surety_failpoint::here("seat.silent.stored");
     relayer.changed();
     Ok(())
 }

@@ -64,7 +64,9 @@ async fn queue(relayer: &Relayer, row: &CaseRow, calldata: Bytes) -> Result<Next
     let mut tx = relayer.begin(row.id).await?;
     cases::sent(&mut tx, row.id, id).await?;
     relayer.sender.queue(&mut tx, &request).await?;
+    surety_failpoint::here("case.sent.written");
     tx.commit().await?;
+    surety_failpoint::here("case.sent.stored");
     relayer.sender.wake();
     relayer.changed();
     Ok(Next::Again)
@@ -137,7 +139,9 @@ async fn back(relayer: &Relayer, id: B256, failure: Option<Failure>) -> Result<N
     tracing::warn!(case = %id, ?failure, "a settlement failed; the case is looked at again");
     let mut tx = relayer.begin(id).await?;
     cases::unsent(&mut tx, id).await?;
+    surety_failpoint::here("case.unsent.written");
     tx.commit().await?;
+    surety_failpoint::here("case.unsent.stored");
     relayer.changed();
     Ok(Next::Later)
 }

@@ -138,13 +138,17 @@ async fn save(
         write(relayer, &mut tx, fact).await?;
     }
     step.save(&mut tx, config).await?;
-    Ok(tx.commit().await?)
+    surety_failpoint::here("watch.step.written");
+    tx.commit().await?;
+    surety_failpoint::here("watch.step.stored");
+    Ok(())
 }
 
 /// Counts what a step brought, and rings for those who wait for it.
 fn announce(relayer: &Relayer, step: &Step, facts: usize) {
     let orphaned = matches!(step, Step::Orphaned { .. });
     if orphaned {
+        surety_failpoint::here("watch.orphaned.stored");
         relayer.metrics.reorgs.inc();
     } else {
         relayer.metrics.events.inc_by(u64::try_from(facts).unwrap_or(u64::MAX));
@@ -185,7 +189,9 @@ async fn orphan(conn: &mut Conn, from_block: u64) -> Result<(), RelayerError> {
     tracing::warn!(from_block, "blocks were orphaned");
     surety_events::orphan(conn, from_block).await?;
     deals::orphan(conn, from_block).await?;
-    cases::orphan(conn, from_block).await
+    cases::orphan(conn, from_block).await?;
+    surety_failpoint::here("watch.orphaned.written");
+    Ok(())
 }
 
 /// Applies logs that the audit found, after marking those that the chain does not have.

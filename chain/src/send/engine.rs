@@ -161,7 +161,9 @@ impl SenderTask {
             Some(failure) => rows::done(&mut tx, request.id, None, Some(failure)).await?,
             None => rows::to_back(&mut tx, request.id).await?,
         }
+        surety_failpoint::here("send.failed.written");
         tx.commit().await?;
+        surety_failpoint::here("send.failed.stored");
         self.handle.changed();
         Ok(None)
     }
@@ -209,7 +211,9 @@ impl SenderTask {
         let attempt = sign::attempt(&self.signer, self.chain_id, &signed, kind, fees).await?;
         rows::record(&mut tx, sender, &signed, &attempt).await?;
         cost::reserve(&mut tx, (sender, nonce), latest, most).await?;
+        surety_failpoint::here("send.signed.written");
         tx.commit().await?;
+        surety_failpoint::here("send.signed.stored");
         self.memory.forget(request.id);
         self.handle.changed();
         Ok(true)
@@ -233,7 +237,9 @@ impl SenderTask {
             self.rpc.meter().gaps.inc();
             let mut tx = self.role.begin().await?;
             let id = rows::gap(&mut tx, sender, free).await?;
+            surety_failpoint::here("send.gap.written");
             tx.commit().await?;
+            surety_failpoint::here("send.gap.stored");
             let blank = Queued { id, to: sender, calldata: Bytes::new() };
             let making = Making { kind: Kind::Blank, gas: 0, fees, l1_fee: 0 };
             self.sign_first(&blank, making, (count, latest)).await?;
@@ -297,7 +303,9 @@ impl SenderTask {
             if request.suspect {
                 let mut tx = self.role.begin().await?;
                 rows::trust(&mut tx, id).await?;
+                surety_failpoint::here("send.trusted.written");
                 tx.commit().await?;
+                surety_failpoint::here("send.trusted.stored");
                 self.memory.handed_out.remove(&id);
             }
         }
@@ -338,7 +346,9 @@ impl SenderTask {
         orders::forget(&mut tx, request.id).await?;
         let most = Most { gas: request.gas.max(sign::BLANK_GAS), max_fee: fees.max, l1_fee };
         cost::reserve(&mut tx, (self.handle.address, request.nonce), latest, most).await?;
+        surety_failpoint::here("send.replaced.written");
         tx.commit().await?;
+        surety_failpoint::here("send.replaced.stored");
         self.rpc.meter().replaced(match kind {
             Kind::Call => "call",
             Kind::Blank => "blank",
@@ -351,7 +361,10 @@ impl SenderTask {
     /// answer and not about the transaction.
     async fn broadcast(&mut self, request: &Signed, attempt: &Attempt) -> Result<(), ChainError> {
         self.memory.handed_out.insert(request.id, Instant::now());
-        let Err(error) = self.rpc.broadcast(&attempt.raw).await else {
+        surety_failpoint::here("send.handing-out");
+        let answer = self.rpc.broadcast(&attempt.raw).await;
+        surety_failpoint::here("send.handed-out");
+        let Err(error) = answer else {
             self.rpc.meter().attempted("accepted");
             self.handle.changed();
             return Ok(());

@@ -40,7 +40,9 @@ impl SenderTask {
     async fn reopen(&self, block: u64, hash: B256) -> Result<(), ChainError> {
         let mut tx = self.role.begin().await?;
         let reopened = rows::reopen(&mut tx, self.handle.address, hash).await?;
+        surety_failpoint::here("send.reopened.written");
         tx.commit().await?;
+        surety_failpoint::here("send.reopened.stored");
         tracing::warn!(block, reopened, "a block with our transactions was orphaned");
         self.handle.changed();
         Ok(())
@@ -102,7 +104,9 @@ impl SenderTask {
         let mut tx = self.role.begin().await?;
         rows::done(&mut tx, request.id, Some(receipt), failure.as_ref()).await?;
         cost::paid(&mut tx, (self.handle.address, request.nonce), receipt.cost_wei).await?;
+        surety_failpoint::here("send.done.written");
         tx.commit().await?;
+        surety_failpoint::here("send.done.stored");
         self.rpc.meter().mined(receipt.gas_used, receipt.cost_wei.unwrap_or_default());
         is_done(request, receipt, failure.as_ref());
         self.memory.forget(request.id);
@@ -144,7 +148,9 @@ impl SenderTask {
         } else {
             rows::requeue(&mut tx, request.id).await?;
         }
+        surety_failpoint::here("send.requeued.written");
         tx.commit().await?;
+        surety_failpoint::here("send.requeued.stored");
         self.memory.forget(request.id);
         self.handle.changed();
         Ok(())

@@ -143,7 +143,9 @@ impl Sender {
             (SendState::Sent, _) => put(&mut tx, id, order).await?,
             (SendState::Queued, Order::Bump) | (SendState::Mined | SendState::Failed, _) => {}
         }
+        surety_failpoint::here("send.ordered.written");
         tx.commit().await?;
+        surety_failpoint::here("send.ordered.stored");
         self.changed();
         self.wake();
         Ok(Some(status.state))

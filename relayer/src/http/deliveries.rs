@@ -257,6 +257,8 @@ async fn store(
     deliverables::name(&mut tx, delivery.deliverable).await?;
     watch::open_pinned(relayer, &mut tx, place.0).await?;
     let state = cases::get(&mut tx, case_id).await?.map(|row| row.state);
+    surety_failpoint::here("case.seen.written");
     tx.commit().await?;
+    surety_failpoint::here("case.seen.stored");
     Ok(Ok(state.unwrap_or(CaseState::Seen)))
 }

@@ -67,7 +67,9 @@ pub(super) async fn post(
         rows::opened_here(&mut tx, deal).await.map_err(crate::RelayerError::from)?;
     }
     let status = relayer.sender.queue(&mut tx, &request).await?;
+    surety_failpoint::here("transaction.queued.written");
     tx.commit().await.map_err(crate::RelayerError::from)?;
+    surety_failpoint::here("transaction.queued.stored");
     relayer.sender.wake();
     Ok(accepted(id, Some(status)))
 }

@@ -3,6 +3,13 @@
 //! Whole runs of `surety demo` over recorded cases, each on a chain of its own: one undisturbed, one
 //! whose relayer is killed by SIGKILL again and again while it settles, and one whose relayer loses its
 //! whole store as well. Whoever operates the demo starts it again, and all must come to the same totals.
+//!
+//! Where exactly it is killed is chance here, and named in [`matrix`].
+
+mod matrix;
+mod place;
+mod run;
+mod scene;
 
 use std::{
     env,

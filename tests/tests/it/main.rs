@@ -14,6 +14,7 @@ mod red_team;
 mod relayer;
 mod replay;
 mod sealed;
+mod simulation;
 mod terms;
 mod vectors;
 mod world;

@@ -18,7 +18,7 @@ pub(crate) mod court;
 mod desk;
 mod fleet;
 mod gate;
-mod jurors;
+pub(crate) mod jurors;
 mod ledger;
 mod reorgs;
 mod rounds;

@@ -3,6 +3,7 @@
 //! Every part runs, and the page says of each claim whether it is proven, also when one is not: then the
 //! command fails at the end. A part that did not run keeps what the page said of it.
 
+mod crash;
 mod histories;
 pub(crate) mod mutation;
 pub(crate) mod page;
@@ -36,6 +37,11 @@ pub(crate) enum Part {
     /// The relayer behind endpoints that lie, and on chains that take things back. Not on the page,
     /// which is about the contracts.
     Storm,
+    /// The relayer's binary, killed at every named point and again while it recovers. Not on the page
+    /// either.
+    Crash,
+    /// Whole lives of deals from seeds: bad jurors, wrong clocks, cut networks, deaths, reorganisations.
+    Simulation,
 }
 
 /// What a part found out.
@@ -47,7 +53,15 @@ struct Report {
     problems: Vec<String>,
 }
 
-const PARTS: [Part; 5] = [Part::Slither, Part::Symbolic, Part::Mutation, Part::Storm, Part::Model];
+const PARTS: [Part; 7] = [
+    Part::Slither,
+    Part::Symbolic,
+    Part::Mutation,
+    Part::Storm,
+    Part::Crash,
+    Part::Simulation,
+    Part::Model,
+];
 
 /// How long histories run when the other parts took all the time.
 const LEAST: Duration = Duration::from_mins(5);
@@ -78,6 +92,14 @@ pub(crate) fn deep(
             }
             Part::Storm => {
                 problems.extend(storm::run(repository)?);
+                continue;
+            }
+            Part::Crash => {
+                problems.extend(crash::run(repository)?);
+                continue;
+            }
+            Part::Simulation => {
+                problems.extend(storm::simulation(repository)?);
                 continue;
             }
             Part::Model => {

@@ -49,6 +49,8 @@ fn heading(part: Part) -> &'static str {
         Part::Model => "Random histories",
         Part::Mutation => "What the tests notice",
         Part::Storm => "The relayer in a storm",
+        Part::Crash => "The relayer that is killed",
+        Part::Simulation => "Whole lives from seeds",
     }
 }
 

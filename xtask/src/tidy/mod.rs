@@ -6,6 +6,7 @@ mod commands;
 mod decisions;
 mod deployments;
 mod errors;
+mod failpoints;
 mod links;
 mod operations;
 mod proofs;
@@ -80,6 +81,7 @@ fn check(tree: &Tree, commands: &Command) -> Vec<Problem> {
         sizes::check(tree),
         text::check(tree),
         errors::check(tree),
+        failpoints::check(tree),
         operations::check(tree),
         words::check(tree),
         deployments::check(tree),

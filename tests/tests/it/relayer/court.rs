@@ -415,7 +415,7 @@ impl Court {
     }
 }
 
-fn sheet(world: &World, jury: B256) -> TermSheet {
+pub(crate) fn sheet(world: &World, jury: B256) -> TermSheet {
     let now = world.now();
     let milestone = |title: &str| MilestoneSheet {
         title: title.to_owned(),
