@@ -100,6 +100,7 @@ async fn run(folder: &Path, data: &Path, kills: &[usize], disk: Disk) -> Value {
         let pid = pid.unwrap().to_string();
         if disk == Disk::IsLost {
             signal("-STOP", &pid);
+            until(&mut story, folder, async || is_stopped(&pid)).await;
             fs::remove_dir_all(folder.join("relayer")).unwrap();
         }
         signal("-KILL", &pid);
@@ -119,6 +120,15 @@ async fn run(folder: &Path, data: &Path, kills: &[usize], disk: Disk) -> Value {
 
 fn signal(signal: &str, pid: &str) {
     assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
+}
+
+/// Whether every thread has heard the signal: until then it may write, and delete.
+fn is_stopped(pid: &str) -> bool {
+    // Elsewhere than on Linux it is believed.
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    threads
+        .map(|thread| fs::read_to_string(thread.unwrap().path().join("status")))
+        .all(|status| status.is_ok_and(|status| status.contains("State:\tT")))
 }
 
 /// Looks until the condition holds; a story that ends before has failed.

@@ -117,7 +117,7 @@ impl Place {
             "chain_rpc = '{}'\nchain_id = {}\nescrow = '{}'\nblock_tag = 'latest'\n\
              listen = '{listen}'\nstore = '{}'\nkey_file = '{}'\npoll_ms = 20\n\
              [jurors]\nallow_private_hosts = true\nretry_ms = 10\nretry_most_ms = 50\n\
-             wait_secs = 0\ngrace_ms = 100\n",
+             wait_secs = 0\ngrace_ms = 100\n[acts]\nperform = false\n",
             self.anvil.url(),
             self.contracts.chain_id,
             self.contracts.escrow,

@@ -73,7 +73,7 @@ async fn appeal(court: &Court) {
         validUntil: U40::from(valid_until),
     };
     let nonce = digest::appeal_digest(&act, &court.contracts.escrow_domain());
-    let bond = U96::from(court.sheet.appeal_bond);
+    let bond: U96 = court.sheet.appeal_bond.into();
     let seller = actors::seller();
     let call = DealEscrow::appealCall {
         terms: court.sheet.terms(),
