@@ -202,9 +202,9 @@ impl Config {
             ),
             (self.fetch.timeout_secs > 0, "fetch.timeout_secs", "must be at least 1"),
             (
-                self.fetch.deliverable_max_bytes >= limits::DELIVERABLE_BYTES,
+                self.fetch.deliverable_max_bytes == limits::DELIVERABLE_BYTES,
                 "fetch.deliverable_max_bytes",
-                "must be at least 4194304, which every agent may deliver",
+                "must be 4194304: with another limit it would answer otherwise than its panel",
             ),
             (self.limits.open_cases > 0, "limits.open_cases", "must be at least 1"),
             (self.limits.judging > 0, "limits.judging", "must be at least 1"),
@@ -437,6 +437,18 @@ mod tests {
         let fault = fault(&limit(CHECK_SECS_LEAST - 1));
         assert!(fault.contains("limits.check_secs must be at least 30"), "{fault}");
         assert!(Limits::default().check_secs >= CHECK_SECS_LEAST);
+    }
+
+    #[test]
+    fn every_juror_takes_the_same_deliverables() {
+        let most = |bytes: usize| format!("{MINIMAL}\n[fetch]\ndeliverable_max_bytes = {bytes}\n");
+        assert!(most(limits::DELIVERABLE_BYTES).parse::<Config>().is_ok());
+        for bytes in [limits::DELIVERABLE_BYTES - 1, limits::DELIVERABLE_BYTES + 1] {
+            let fault = fault(&most(bytes));
+            let needed =
+                format!("fetch.deliverable_max_bytes must be {}", limits::DELIVERABLE_BYTES);
+            assert!(fault.contains(&needed), "{fault}");
+        }
     }
 
     #[test]

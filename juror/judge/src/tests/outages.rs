@@ -85,7 +85,6 @@ async fn an_answer_costs_what_the_provider_counted() {
 
 #[tokio::test]
 async fn what_nobody_says_is_free_costs_all_that_it_can() {
-    let elsewhere = || Act::Redirect("http://127.0.0.1:1/met".to_owned());
     for (act, is_free) in [
         // Documented to be free, for whoever speaks OpenAI's format.
         (Act::Raw(401, ""), true),
@@ -96,7 +95,7 @@ async fn what_nobody_says_is_free_costs_all_that_it_can() {
         (Act::Raw(408, ""), false),
         (Act::Raw(500, ""), false),
         (Act::Raw(503, ""), false),
-        (elsewhere(), false),
+        (Act::Redirect("http://127.0.0.1:1/met".to_owned()), false),
         (Act::Raw(200, "{}"), false),
         (Act::Hang, false),
     ] {
