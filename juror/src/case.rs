@@ -48,7 +48,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// The longest time without a look at the milestone while no block comes.
 const LOOK_WAIT: Duration = Duration::from_secs(10);
 /// A day, over which what the provider costs is counted.
-const DAY_SECS: u64 = 86_400;
+pub(crate) const DAY_SECS: u64 = 86_400;
 /// The longest wait between two rounds of questions.
 const ROUND_WAIT: Duration = Duration::from_mins(10);
 
@@ -393,10 +393,7 @@ impl Work {
         } else if let Some(bytes) = self.deliverable().await? {
             let reveals = self.reveals().await?;
             self.say(CaseState::Judging);
-            // Programs take memory and processors, so they count as judging.
-            let permit = desk.judging.acquire().await.ok_or(JurorError::Stopped)?;
-            session.read(bytes, &reveals).await?;
-            drop(permit);
+            self.read(&mut session, &bytes, &reveals).await?;
             self.judge(&session).await?
         } else {
             session.missing()?

@@ -26,6 +26,10 @@ use url::Url;
 
 use crate::JurorError;
 
+/// The least `limits.check_secs`. The dearest test burns all its fuel in less than a second (ADR
+/// 13), so a machine that needs more than this stands still.
+const CHECK_SECS_LEAST: u64 = 30;
+
 /// How to run one juror.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,7 +64,7 @@ pub struct Config {
     pub retention_days: u64,
     /// Who answers the criteria that no check can.
     pub provider: ProviderConfig,
-    /// What that may cost; nothing is counted without it.
+    /// What that may cost. Only a provider that charges nothing may be asked without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetConfig>,
     /// A bucket for the transcripts, instead of a folder.
@@ -119,7 +123,7 @@ pub struct Limits {
     pub questions: usize,
     /// HTTP requests that are served at the same time.
     pub requests: usize,
-    /// How long one WebAssembly test may run before it counts as unusable, which is an abstention.
+    /// How long one WebAssembly test may run before it is broken off and run again later.
     pub check_secs: u64,
     /// How long cases that are being judged have to end when the juror is told to end.
     pub stop_secs: u64,
@@ -198,23 +202,27 @@ impl Config {
             ),
             (self.fetch.timeout_secs > 0, "fetch.timeout_secs", "must be at least 1"),
             (
-                self.fetch.deliverable_max_bytes >= limits::DELIVERABLE_BYTES,
+                self.fetch.deliverable_max_bytes == limits::DELIVERABLE_BYTES,
                 "fetch.deliverable_max_bytes",
-                "must be at least 4194304, which every agent may deliver",
+                "must be 4194304: with another limit it would answer otherwise than its panel",
             ),
             (self.limits.open_cases > 0, "limits.open_cases", "must be at least 1"),
             (self.limits.judging > 0, "limits.judging", "must be at least 1"),
             (self.limits.questions > 0, "limits.questions", "must be at least 1"),
             (self.limits.requests > 0, "limits.requests", "must be at least 1"),
             (self.prices.valid_secs > 0, "prices.valid_secs", "must be at least 1"),
-            (self.limits.check_secs > 0, "limits.check_secs", "must be at least 1"),
+            (
+                self.limits.check_secs >= CHECK_SECS_LEAST,
+                "limits.check_secs",
+                "must be at least 30: the fuel of a test decides, and not the time it takes",
+            ),
         ];
         let bucket = self.transcripts.as_ref().map(Bucket::check).transpose();
         bucket.map_err(|err| invalid("transcripts", err))?;
         let previews = self.previews.rules(budget.map(|budget| budget.worst(0, answer)));
         match rules.into_iter().chain(previews).find(|(holds, ..)| !holds) {
             Some((_, field, rule)) => Err(invalid(field, rule)),
-            None => Ok(()),
+            None => Ok(self.provider.check_budget(budget)?),
         }
     }
 }
@@ -317,6 +325,12 @@ mod tests {
         store = "/var/lib/juror"
         key_file = "/etc/juror.key"
 
+        [budget]
+        input_micro_usd = 5000000
+        output_micro_usd = 25000000
+        case_micro_usd = 2000000
+        day_micro_usd = 50000000
+
         [provider]
         dialect = "anthropic"
         base_url = "https://api.anthropic.com"
@@ -383,15 +397,58 @@ mod tests {
 
     #[test]
     fn caps_that_allow_nothing_are_named() {
+        // An answer of 2,048 tokens costs 51,200 millionths.
         let caps = |case: u64, day: u64| {
-            format!(
-                "{MINIMAL}\n[budget]\ninput_micro_usd = 1\noutput_micro_usd = 1000000\n\
-                 case_micro_usd = {case}\nday_micro_usd = {day}\n"
-            )
+            MINIMAL
+                .replace("case_micro_usd = 2000000", &format!("case_micro_usd = {case}"))
+                .replace("day_micro_usd = 50000000", &format!("day_micro_usd = {day}"))
         };
-        assert!(caps(2_049, 2_049).parse::<Config>().is_ok());
-        assert!(fault(&caps(2_048, 2_048)).contains("budget.case_micro_usd"));
-        assert!(fault(&caps(2_049, 2_048)).contains("budget.day_micro_usd"));
+        assert!(caps(51_201, 51_201).parse::<Config>().is_ok());
+        assert!(fault(&caps(51_200, 51_200)).contains("budget.case_micro_usd"));
+        assert!(fault(&caps(51_201, 51_200)).contains("budget.day_micro_usd"));
+    }
+
+    #[test]
+    fn who_may_charge_is_not_asked_without_a_budget() {
+        let (head, rest) = MINIMAL.split_once("[budget]").unwrap();
+        let (_, provider) = rest.split_once("[provider]").unwrap();
+        let unlimited = format!("{head}[provider]{provider}");
+        let fault = fault(&unlimited);
+        assert!(fault.starts_with("configuration: budget is missing"), "{fault}");
+        for key in ["[budget]", "input_micro_usd", "case_micro_usd", "day_micro_usd"] {
+            assert!(fault.contains(key), "{key}: {fault}");
+        }
+        let local = unlimited
+            .replace("\"anthropic\"", "\"ollama\"")
+            .replace("https://api.anthropic.com", "http://127.0.0.1:11434")
+            .replace("claude-opus-4-7", "llama3.1");
+        assert_eq!(local.parse::<Config>().unwrap().budget, None);
+        // Prices of 0 say that another machine's answers are free.
+        let free = MINIMAL
+            .replace("input_micro_usd = 5000000", "input_micro_usd = 0")
+            .replace("output_micro_usd = 25000000", "output_micro_usd = 0");
+        assert!(free.parse::<Config>().is_ok());
+    }
+
+    #[test]
+    fn the_time_of_a_test_is_more_than_its_fuel_takes_on_any_machine() {
+        let limit = |secs: u64| format!("{MINIMAL}\n[limits]\ncheck_secs = {secs}\n");
+        assert!(limit(CHECK_SECS_LEAST).parse::<Config>().is_ok());
+        let fault = fault(&limit(CHECK_SECS_LEAST - 1));
+        assert!(fault.contains("limits.check_secs must be at least 30"), "{fault}");
+        assert!(Limits::default().check_secs >= CHECK_SECS_LEAST);
+    }
+
+    #[test]
+    fn every_juror_takes_the_same_deliverables() {
+        let most = |bytes: usize| format!("{MINIMAL}\n[fetch]\ndeliverable_max_bytes = {bytes}\n");
+        assert!(most(limits::DELIVERABLE_BYTES).parse::<Config>().is_ok());
+        for bytes in [limits::DELIVERABLE_BYTES - 1, limits::DELIVERABLE_BYTES + 1] {
+            let fault = fault(&most(bytes));
+            let needed =
+                format!("fetch.deliverable_max_bytes must be {}", limits::DELIVERABLE_BYTES);
+            assert!(fault.contains(&needed), "{fault}");
+        }
     }
 
     #[test]

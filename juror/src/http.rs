@@ -291,7 +291,12 @@ async fn ready(State(door): State<Arc<Door>>) -> Result<StatusCode, Refused> {
 
 async fn show_metrics(State(door): State<Arc<Door>>) -> Response {
     let desk = &door.desk;
+    let overcounts = desk.overcounts().await.unwrap_or_else(|err| {
+        tracing::error!(%err, "nobody knows what the provider counted");
+        0
+    });
     let now = Now {
+        overcounts,
         open: desk.open_cases().len(),
         head: desk.moments.borrow().head.number,
         head_age_secs: desk.readiness.head_age().as_secs(),

@@ -1,4 +1,5 @@
-//! What the provider cost, read beside a running juror: reading takes no part in the store's lock.
+//! What the provider cost. A running juror's store is read beside it: that takes no part in its
+//! lock.
 
 use alloy::primitives::B256;
 use sqlx::{
@@ -6,7 +7,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 
-use crate::{Config, JurorError};
+use crate::{
+    Config, JurorError,
+    case::{DAY_SECS, Desk},
+};
 
 /// What one case cost on one day: the case, the day since 1970 by the chain's time, and millionths
 /// of a US dollar. A store that does not exist yet has none.
@@ -24,6 +28,16 @@ pub async fn spending(config: &Config) -> Result<Vec<(B256, u64, u64)>, JurorErr
     .await?;
     connection.close().await?;
     rows.iter().map(spent).collect()
+}
+
+impl Desk {
+    /// The requests of the day, of cases and previews, for which the provider counted more than
+    /// they can cost.
+    pub(crate) async fn overcounts(&self) -> Result<u64, JurorError> {
+        let now = self.moments.borrow().head.timestamp;
+        let of_previews = self.previews.overcounts(now).await?;
+        Ok(self.judge.overcounts(now / DAY_SECS).await?.saturating_add(of_previews))
+    }
 }
 
 fn spent(row: &SqliteRow) -> Result<(B256, u64, u64), JurorError> {

@@ -92,6 +92,7 @@ pub async fn start(config: Config) -> Result<Handle, JurorError> {
 
 /// Starts a juror on a given view of the chain; `chain_rpc` is not used.
 pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, JurorError> {
+    config.provider.check_budget(config.budget.as_ref())?;
     let secrets = config.secrets().await?;
     let juror = secrets.key.address();
     let store = Store::open(&config.store, config.transcripts.as_ref()).await?;

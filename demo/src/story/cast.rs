@@ -20,6 +20,10 @@ use crate::error::DemoError;
 
 /// How often services look at a local chain, whose blocks come at once.
 const POLL_MS: u64 = 50;
+/// What a juror may pay a real provider, whose prices are at most these: 5 and 25 dollars for a
+/// million tokens, two dollars for a case and 20 for a day.
+const BUDGET: &str = "[budget]\ninput_micro_usd = 5000000\noutput_micro_usd = 25000000\n\
+                      case_micro_usd = 2000000\nday_micro_usd = 20000000";
 /// The gas money of the relayer.
 const RELAYER_ETHER: u64 = 10;
 
@@ -144,6 +148,7 @@ impl Casting<'_> {
         text.push(line("model", &seat.model));
         if let Some(name) = seat.api_key_env {
             text.push(line("api_key_env", name));
+            text.push(BUDGET.to_owned());
         }
         text.extend(["[fetch]".to_owned(), "allow_private_hosts = true".to_owned()]);
         let file = self.write(&name, &text)?;

@@ -1,9 +1,14 @@
 //! What asking the provider may cost, and that it never costs more.
 //!
-//! Before each request the most that it can cost is reserved, on disk, within the case's cap and the
-//! day's. Afterwards the reservation becomes what the provider says it counted; without that it
-//! stands. So no crash, no retry and no two questions at once spend more than the caps. A question
-//! for which there is no money is not asked: it has no answer, and is never met.
+//! Before each request the most that it can cost is reserved, on disk, within the case's cap and
+//! the day's. Afterwards the reservation becomes what the provider says it counted. It stands where
+//! nobody says: an answer that never came, and an error, unless that is documented to be free. So
+//! no crash, no retry and no two questions at once spend more than the caps. A question for which
+//! there is no money is not asked: it has no answer, and is never met.
+//!
+//! The most that a request can cost is a bound only as long as the provider counts by its own
+//! rules. Where it counts more, that is what is booked, and it is asked no more in that case and on
+//! that day.
 
 use alloy::primitives::B256;
 use serde::{Deserialize, Serialize};
@@ -72,18 +77,36 @@ impl Budget {
         self.config.worst(request_bytes, max_output_tokens)
     }
 
-    /// Replaces a reservation by what the provider counted, or by nothing when it gave an error.
-    /// Otherwise nobody knows, and the reservation stands.
+    /// Replaces a reservation by what the provider counted, or by nothing when it never got the
+    /// request or gave an error that is free. Otherwise nobody knows, and the reservation stands.
     pub(crate) async fn pay(&self, reserved: Reserved, reply: &Reply) -> Result<(), JudgeError> {
-        match reply.tokens() {
-            Some((input, output)) => self.settle(reserved, self.config.cost(input, output)).await,
-            None if !reply.is_billable => self.settle(reserved, 0).await,
-            None => Ok(()),
+        if !reply.is_billable {
+            return self.settle(reserved, 0).await;
+        }
+        let (input, output) = reply.counted;
+        let cost = self.config.cost(input.unwrap_or(0), output.unwrap_or(0));
+        let is_whole = input.is_some() && output.is_some();
+        // Half a count leaves the rest open, unless it alone is more than was set aside.
+        if is_whole || cost > reserved.micro_usd {
+            self.settle(reserved, cost).await
+        } else {
+            Ok(())
         }
     }
 
+    /// The requests of a day for which the provider counted more than they can cost.
+    pub async fn overcounts(&self, day: u64) -> Result<u64, JudgeError> {
+        let row =
+            sqlx::query("SELECT count(*) AS found FROM spending WHERE is_over = 1 AND day = ?")
+                .bind(i64::try_from(day).unwrap_or(i64::MAX))
+                .fetch_one(&self.pool)
+                .await?;
+        let found = u64::try_from(row.try_get::<i64, _>("found")?);
+        found.map_err(|_| JudgeError::StoreDamaged { column: "is_over" })
+    }
+
     /// Sets money aside for a request about a case on a day of the chain's time; `None` when a cap
-    /// leaves too little.
+    /// leaves too little, or the provider counted too much in this case or on this day.
     pub(crate) async fn reserve(
         &self,
         case_id: B256,
@@ -106,6 +129,8 @@ impl Budget {
             "INSERT INTO spending (case_id, day, micro_usd) SELECT ?1, ?2, ?3
              WHERE (SELECT coalesce(sum(micro_usd), 0) FROM spending WHERE case_id = ?1) <= ?4
                AND (SELECT coalesce(sum(micro_usd), 0) FROM spending WHERE day = ?2) <= ?5
+               AND NOT EXISTS
+                   (SELECT 1 FROM spending WHERE is_over = 1 AND (case_id = ?1 OR day = ?2))
              RETURNING id",
         )
         .bind(case_id.as_slice())
@@ -118,17 +143,25 @@ impl Budget {
         row.map(|row| Ok(Reserved { id: row.try_get("id")?, micro_usd })).transpose()
     }
 
-    /// Replaces a reservation by what the request cost.
+    /// Replaces a reservation by what the request cost, and remembers when that is more than it
+    /// can.
     pub(crate) async fn settle(
         &self,
         reserved: Reserved,
         micro_usd: u64,
     ) -> Result<(), JudgeError> {
-        if micro_usd > reserved.micro_usd {
-            tracing::warn!(reserved.micro_usd, micro_usd, "the provider counts more than it can");
+        let is_over = micro_usd > reserved.micro_usd;
+        if is_over {
+            tracing::error!(
+                most = reserved.micro_usd,
+                micro_usd,
+                "the provider counted more than the request can cost: it is asked no more in this \
+                 case and today; compare its bill, its prices and the ones in [budget]"
+            );
         }
-        sqlx::query("UPDATE spending SET micro_usd = ? WHERE id = ?")
+        sqlx::query("UPDATE spending SET micro_usd = ?, is_over = ? WHERE id = ?")
             .bind(i64::try_from(micro_usd).unwrap_or(i64::MAX))
+            .bind(is_over)
             .bind(reserved.id)
             .execute(&self.pool)
             .await?;
@@ -197,6 +230,25 @@ mod tests {
         budget.settle(first, 400).await.unwrap();
         assert!(reserve(0, 7, 600).await.unwrap().is_some(), "what was not spent is there again");
         assert!(reserve(0, 7, u64::MAX).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn who_counts_more_than_can_be_is_asked_no_more_in_the_case_and_on_the_day() {
+        let pool = database().await;
+        let budget = Budget::new(CONFIG, pool.clone());
+        let first = budget.reserve(case_id(0), 7, 100).await.unwrap().unwrap();
+        budget.settle(first, 100).await.unwrap();
+        assert_eq!(budget.overcounts(7).await.unwrap(), 0, "the most is not more");
+        let second = budget.reserve(case_id(0), 7, 100).await.unwrap().unwrap();
+        budget.settle(second, 101).await.unwrap();
+        // Another process over the same database.
+        let budget = Budget::new(CONFIG, pool);
+        assert_eq!(budget.overcounts(7).await.unwrap(), 1);
+        assert_eq!(budget.overcounts(8).await.unwrap(), 0);
+        let reserve = |case, day| budget.reserve(case_id(case), day, 1);
+        assert!(reserve(1, 7).await.unwrap().is_none(), "another case of the day");
+        assert!(reserve(0, 8).await.unwrap().is_none(), "the same case on another day");
+        assert!(reserve(1, 8).await.unwrap().is_some());
     }
 
     #[tokio::test]

@@ -46,6 +46,10 @@ pub enum JudgeError {
     /// A check did not finish.
     #[error("a check did not finish")]
     Check,
+    /// A check was broken off, since this machine was too slow for it. That is no answer: it is run
+    /// again.
+    #[error("a check took longer than limits.check_secs and is run again; do less at once")]
+    CheckLate,
     /// A transcript could not be written.
     #[error("the transcript cannot be written")]
     Transcript,

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod budget;
+mod clock;
 #[cfg(test)]
 #[path = "tests/double.rs"]
 mod double;
@@ -14,6 +15,7 @@ mod tests;
 mod turns;
 
 pub use budget::{Budget, BudgetConfig};
+pub use clock::Clock;
 pub use error::JudgeError;
 pub use provider::{Provider, ProviderConfig};
 pub use records::{Kept, Records, make_private_dir, write_whole};

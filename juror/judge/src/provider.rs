@@ -3,23 +3,29 @@
 //! A redirect is never followed, since it would carry the key elsewhere. What goes wrong has a name
 //! (`ProviderFault`); no name here leads to "met".
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{
     Client,
-    header::{HeaderName, HeaderValue, RETRY_AFTER},
+    header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     redirect::Policy,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use surety_dialect::{
     Dialect, MAX_RESPONSE_BYTES, Model, ProviderFault, WireAnswer, WireRequest, WireResponse,
+    is_sold,
 };
 use surety_jury::Prompt;
 use tokio::sync::watch;
-use url::Url;
+use url::{Host, Url};
 
-use crate::{JudgeError, breaker::Breaker, turns};
+use crate::{BudgetConfig, JudgeError, breaker::Breaker, clock::Clock, turns};
+
+/// What an operator is told that would pay without a limit.
+const BUDGET_MISSING: &str = "is missing, and this provider may charge: write [budget] with \
+     input_micro_usd and output_micro_usd, what a million tokens cost in millionths of a US dollar \
+     (0 where they are free), and the caps case_micro_usd and day_micro_usd";
 
 /// One LLM provider, as an operator configures it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +55,22 @@ pub struct ProviderConfig {
 }
 
 impl ProviderConfig {
+    /// Whether asking it may cost money: it wants a key, its model is one that is sold, or it runs
+    /// on another machine. Ollama runs on whoever's machine it does; only a key or a model of its
+    /// cloud tells that somebody charges.
+    pub fn is_paid(&self) -> bool {
+        let is_elsewhere = self.dialect != Dialect::Ollama && !is_this_machine(&self.base_url);
+        self.api_key_env.is_some() || is_sold(self.dialect, &self.model) || is_elsewhere
+    }
+
+    /// Fails where it may charge and nothing limits that.
+    pub fn check_budget(&self, budget: Option<&BudgetConfig>) -> Result<(), JudgeError> {
+        if budget.is_none() && self.is_paid() {
+            return Err(JudgeError::config("budget", BUDGET_MISSING));
+        }
+        Ok(())
+    }
+
     const fn default_timeout_secs() -> u64 {
         60
     }
@@ -76,6 +98,7 @@ pub struct Provider {
     pub(crate) dialect: Dialect,
     pub(crate) model: Model,
     pub(crate) breaker: Breaker,
+    pub(crate) clock: Clock,
     timeout: Duration,
     key: Option<(HeaderName, HeaderValue)>,
     /// What no transcript may hold.
@@ -92,16 +115,11 @@ pub(crate) struct Reply {
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) elapsed: Duration,
     pub(crate) answer: Result<WireAnswer, ProviderFault>,
-    /// Whether it may have cost something: it reached the provider, and no error came back.
+    /// Whether it may have cost something: all but a provider that was never reached, and an error
+    /// that is documented to be free.
     pub(crate) is_billable: bool,
-}
-
-impl Reply {
-    /// The tokens in question and answer, where the provider counted both.
-    pub(crate) fn tokens(&self) -> Option<(u64, u64)> {
-        let answer = self.answer.as_ref().ok()?;
-        Some((answer.input_tokens?.into(), answer.output_tokens?.into()))
-    }
+    /// The tokens in question and answer that the provider counted, also where it gave no answer.
+    pub(crate) counted: (Option<u64>, Option<u64>),
 }
 
 impl Provider {
@@ -125,6 +143,7 @@ impl Provider {
             dialect: config.dialect,
             model,
             breaker: Breaker::new(config.breaker_outages, Duration::from_secs(config.breaker_secs)),
+            clock: Clock::default(),
             timeout,
             key,
             secret: api_key,
@@ -136,6 +155,12 @@ impl Provider {
     #[must_use]
     pub fn after(self, cases: watch::Receiver<usize>) -> Self {
         Self { cases: Some(cases), ..self }
+    }
+
+    /// The same, by another clock than the machine's. The connection itself goes by the machine's.
+    #[must_use]
+    pub fn by(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Waits for its turn; whether that came within so much time.
@@ -153,27 +178,31 @@ impl Provider {
 
     /// Sends one request once, and waits for the answer no longer than is `left`.
     pub(crate) async fn send(&self, request: &WireRequest, left: Duration) -> Reply {
-        let begun = Instant::now();
+        let begun = self.clock.now();
         let patience = self.timeout.min(left);
-        let exchange = tokio::time::timeout(patience, self.exchange(request)).await;
-        let elapsed = begun.elapsed();
+        let exchange = self.clock.within(patience, self.exchange(request)).await;
+        let elapsed = self.clock.now().saturating_duration_since(begun);
         let lost = |fault, is_billable| Reply {
             status: None,
             body: None,
             elapsed,
             answer: Err(fault),
             is_billable,
+            counted: (None, None),
         };
         match exchange {
-            Ok(Ok((_, _, body))) if self.is_told(&body) => lost(ProviderFault::EchoesKey, true),
-            Ok(Ok((status, retry_after, body))) => {
+            Some(Ok((_, _, body))) if self.is_told(&body) => lost(ProviderFault::EchoesKey, true),
+            Some(Ok((status, retry_after, body))) => {
                 let retry_after = retry_after.as_deref();
                 let answer = self.dialect.parse(&WireResponse { status, retry_after, body: &body });
-                let is_billable = (200..300).contains(&status);
-                Reply { status: Some(status), body: Some(body), elapsed, answer, is_billable }
+                let is_billable = !self.dialect.is_free(status);
+                let is_success = (200..300).contains(&status);
+                let counted = if is_success { self.dialect.counted(&body) } else { (None, None) };
+                let (status, body) = (Some(status), Some(body));
+                Reply { status, body, elapsed, answer, is_billable, counted }
             }
-            Ok(Err(err)) => lost(fault(&err), !err.is_connect()),
-            Err(_) => lost(ProviderFault::Timeout, true),
+            Some(Err(err)) => lost(fault(&err), !err.is_connect()),
+            None => lost(ProviderFault::Timeout, true),
         }
     }
 
@@ -198,11 +227,7 @@ impl Provider {
         }
         let mut response = post.send().await?;
         let status = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
+        let retry_after = retry_after(response.headers());
         let mut body = Vec::new();
         // One byte beyond the limit is enough for the dialect to see that there is too much.
         while body.len() <= MAX_RESPONSE_BYTES {
@@ -213,6 +238,28 @@ impl Provider {
         }
         body.truncate(MAX_RESPONSE_BYTES.saturating_add(1));
         Ok((status, retry_after, body))
+    }
+}
+
+/// What the provider asks to wait, in seconds, as the dialects read it. A date is counted from the
+/// date of the same response, so no clock has to be right but the provider's own; without one it
+/// asks for nothing.
+fn retry_after(headers: &HeaderMap) -> Option<String> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let asked = text(RETRY_AFTER)?.trim();
+    let Ok(at) = httpdate::parse_http_date(asked) else { return Some(asked.to_owned()) };
+    let sent = httpdate::parse_http_date(text(DATE)?.trim()).ok()?;
+    // A date that has passed is now.
+    Some(at.duration_since(sent).unwrap_or_default().as_secs().to_string())
+}
+
+/// Whether a provider's address is that of the machine that asks.
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 
@@ -234,4 +281,67 @@ fn auth(dialect: Dialect, key: &SecretString) -> Result<(HeaderName, HeaderValue
         })?;
     value.set_sensitive(true);
     Ok((HeaderName::from_static(header.name), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_to_ask_again_is_counted_from_the_date_of_the_response() {
+        const SENT: &str = "Tue, 01 Dec 2026 00:00:00 GMT";
+        for (asked, sent, wanted) in [
+            (Some("7"), Some(SENT), Some("7")),
+            (Some(" 0 "), None, Some("0")),
+            (Some("Tue, 01 Dec 2026 00:01:30 GMT"), Some(SENT), Some("90")),
+            (Some("Tuesday, 01-Dec-26 00:01:30 GMT"), Some(SENT), Some("90")),
+            (Some("Tue, 01 Dec 2026 00:00:00 GMT"), Some(SENT), Some("0")),
+            (Some("Mon, 30 Nov 2026 23:00:00 GMT"), Some(SENT), Some("0")),
+            (Some("Tue, 01 Dec 2026 00:01:30 GMT"), None, None),
+            (Some("Tue, 01 Dec 2026 00:01:30 GMT"), Some("yesterday"), None),
+            (None, Some(SENT), None),
+            // Left to the dialects, which read no wait in it.
+            (Some("-1"), Some(SENT), Some("-1")),
+            (Some("soon"), Some(SENT), Some("soon")),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(RETRY_AFTER, asked), (DATE, sent)] {
+                headers.extend(value.map(|value| (name, HeaderValue::from_static(value))));
+            }
+            assert_eq!(retry_after(&headers).as_deref(), wanted, "{asked:?} at {sent:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_may_charge_is_paid_and_what_runs_here_is_not() {
+        let is_paid = |dialect, base_url: &str, model: &str, key: Option<&str>| {
+            let config = ProviderConfig {
+                dialect,
+                base_url: base_url.parse().unwrap(),
+                model: model.to_owned(),
+                api_key_env: key.map(str::to_owned),
+                timeout_secs: 1,
+                max_output_tokens: 1,
+                breaker_outages: 1,
+                breaker_secs: 1,
+            };
+            config.is_paid()
+        };
+        for (dialect, url, model, key, wanted) in [
+            (Dialect::Ollama, "http://127.0.0.1:11434", "llama3.1", None, false),
+            (Dialect::Ollama, "http://gpu.example:11434", "llama3.1", None, false),
+            (Dialect::Ollama, "https://ollama.com", "gpt-oss:120b", Some("KEY"), true),
+            (Dialect::Ollama, "http://127.0.0.1:11434", "gpt-oss:120b-cloud", None, true),
+            (Dialect::OpenAiChat, "http://127.0.0.1:7/v1", "rehearsal-careful", None, false),
+            (Dialect::Gemini, "http://[::1]:7", "replay-gpt-4", None, false),
+            (Dialect::OpenAiCompatible, "http://localhost:8000/v1", "qwen3", None, false),
+            // Another machine, or a proxy here that keeps the key to itself.
+            (Dialect::OpenAiCompatible, "http://gpu.example/v1", "qwen3", None, true),
+            (Dialect::OpenAiChat, "http://localhost:4000/v1", "gpt-5-mini", None, true),
+            (Dialect::Anthropic, "https://api.anthropic.com", "claude-opus-4-7", None, true),
+            (Dialect::OpenAiChat, "http://127.0.0.1:7/v1", "m", Some("KEY"), true),
+        ] {
+            assert_eq!(is_paid(dialect, url, model, key), wanted, "{dialect} {url} {model}");
+        }
+    }
 }

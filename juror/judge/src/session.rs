@@ -37,7 +37,7 @@ pub struct Judge {
     pub questions: usize,
     /// What asking the service of a probe may cost.
     pub bounds: Bounds,
-    /// How long one WebAssembly test may run.
+    /// How long one WebAssembly test may run before it is broken off, without an answer.
     pub check_within: Duration,
 }
 
@@ -87,6 +87,14 @@ pub struct Session<'a> {
 }
 
 impl Judge {
+    /// The requests of a day for which the provider counted more than they can cost.
+    pub async fn overcounts(&self, day: u64) -> Result<u64, JudgeError> {
+        match &self.budget {
+            Some(budget) => budget.overcounts(day).await,
+            None => Ok(0),
+        }
+    }
+
     /// Takes up a case where its transcript ends.
     pub async fn session<'a>(
         &'a self,
@@ -120,7 +128,8 @@ impl Session<'_> {
         self.record.lock().await.opinion
     }
 
-    /// Reads the deliverable and what was revealed, and runs the checks.
+    /// Reads the deliverable and what was revealed, and runs the checks. After
+    /// [`JudgeError::CheckLate`] it may be called again, and runs those without an answer.
     pub async fn read(
         &mut self,
         deliverable: Vec<u8>,
@@ -169,7 +178,7 @@ impl Session<'_> {
             let begun = Instant::now();
             check::run_while(&program, &bytes, &|| begun.elapsed() < within)
         });
-        task.await.map_err(|_| JudgeError::Check)
+        task.await.map_err(|_| JudgeError::Check)?.ok_or(JudgeError::CheckLate)
     }
 
     /// Asks every question that has no answer yet.

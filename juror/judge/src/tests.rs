@@ -582,7 +582,7 @@ async fn a_service_that_is_down_holds_up_no_question() {
 }
 
 #[tokio::test]
-async fn a_test_that_loops_is_broken_off_and_one_criterion_abstains() {
+async fn a_test_that_loops_is_failed_by_its_fuel_and_never_by_the_time_it_takes() {
     let module = wat::parse_str(
         r#"(module (memory (export "memory") 1)
              (func (export "alloc") (param i32) (result i32) (i32.const 0))
@@ -599,9 +599,21 @@ async fn a_test_that_loops_is_broken_off_and_one_criterion_abstains() {
     let case = a_case(TEXT.as_bytes());
     let milestone = milestone(vec![mandatory(checked("loops", check)), llm("a")]);
     let records = open(folder.path(), &case).await;
-    let judge = Judge { check_within: Duration::from_millis(50), ..judge(&double) };
+
+    // A juror that stands still: it has no answer, however often it tries, and writes none down.
+    let late = Judge { check_within: Duration::ZERO, ..judge(&double) };
+    let mut session = late.session(&records, case, &milestone).await.unwrap();
+    for _ in 0..2 {
+        let read = session.read(TEXT.as_bytes().to_vec(), &[]).await;
+        assert!(matches!(read, Err(crate::JudgeError::CheckLate)), "{read:?}");
+    }
+    drop(session);
+    assert_eq!(records.lines(case.case_id).await.unwrap().len(), 1, "the heading alone");
+
+    let judge = judge(&double);
     let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
     let judged = session.round(soon()).await.unwrap();
-    assert_eq!(judged, opinion(0b10, 0, Reason::Judged));
+    assert_eq!(judged, opinion(0, 0b01, Reason::Judged));
+    assert!(double.seen().is_empty());
 }

@@ -21,6 +21,7 @@ pub struct Metrics {
     open: Gauge,
     head: Gauge,
     head_age: Gauge,
+    overcounts: Gauge,
 }
 
 /// What is read when somebody looks.
@@ -32,6 +33,8 @@ pub struct Now {
     pub head: u64,
     /// How long it has been the newest.
     pub head_age_secs: u64,
+    /// Requests of the day for which the provider counted more than they can cost.
+    pub overcounts: u64,
 }
 
 impl Default for Metrics {
@@ -39,6 +42,7 @@ impl Default for Metrics {
         let (taken, balloted, silent, waits) =
             (Counter::default(), Counter::default(), Counter::default(), Counter::default());
         let (open, head, head_age) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let overcounts = Gauge::default();
         let mut registry = Registry::with_prefix("surety_juror");
         for (name, help, counter) in [
             ("cases_taken", "Cases that were taken or taken up again", &taken),
@@ -52,7 +56,9 @@ impl Default for Metrics {
         registry.register("head_block", "The chain's newest block", head.clone());
         let help = "How long that block has been the newest";
         registry.register_with_unit("head_age", help, Unit::Seconds, head_age.clone());
-        Self { registry, taken, balloted, silent, waits, open, head, head_age }
+        let help = "Requests of the day for which the provider counted more than they can cost";
+        registry.register("provider_overcounts", help, overcounts.clone());
+        Self { registry, taken, balloted, silent, waits, open, head, head_age, overcounts }
     }
 }
 
@@ -62,6 +68,7 @@ impl Metrics {
         self.open.set(whole(now.open));
         self.head.set(whole(now.head));
         self.head_age.set(whole(now.head_age_secs));
+        self.overcounts.set(whole(now.overcounts));
         surety_service::page::text(&self.registry)
     }
 }
@@ -81,12 +88,13 @@ mod tests {
     fn every_documented_number_is_there() {
         let metrics = Metrics::default();
         metrics.taken.inc();
-        let text = metrics.text(Now { open: 3, head: 7, head_age_secs: 1 }).unwrap();
+        let text = metrics.text(Now { open: 3, head: 7, head_age_secs: 1, overcounts: 2 }).unwrap();
         let names = include_str!("../README.md").split('`').filter(|it| it.starts_with("surety_"));
         for name in names {
             assert!(text.contains(&format!("\n{name} ")), "{name}: {text}");
         }
         assert!(text.contains("surety_juror_cases_taken_total 1\n"), "{text}");
         assert!(text.contains("surety_juror_cases_open 3\n"), "{text}");
+        assert!(text.contains("surety_juror_provider_overcounts 2\n"), "{text}");
     }
 }

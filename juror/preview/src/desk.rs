@@ -86,6 +86,11 @@ impl Previews {
         self.rows.pool().close().await;
     }
 
+    /// The requests of the day of a moment for which the provider counted more than they can cost.
+    pub async fn overcounts(&self, now: u64) -> Result<u64, JudgeError> {
+        self.judge.overcounts(now / DAY_SECS).await
+    }
+
     /// The largest deliverable.
     pub const fn deliverable_most(&self) -> usize {
         self.config.deliverable_max_bytes

@@ -1,8 +1,9 @@
-//! What a case waits for before it is judged: the bytes, and what the buyer hid.
+//! What a case waits for before a model is asked: the bytes, what the buyer hid, and the checks.
 
 use std::time::{Duration, Instant};
 
 use surety_fetch::Bounds;
+use surety_judge::{JudgeError, Session};
 use surety_jury::wire::CaseState;
 use surety_privacy::ciphertext_most;
 use surety_terms::Reveal;
@@ -10,7 +11,7 @@ use surety_terms::Reveal;
 use super::{FIRST_WAIT, Work};
 use crate::{JurorError, verify::Standing};
 
-/// The longest wait between two fetches.
+/// The longest wait between two fetches, and between two runs of a check.
 const FETCH_WAIT: Duration = Duration::from_mins(1);
 
 impl Work {
@@ -94,6 +95,32 @@ impl Work {
                     return store.reveals(case, circle).await;
                 }
             }
+        }
+    }
+    /// Hands the bytes to the session, which runs the checks: again after a while, when this
+    /// machine was too slow for one. How slow it is says nothing about the deliverable, so that is
+    /// neither a failure nor an abstention. When it goes on until the window ends, the juror was
+    /// silent.
+    pub(super) async fn read(
+        &self,
+        session: &mut Session<'_>,
+        bytes: &[u8],
+        reveals: &[Reveal],
+    ) -> Result<(), JurorError> {
+        let mut wait = FIRST_WAIT;
+        loop {
+            // Programs take memory and processors, so they count as judging.
+            let permit = self.desk.judging.acquire().await.ok_or(JurorError::Stopped)?;
+            let read = session.read(bytes.to_vec(), reveals).await;
+            drop(permit);
+            if !matches!(read, Err(JudgeError::CheckLate)) {
+                return Ok(read?);
+            }
+            let err = JudgeError::CheckLate;
+            tracing::error!(case = %self.row.case_id, %err, "the case waits");
+            self.desk.metrics.waits.inc();
+            tokio::time::sleep(wait).await;
+            wait = wait.saturating_mul(2).min(FETCH_WAIT);
         }
     }
 }

@@ -73,14 +73,20 @@ impl CheckResult {
 
 /// Runs `check` on the deliverable's bytes, however long that takes: its fuel is bounded.
 pub fn run(check: &Check, deliverable: &[u8]) -> CheckResult {
+    // A patience without an end breaks nothing off.
     run_while(check, deliverable, &|| true)
+        .unwrap_or_else(|| CheckResult::unusable("it was broken off"))
 }
 
 /// Runs `check` on the deliverable's bytes for as long as `patience` says so; it is asked every few
-/// milliseconds of a WebAssembly test. What was broken off is unusable, never failed: how fast a
-/// juror's machine is says nothing about the deliverable.
-pub fn run_while(check: &Check, deliverable: &[u8], patience: &dyn Fn() -> bool) -> CheckResult {
-    match check {
+/// milliseconds of a WebAssembly test. `None` when it was broken off: how fast a juror's machine is
+/// says nothing about the deliverable, so that is no answer of any kind.
+pub fn run_while(
+    check: &Check,
+    deliverable: &[u8],
+    patience: &dyn Fn() -> bool,
+) -> Option<CheckResult> {
+    Some(match check {
         Check::JsonSchema { schema } => text::json_schema(schema, deliverable),
         Check::Regex { pattern, expect } => text::regex(pattern, *expect, deliverable),
         Check::Digest { keccak256: needed } => {
@@ -103,14 +109,9 @@ pub fn run_while(check: &Check, deliverable: &[u8], patience: &dyn Fn() -> bool)
         Check::Format { format } => format::run(*format, deliverable),
         Check::HttpProbe(_) => CheckResult::unusable("a probe asks the network; nothing else can"),
         Check::Wasm { module, fuel, memory_pages } => {
-            wasm::run(module.bytes(), (*fuel, *memory_pages), deliverable, patience)
+            return wasm::run(module.bytes(), (*fuel, *memory_pages), deliverable, patience);
         }
-    }
-}
-
-/// Whether the detail of a check that was unusable says that it was broken off for want of time.
-pub fn is_broken_off(detail: &str) -> bool {
-    detail.strip_suffix(wasm::OUT_OF_TIME).is_some_and(|rest| rest.starts_with("broken off after "))
+    })
 }
 
 /// Whether a check can be run on some deliverable at all: what a sheet's own rules leave open, which

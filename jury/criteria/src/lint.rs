@@ -77,6 +77,8 @@ pub enum Rule {
     Duplicate,
     /// A check cannot run.
     Unrunnable,
+    /// A check is about deliverables that no juror has to take.
+    TooLarge,
     /// An empty deliverable would be accepted.
     PaidForNothing,
     /// A seat would judge the work of its own family.
@@ -101,7 +103,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Invisible,
         Self::MixedScript,
         Self::TooShort,
@@ -114,6 +116,7 @@ impl Rule {
         Self::Contradiction,
         Self::Duplicate,
         Self::Unrunnable,
+        Self::TooLarge,
         Self::PaidForNothing,
         Self::OwnFamily,
         Self::Loose,
@@ -141,6 +144,7 @@ impl Rule {
             | Self::Contradiction
             | Self::Duplicate
             | Self::Unrunnable
+            | Self::TooLarge
             | Self::PaidForNothing
             | Self::OwnFamily => Severity::Refuse,
             Self::Loose
@@ -172,6 +176,9 @@ impl Rule {
             Self::Contradiction => "drop one of the two; no deliverable can meet both",
             Self::Duplicate => "drop one of the two, or give its weight to the other",
             Self::Unrunnable => "repair the check; it would answer nothing, on any deliverable",
+            Self::TooLarge => {
+                "keep both sizes within 4194304: a larger deliverable counts as missing"
+            }
             Self::PaidForNothing => {
                 "add a criterion that an empty deliverable fails, or raise passBps"
             }

@@ -57,6 +57,9 @@ struct Choice {
     name: &'static str,
 }
 
+/// Where the tokens in question and answer are counted.
+pub(super) const USAGE: [&str; 2] = ["/usage/input_tokens", "/usage/output_tokens"];
+
 pub(super) fn build(prompt: &Prompt, model: &Model) -> (String, Vec<u8>) {
     let by_tool = model.capability.schema_mode == SchemaMode::Tool;
     let by_schema = model.capability.schema_mode == SchemaMode::JsonSchema;
@@ -94,9 +97,7 @@ pub(super) fn parse(body: &Body) -> Result<WireAnswer, ProviderFault> {
     let mut answers = answers.into_iter();
     match (answers.next(), answers.next()) {
         (None, _) => Err(ProviderFault::Empty),
-        (Some(text), None) => {
-            Ok(body.answer(text, "model", ["/usage/input_tokens", "/usage/output_tokens"]))
-        }
+        (Some(text), None) => Ok(body.answer(text, "model", USAGE)),
         (Some(_), Some(_)) => Err(ProviderFault::Ambiguous),
     }
 }

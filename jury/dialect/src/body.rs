@@ -29,16 +29,20 @@ impl Body {
 
     /// The answer `text`, with model and usage from where the dialect puts them.
     pub(super) fn answer(&self, text: String, model: &str, usage: [&str; 2]) -> WireAnswer {
-        let tokens = |pointer: &str| {
-            self.0.pointer(pointer).and_then(Value::as_u64).and_then(|got| u32::try_from(got).ok())
-        };
-        let [input, output] = usage;
+        let (input, output) = self.counted(usage);
+        let tokens = |counted: Option<u64>| counted.and_then(|got| u32::try_from(got).ok());
         WireAnswer {
             text,
             model_reported: self.0.get(model).and_then(Value::as_str).map(short),
             input_tokens: tokens(input),
             output_tokens: tokens(output),
         }
+    }
+
+    /// The tokens in question and answer, from where the dialect puts them.
+    pub(super) fn counted(&self, [input, output]: [&str; 2]) -> (Option<u64>, Option<u64>) {
+        let tokens = |pointer: &str| self.0.pointer(pointer).and_then(Value::as_u64);
+        (tokens(input), tokens(output))
     }
 }
 

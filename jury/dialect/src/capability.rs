@@ -6,6 +6,26 @@ use serde::{Deserialize, Serialize};
 
 use super::Dialect;
 
+/// How the names of models begin whose makers sell them by the token.
+const SOLD: [&str; 16] = [
+    "chatgpt-",
+    "claude-",
+    "codestral-",
+    "deepseek-chat",
+    "deepseek-reasoner",
+    "gemini-",
+    "gpt-3",
+    "gpt-4",
+    "gpt-5",
+    "gpt-6",
+    "grok-",
+    "magistral-",
+    "mistral-",
+    "o1",
+    "o3",
+    "o4",
+];
+
 /// How the vote's form is asked for. Whatever the provider promises, the vote is checked here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -112,6 +132,22 @@ impl Capability {
             Dialect::OpenAiCompatible => base,
             Dialect::Ollama => Self { temperature: true, seed: true, ..base },
         }
+    }
+}
+
+/// Whether the table knows `model` as one that is sold by the token, whoever passes it on. An open
+/// model that somebody sells is not known here: a key tells that.
+pub fn is_sold(dialect: Dialect, model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    match dialect {
+        Dialect::OpenAiChat
+        | Dialect::OpenAiResponses
+        | Dialect::OpenAiCompatible
+        | Dialect::Anthropic
+        | Dialect::Gemini => begins(&SOLD),
+        // Everything runs on its own machine, but for what is named so.
+        Dialect::Ollama => name.ends_with("-cloud") || name.ends_with(":cloud"),
     }
 }
 

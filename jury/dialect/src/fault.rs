@@ -5,8 +5,6 @@ use std::time::Duration;
 use surety_jury::Finding;
 use thiserror::Error;
 
-/// The longest wait that a provider can ask for.
-pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(20);
 /// Attempts beyond the first on a fault that may pass.
 const RETRIES_TRANSIENT: u8 = 2;
 /// Attempts beyond the first on an unreadable answer, with identical bytes.
@@ -49,7 +47,7 @@ pub enum ProviderFault {
     /// 429.
     #[error("the provider limits the rate")]
     RateLimited {
-        /// What it asks to wait, capped.
+        /// What it asks to wait.
         retry_after: Option<Duration>,
     },
     /// 408, 409 or 5xx.
@@ -57,7 +55,7 @@ pub enum ProviderFault {
     Unavailable {
         /// The HTTP status.
         status: u16,
-        /// What it asks to wait, capped.
+        /// What it asks to wait.
         retry_after: Option<Duration>,
     },
     /// Any other 4xx: the request is not what this model takes.
@@ -158,7 +156,7 @@ impl ProviderFault {
         self.retries() > 0
     }
 
-    /// What the provider asks to wait, at most [`MAX_RETRY_AFTER`].
+    /// What the provider asks to wait, however long: whoever asks it knows how long it can.
     pub fn retry_after(&self) -> Option<Duration> {
         if let Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } = self {
             *retry_after
@@ -213,12 +211,12 @@ impl From<&ProviderFault> for Finding {
     }
 }
 
-/// Reads a `Retry-After` header in seconds. A date is ignored: there is no clock here.
+/// Reads a `Retry-After` header in seconds; anything else asks for nothing. A date is for the
+/// transport to turn into seconds: there is no clock here.
 fn seconds(header: &str) -> Option<Duration> {
     let seconds = header.trim();
     if seconds.is_empty() || !seconds.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let wait = seconds.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs);
-    Some(wait.min(MAX_RETRY_AFTER))
+    Some(Duration::from_secs(seconds.parse().unwrap_or(u64::MAX)))
 }

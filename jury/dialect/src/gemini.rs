@@ -44,6 +44,9 @@ struct Config {
     seed: Option<u32>,
 }
 
+/// Where the tokens in question and answer are counted, but for thoughts.
+const USAGE: [&str; 2] = ["/usageMetadata/promptTokenCount", "/usageMetadata/candidatesTokenCount"];
+
 pub(super) fn build(prompt: &Prompt, model: &Model) -> (String, Vec<u8>) {
     let takes = model.capability;
     let request = Request {
@@ -105,11 +108,20 @@ pub(super) fn parse(body: &Body) -> Result<WireAnswer, ProviderFault> {
         }
         answer.push_str(text(part, "text")?.ok_or(ProviderFault::WrongShape { field: "text" })?);
     }
-    let usage = ["/usageMetadata/promptTokenCount", "/usageMetadata/candidatesTokenCount"];
-    let mut answer = body.answer(answer, "modelVersion", usage);
-    // Thoughts are counted apart and paid for alike.
-    let thoughts = body.root().pointer("/usageMetadata/thoughtsTokenCount").and_then(Value::as_u64);
-    let thoughts = thoughts.map_or(0, |got| u32::try_from(got).unwrap_or(u32::MAX));
+    let mut answer = body.answer(answer, "modelVersion", USAGE);
+    let thoughts = u32::try_from(thoughts(body)).unwrap_or(u32::MAX);
     answer.output_tokens = answer.output_tokens.map(|got| got.saturating_add(thoughts));
     Ok(answer)
+}
+
+/// The tokens in question and answer.
+pub(super) fn counted(body: &Body) -> (Option<u64>, Option<u64>) {
+    let (input, output) = body.counted(USAGE);
+    (input, output.map(|got| got.saturating_add(thoughts(body))))
+}
+
+/// Thoughts are counted apart and paid for alike.
+fn thoughts(body: &Body) -> u64 {
+    let thoughts = body.root().pointer("/usageMetadata/thoughtsTokenCount");
+    thoughts.and_then(Value::as_u64).unwrap_or(0)
 }

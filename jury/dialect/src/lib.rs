@@ -21,8 +21,8 @@ mod responses;
 use serde::{Deserialize, Serialize};
 use surety_jury::{JuryError, Prompt};
 
-pub use capability::{Capability, MaxTokensKey, SchemaMode, SystemRole};
-pub use fault::{MAX_RETRY_AFTER, ProviderFault};
+pub use capability::{Capability, MaxTokensKey, SchemaMode, SystemRole, is_sold};
+pub use fault::ProviderFault;
 
 use body::Body;
 
@@ -85,6 +85,34 @@ impl Dialect {
             }
             Self::Anthropic => AuthHeader { name: "x-api-key", prefix: "" },
             Self::Gemini => AuthHeader { name: "x-goog-api-key", prefix: "" },
+        }
+    }
+
+    /// The tokens that a successful response says it counted, in the question and in the answer,
+    /// also where it holds no answer.
+    pub fn counted(self, body: &[u8]) -> (Option<u64>, Option<u64>) {
+        let Ok(body) = Body::read(body) else { return (None, None) };
+        match self {
+            Self::OpenAiChat | Self::OpenAiCompatible => body.counted(openai::USAGE),
+            Self::Anthropic => body.counted(anthropic::USAGE),
+            Self::Gemini => gemini::counted(&body),
+            Self::Ollama => body.counted(ollama::USAGE),
+            Self::OpenAiResponses => body.counted(responses::USAGE),
+        }
+    }
+
+    /// Whether a response with this status is documented to cost nothing. Whatever is not, may have
+    /// cost as much as an answer: a provider can process a request and fail afterwards.
+    ///
+    /// - The OpenAI formats: 401 and 429, as Azure's cost page says of the same service. It charges
+    ///   for 400 (filtered) and 408. OpenAI itself says nothing.
+    /// - Gemini: 400 and 500, as its billing page says.
+    /// - Anthropic, and whoever else speaks somebody's format: nothing is documented.
+    pub const fn is_free(self, status: u16) -> bool {
+        match self {
+            Self::OpenAiChat | Self::OpenAiResponses => matches!(status, 401 | 429),
+            Self::Gemini => matches!(status, 400 | 500),
+            Self::Anthropic | Self::OpenAiCompatible | Self::Ollama => false,
         }
     }
 

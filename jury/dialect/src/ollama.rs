@@ -39,6 +39,9 @@ struct Options {
     num_predict: u32,
 }
 
+/// Where the tokens in question and answer are counted.
+pub(super) const USAGE: [&str; 2] = ["/prompt_eval_count", "/eval_count"];
+
 pub(super) fn build(prompt: &Prompt, model: &Model) -> (String, Vec<u8>) {
     let takes = model.capability;
     let request = Request {
@@ -80,5 +83,5 @@ pub(super) fn parse(body: &Body) -> Result<WireAnswer, ProviderFault> {
         .filter(|message| message.is_object())
         .ok_or(ProviderFault::WrongShape { field: "message" })?;
     let content = required(message, "content")?;
-    Ok(body.answer(content.to_owned(), "model", ["/prompt_eval_count", "/eval_count"]))
+    Ok(body.answer(content.to_owned(), "model", USAGE))
 }

@@ -42,6 +42,9 @@ struct Named {
     schema: Option<&'static RawValue>,
 }
 
+/// Where the tokens in question and answer are counted.
+pub(super) const USAGE: [&str; 2] = ["/usage/prompt_tokens", "/usage/completion_tokens"];
+
 pub(super) fn build(prompt: &Prompt, model: &Model) -> (String, Vec<u8>) {
     let takes = model.capability;
     let limit = |key| (takes.max_tokens_key == key).then_some(model.max_output_tokens);
@@ -89,6 +92,5 @@ pub(super) fn parse(body: &Body) -> Result<WireAnswer, ProviderFault> {
         _ => return Err(ProviderFault::UnexpectedStop),
     }
     let content = text(message, "content")?.ok_or(ProviderFault::Empty)?;
-    let usage = ["/usage/prompt_tokens", "/usage/completion_tokens"];
-    Ok(body.answer(content.to_owned(), "model", usage))
+    Ok(body.answer(content.to_owned(), "model", USAGE))
 }

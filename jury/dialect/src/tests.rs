@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use surety_jury::{Answer, AskedCriterion, Finding, Nonce, Opinion, Prompt, Reason, View, Vote};
 
-use super::{Dialect, MAX_RESPONSE_BYTES, Model, ProviderFault, WireAnswer, WireResponse};
+use super::{Dialect, MAX_RESPONSE_BYTES, Model, ProviderFault, WireAnswer, WireResponse, is_sold};
 
 const VOTE: &str = r#"{"nonce":"n"}"#;
 
@@ -410,8 +410,9 @@ fn a_provider_is_asked_again_only_when_that_may_help() {
         (None, None),
         (Some("3"), Some(3)),
         (Some(" 7 "), Some(7)),
-        (Some("3600"), Some(20)),
-        (Some("99999999999999999999999"), Some(20)),
+        (Some("0"), Some(0)),
+        (Some("3600"), Some(3_600)),
+        (Some("99999999999999999999999"), Some(u64::MAX)),
         (Some("-1"), None),
         (Some("1.5"), None),
         (Some("Wed, 21 Oct 2026 07:28:00 GMT"), None),
@@ -423,6 +424,62 @@ fn a_provider_is_asked_again_only_when_that_may_help() {
         }
         assert_eq!(of(400, header).retry_after(), None);
     }
+}
+
+#[test]
+fn a_count_is_read_whatever_else_is_wrong_and_however_large_it_is() {
+    const MANY: u64 = 1 << 40;
+    let usage = |tokens: u64| {
+        json!({
+            "usage": { "prompt_tokens": tokens, "completion_tokens": 7,
+                "input_tokens": tokens, "output_tokens": 7 },
+            "usageMetadata": { "promptTokenCount": tokens, "candidatesTokenCount": 7 },
+            "prompt_eval_count": tokens, "eval_count": 7,
+        })
+    };
+    for dialect in Dialect::ALL {
+        for tokens in [0, 11, MANY] {
+            let body = usage(tokens).to_string();
+            assert_eq!(dialect.counted(body.as_bytes()), (Some(tokens), Some(7)), "{dialect}");
+        }
+        for body in ["", "{}", "[]", "{\"error\":{}}", "{\"usage\":null,\"eval_count\":-1}"] {
+            assert_eq!(dialect.counted(body.as_bytes()), (None, None), "{dialect}: {body}");
+        }
+    }
+    let mut thoughtful = usage(11);
+    thoughtful["usageMetadata"]["thoughtsTokenCount"] = json!(MANY);
+    let counted = Dialect::Gemini.counted(thoughtful.to_string().as_bytes());
+    assert_eq!(counted, (Some(11), Some(MANY + 7)));
+}
+
+#[test]
+fn an_error_is_free_only_where_that_is_documented() {
+    let statuses = [301, 400, 401, 402, 403, 404, 408, 409, 413, 429, 500, 502, 503, 504, 529];
+    for dialect in Dialect::ALL {
+        let wanted: &[u16] = match dialect {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => &[401, 429],
+            Dialect::Gemini => &[400, 500],
+            Dialect::Anthropic | Dialect::OpenAiCompatible | Dialect::Ollama => &[],
+        };
+        let free: Vec<u16> =
+            statuses.into_iter().filter(|status| dialect.is_free(*status)).collect();
+        assert_eq!(free, wanted, "{dialect}");
+        assert!((200..300).all(|status| !dialect.is_free(status)), "{dialect}");
+    }
+}
+
+#[test]
+fn models_that_are_sold_are_known_by_their_names() {
+    for dialect in Dialect::ALL {
+        let sold = is_sold(dialect, current(dialect).name());
+        assert_eq!(sold, dialect != Dialect::Ollama, "{dialect}");
+        for model in ["rehearsal-careful", "replay-gpt-4", "double-1", "m", "gpt-oss:120b"] {
+            assert!(!is_sold(dialect, model), "{dialect} {model}");
+        }
+    }
+    assert!(is_sold(Dialect::OpenAiCompatible, "openai/GPT-4o"));
+    assert!(is_sold(Dialect::Ollama, "gpt-oss:120b-cloud"));
+    assert!(!is_sold(Dialect::Ollama, "mistral-large"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ mod heads;
 #[path = "juror/hidden.rs"]
 mod hidden;
 #[path = "juror/hostile.rs"]
-mod hostile;
+pub(crate) mod hostile;
 #[path = "juror/moved.rs"]
 mod moved;
 #[path = "juror/preview.rs"]
@@ -43,7 +43,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use surety_bindings::escrow::{Concede, Consent, DealEscrow};
 use surety_bindings::jury::Ballot;
 use surety_dialect::Dialect;
-use surety_juror::{FetchConfig, JurorError, Limits};
+use surety_juror::{BudgetConfig, FetchConfig, JurorError, Limits};
 use surety_jury::Source;
 use surety_jury::wire::{CaseRequest, CaseState, JurorInfo};
 use surety_terms::digest;
@@ -51,6 +51,14 @@ use surety_tests::{Orphans, actors, sign};
 
 use court::{Court, DAY, WORK, forged, problem};
 use provider::{Act, Double};
+
+/// Prices and caps that no test reaches.
+const BUDGET: BudgetConfig = BudgetConfig {
+    input_micro_usd: 1_000_000,
+    output_micro_usd: 1_000_000,
+    case_micro_usd: 1_000_000,
+    day_micro_usd: 10_000_000,
+};
 
 #[tokio::test]
 async fn an_honest_case_ends_with_a_ballot_that_anybody_can_verify() {
@@ -653,7 +661,11 @@ async fn what_is_wrong_with_the_world_stops_a_start_with_one_line() {
     let wrong = court.try_start(config.clone()).await.unwrap_err();
     assert!(matches!(wrong, JurorError::NotRegistered { .. }), "{wrong}");
 
+    // Who wants a key may charge.
     config.provider.api_key_env = Some("SURETY_TEST_NO_SUCH_KEY".to_owned());
+    let wrong = court.try_start(config.clone()).await.unwrap_err();
+    assert!(wrong.to_string().contains("budget is missing"), "{wrong}");
+    config.budget = Some(BUDGET);
     let wrong = court.try_start(config).await.unwrap_err();
     assert!(wrong.to_string().contains("SURETY_TEST_NO_SUCH_KEY"));
 }
@@ -706,6 +718,7 @@ async fn no_secret_is_logged_or_stored() {
     );
     let mut config = court.config();
     config.provider.api_key_env = Some("CARGO_PKG_DESCRIPTION".to_owned());
+    config.budget = Some(BUDGET);
     let juror = court.try_start(config).await.unwrap();
     let taken = court.take(&juror, &court.request(WORK)).await;
     court.push(&juror, WORK).await;

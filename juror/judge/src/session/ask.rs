@@ -1,6 +1,6 @@
 //! Asking the provider one question: through the gate, within the budget, as often as it takes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use alloy::primitives::B256;
 use surety_dialect::{ProviderFault, WireRequest};
@@ -10,12 +10,14 @@ use super::{Session, Turn, Until};
 use crate::{
     JudgeError,
     budget::{Budget, Reserved},
-    provider::Reply,
+    provider::{Provider, Reply},
     session::Judge,
 };
 
 /// The first wait between two attempts; it doubles.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
+/// The longest wait within a round that is not the last.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 impl Session<'_> {
     /// Asks one question until there is an answer, and tells whether there is one or none is to be
@@ -47,8 +49,11 @@ impl Session<'_> {
                 // It has no answer yet, so the record allows another attempt.
                 Ok(_) | Err(Fault::Vote(_)) => {}
                 Err(Fault::Provider(fault)) if tries <= fault.retries() => {
-                    let left = until.deadline.saturating_duration_since(Instant::now());
-                    tokio::time::sleep(fault.retry_after().unwrap_or(wait).min(left)).await;
+                    let pause = fault.retry_after().unwrap_or(wait);
+                    if !self.has_time_for(pause, until, turn) {
+                        return Ok(false);
+                    }
+                    self.judge.provider.clock.sleep(pause).await;
                     wait = wait.saturating_mul(2);
                 }
                 Err(Fault::Provider(_)) => return Ok(false),
@@ -58,13 +63,26 @@ impl Session<'_> {
 
     /// Whether the provider may be asked. There is no sparing it on the last turn.
     fn is_let_through(&self, turn: Turn) -> bool {
-        turn == Turn::Last || self.judge.provider.breaker.lets_through(Instant::now())
+        let Provider { breaker, clock, .. } = &self.judge.provider;
+        turn == Turn::Last || breaker.lets_through(clock.now())
+    }
+
+    /// The time until the round's deadline.
+    fn left(&self, until: Until) -> Duration {
+        until.deadline.saturating_duration_since(self.judge.provider.clock.now())
+    }
+
+    /// Whether there is time to ask again after a wait. What there is none for is given up at once,
+    /// not at the deadline. A round holds a place that others want, and comes again: only the last
+    /// one waits as long as the provider says.
+    fn has_time_for(&self, pause: Duration, until: Until, turn: Turn) -> bool {
+        pause < self.left(until) && (turn == Turn::Last || pause <= LONGEST_WAIT)
     }
 
     /// Sends a request once, with money set aside for it; `None` when there is no time or money.
     async fn send(&self, request: &WireRequest, until: Until) -> Result<Option<Reply>, JudgeError> {
-        let left = || until.deadline.saturating_duration_since(Instant::now());
-        if left().is_zero() || !self.judge.provider.has_turn(left()).await {
+        let left = self.left(until);
+        if left.is_zero() || !self.judge.provider.has_turn(left).await {
             return Ok(None);
         }
         let money = self.reserve(request, until.day).await?;
@@ -72,9 +90,9 @@ impl Session<'_> {
             return Ok(None);
         }
         let provider = &self.judge.provider;
-        let reply = provider.send(request, left()).await;
+        let reply = provider.send(request, self.left(until)).await;
         let is_outage = matches!(&reply.answer, Err(fault) if !fault.is_about_content());
-        provider.breaker.tell(!is_outage, Instant::now());
+        provider.breaker.tell(!is_outage, provider.clock.now());
         if let Money::Reserved(budget, reserved) = money {
             budget.pay(reserved, &reply).await?;
         }
@@ -89,7 +107,7 @@ impl Session<'_> {
         let reserved = budget.reserve(self.case.case_id, day, worst).await?;
         Ok(reserved.map_or_else(
             || {
-                tracing::warn!(case = %self.case.case_id, worst, "no money left for a question");
+                tracing::warn!(case = %self.case.case_id, worst, "no money for a question");
                 Money::Short
             },
             |reserved| Money::Reserved(budget, reserved),

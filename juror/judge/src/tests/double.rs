@@ -21,7 +21,9 @@ use surety_jury::{Question, prompt::NEGATION};
 pub(crate) enum Act {
     /// A well-formed vote with this verdict; `MET` and `NOT_MET` come with a verbatim quote.
     Vote(&'static str),
-    /// The same, and it suspects an injection and quotes it.
+    /// The vote `MET`, for which it counts so many tokens in the question.
+    Counted(u32),
+    /// A vote that suspects an injection and quotes it.
     Injection,
     /// A text that is no vote.
     Text(&'static str),
@@ -142,11 +144,16 @@ async fn answer(State(double): State<Double>, headers: HeaderMap, body: Bytes) -
     let act = double.act(question.clone(), (headers, body.to_vec()));
     match act {
         Act::Vote(verdict) => chat(&vote(&question, verdict, false)),
+        Act::Counted(tokens) => {
+            let text = vote(&question, "MET", false);
+            let message = json!({"role": "assistant", "content": text, "refusal": null});
+            completion(&message, tokens)
+        }
         Act::Injection => chat(&vote(&question, "NOT_MET", true)),
         Act::Text(text) => chat(text),
         Act::Refusal => {
             let message = json!({"role": "assistant", "content": null, "refusal": "I will not."});
-            completion(&message)
+            completion(&message, 100)
         }
         Act::Raw(status, body) => (StatusCode::from_u16(status).unwrap(), body).into_response(),
         Act::Redirect(to) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
@@ -183,16 +190,17 @@ fn vote(question: &Question, verdict: &str, injection: bool) -> String {
 }
 
 fn chat(text: &str) -> Response {
-    completion(&json!({"role": "assistant", "content": text, "refusal": null}))
+    completion(&json!({"role": "assistant", "content": text, "refusal": null}), 100)
 }
 
-fn completion(message: &Value) -> Response {
+fn completion(message: &Value, input_tokens: u32) -> Response {
     let body = json!({
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "model": "double-1",
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+        "usage": {"prompt_tokens": input_tokens, "completion_tokens": 20,
+            "total_tokens": u64::from(input_tokens) + 20},
     });
     axum::Json(body).into_response()
 }

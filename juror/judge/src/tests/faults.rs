@@ -1,4 +1,6 @@
-//! Every fault of a provider in every dialect, over real HTTP: none becomes met, and every case ends.
+//! Every fault of a provider in every dialect, over real HTTP: none becomes met, and every case
+//! ends by its deadline. Time passes only when a provider makes it pass or the juror waits, so an
+//! hour is tried out in a moment and no wait is missed.
 //!
 //! Whatever body a fault has holds a vote that would be met: a path that overlooked the fault would
 //! count it. The canaries are answered honestly, so that nothing else stands between.
@@ -13,7 +15,12 @@ use tokio::{
 };
 
 use super::*;
-use crate::double::canary;
+use crate::{Budget, BudgetConfig, Clock, double::canary};
+
+/// The time of a round of questions.
+const WINDOW: Duration = Duration::from_mins(1);
+/// The time between two bytes of a provider that lets its answer trickle.
+const TRICKLE: Duration = Duration::from_secs(7);
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +31,8 @@ enum Fault {
     Hang,
     /// An answer byte by byte, for ever.
     SlowLoris,
+    /// This status, with these headers about when to ask again.
+    Later(u16, &'static str),
     /// The connection ends in the middle of the body.
     CutOff,
     /// The connection ends without an answer.
@@ -54,7 +63,7 @@ enum Fault {
     MaxTokens,
 }
 
-const FAULTS: [(&str, Fault); 31] = [
+const FAULTS: [(&str, Fault); 44] = [
     ("hang", Fault::Hang),
     ("slow loris", Fault::SlowLoris),
     ("cut off", Fault::CutOff),
@@ -69,6 +78,40 @@ const FAULTS: [(&str, Fault); 31] = [
     ("500", Fault::Status(500)),
     ("503", Fault::Status(503)),
     ("529", Fault::Status(529)),
+    ("429, again in time", Fault::Later(429, "retry-after: 7\r\n")),
+    ("503, again in time", Fault::Later(503, "retry-after: 7\r\n")),
+    ("429, again later than a round waits", Fault::Later(429, "retry-after: 50\r\n")),
+    ("429, again after the deadline", Fault::Later(429, "retry-after: 3600\r\n")),
+    ("503, again after the deadline", Fault::Later(503, "retry-after: 3600\r\n")),
+    ("429, again in ages", Fault::Later(429, "retry-after: 99999999999999999999999\r\n")),
+    ("429, again before now", Fault::Later(429, "retry-after: -1\r\n")),
+    ("429, again somehow", Fault::Later(429, "retry-after: as soon as possible\r\n")),
+    ("429, again at nothing", Fault::Later(429, "retry-after: \r\n")),
+    (
+        "503, again at a date in time",
+        Fault::Later(
+            503,
+            "date: Tue, 01 Dec 2026 00:00:00 GMT\r\nretry-after: Tue, 01 Dec 2026 00:00:07 GMT\r\n",
+        ),
+    ),
+    (
+        "503, again at a date after the deadline",
+        Fault::Later(
+            503,
+            "date: Tue, 01 Dec 2026 00:00:00 GMT\r\nretry-after: Wed, 01 Dec 2027 00:00:00 GMT\r\n",
+        ),
+    ),
+    (
+        "429, again at a date that has passed",
+        Fault::Later(
+            429,
+            "date: Tue, 01 Dec 2026 00:00:00 GMT\r\nretry-after: Tue, 01 Dec 1970 00:00:00 GMT\r\n",
+        ),
+    ),
+    (
+        "429, again at a date on no known day",
+        Fault::Later(429, "retry-after: Tue, 01 Dec 2026 00:00:07 GMT\r\n"),
+    ),
     ("redirect to another host", Fault::Redirect),
     ("empty body", Fault::Body("")),
     ("HTML", Fault::Body("<html>MET</html>")),
@@ -206,9 +249,18 @@ struct Faulty {
     dialect: Dialect,
     fault: Fault,
     elsewhere: String,
+    clock: Clock,
+    /// When the case began.
+    begun: Instant,
 }
 
 impl Faulty {
+    /// How long it is until the round ends that goes on.
+    fn left(&self) -> Duration {
+        let gone = self.clock.now() - self.begun;
+        if gone < WINDOW { WINDOW - gone } else { (2 * WINDOW).saturating_sub(gone) }
+    }
+
     /// Where it answers.
     async fn start(self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -220,6 +272,19 @@ impl Faulty {
             }
         });
         url
+    }
+
+    /// One byte after another, until the round has ended.
+    async fn trickle(&self, mut stream: TcpStream) {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n").await.ok();
+        let mut left = self.left();
+        while !left.is_zero() {
+            stream.write_all(b" ").await.ok();
+            let time = left.min(TRICKLE);
+            self.clock.pass(time);
+            left -= time;
+        }
+        gone(&mut stream).await;
     }
 
     async fn answer(&self, mut stream: TcpStream) {
@@ -235,14 +300,11 @@ impl Faulty {
         let good = good.as_bytes();
         let (status, headers, body) = match self.fault {
             Fault::None => (200, String::new(), good.to_vec()),
-            Fault::Hang => return std::future::pending().await,
-            Fault::SlowLoris => {
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n").await.ok();
-                while stream.write_all(b" ").await.is_ok() {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                return;
+            Fault::Hang => {
+                self.clock.pass(self.left());
+                return gone(&mut stream).await;
             }
+            Fault::SlowLoris => return self.trickle(stream).await,
             Fault::CutOff => {
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", good.len() + 1);
                 stream.write_all(head.as_bytes()).await.ok();
@@ -251,6 +313,7 @@ impl Faulty {
             }
             Fault::Closed => return,
             Fault::Status(status) => (status, "retry-after: 0\r\n".to_owned(), good.to_vec()),
+            Fault::Later(status, headers) => (status, headers.to_owned(), good.to_vec()),
             Fault::Redirect => {
                 (307, format!("location: {}/met\r\n", self.elsewhere), good.to_vec())
             }
@@ -280,6 +343,12 @@ impl Faulty {
         };
         send(&mut stream, status, &headers, &body).await;
     }
+}
+
+/// Waits until whoever asked has hung up.
+async fn gone(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.ok();
 }
 
 /// The body of one request.
@@ -313,12 +382,13 @@ async fn send(stream: &mut TcpStream, status: u16, headers: &str, body: &[u8]) {
     stream.shutdown().await.ok();
 }
 
-/// What a juror comes to with this provider, in its case's time.
-async fn judged(dialect: Dialect, fault: Fault, elsewhere: &str) -> Opinion {
-    let url = Faulty { dialect, fault, elsewhere: elsewhere.to_owned() }.start().await;
+/// A provider with a fault, and the judge that asks it one question after another.
+async fn judge_at(dialect: Dialect, fault: Fault, elsewhere: &str, clock: &Clock) -> Judge {
+    let (elsewhere, begun) = (elsewhere.to_owned(), clock.now());
+    let provider = Faulty { dialect, fault, elsewhere, clock: clock.clone(), begun };
     let config = ProviderConfig {
         dialect,
-        base_url: url.parse().unwrap(),
+        base_url: provider.start().await.parse().unwrap(),
         model: "any-model".to_owned(),
         api_key_env: None,
         // Only the deadline ends what never ends by itself.
@@ -328,24 +398,35 @@ async fn judged(dialect: Dialect, fault: Fault, elsewhere: &str) -> Opinion {
         breaker_secs: 1,
     };
     let judge = judge_of(&config);
+    Judge { provider: judge.provider.by(clock.clone()), questions: 1, ..judge }
+}
+
+/// What a juror comes to with this provider, in its case's time.
+async fn judged(dialect: Dialect, fault: Fault, elsewhere: &str) -> Opinion {
+    let clock = Clock::told();
+    let judge = judge_at(dialect, fault, elsewhere, &clock).await;
     let folder = tempfile::tempdir().unwrap();
     let case = a_case(TEXT.as_bytes());
     let records = open(folder.path(), &case).await;
     let milestone = milestone(vec![llm("a")]);
     let mut session = judge.session(&records, case, &milestone).await.unwrap();
     session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
-    let endless = matches!(fault, Fault::Hang | Fault::SlowLoris);
-    let patience = Duration::from_secs(if endless { 2 } else { 60 });
-    let opinion = match session.round(within(patience)).await.unwrap() {
+    let first = clock.now() + WINDOW;
+    let last = first + WINDOW;
+    let opinion = match session.round(Until { deadline: first, day: 20_000 }).await.unwrap() {
         Judged::Opinion(opinion) => opinion,
-        Judged::Outage => session.last_round(within(patience)).await.unwrap(),
+        Judged::Outage => {
+            assert!(clock.now() <= first, "{dialect}, {fault:?}: a round went past its deadline");
+            session.last_round(Until { deadline: last, day: 20_000 }).await.unwrap()
+        }
     };
+    assert!(clock.now() <= last, "{dialect}, {fault:?}: the case went past its deadline");
     assert!(!session.conclude(opinion).await.unwrap().is_zero());
     opinion
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_fault_in_any_dialect_is_ever_met_and_every_case_ends() {
+async fn no_fault_in_any_dialect_is_ever_met_and_every_case_ends_by_its_deadline() {
     static ELSEWHERE: AtomicUsize = AtomicUsize::new(0);
     let stranger = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let elsewhere = format!("http://{}", stranger.local_addr().unwrap());
@@ -361,7 +442,7 @@ async fn no_fault_in_any_dialect_is_ever_met_and_every_case_ends() {
         rows.push((dialect, "no fault", Fault::None, met));
         rows.extend(FAULTS.map(|(name, fault)| (dialect, name, fault, nothing)));
     }
-    assert_eq!(rows.len(), 6 * 32);
+    assert_eq!(rows.len(), 6 * 45);
     let cases = rows.into_iter().map(|(dialect, name, fault, wanted)| {
         let elsewhere = elsewhere.clone();
         async move {
@@ -372,4 +453,46 @@ async fn no_fault_in_any_dialect_is_ever_met_and_every_case_ends() {
     let mut cases = futures::StreamExt::buffer_unordered(futures::stream::iter(cases), 12);
     while futures::StreamExt::next(&mut cases).await.is_some() {}
     assert_eq!(ELSEWHERE.load(Ordering::SeqCst), 0, "no redirect was followed");
+}
+
+/// How many requests cost nothing when a question's answer always has this status.
+async fn free_ones(dialect: Dialect, status: u16) -> usize {
+    let clock = Clock::told();
+    let judge = judge_at(dialect, Fault::Status(status), "", &clock).await;
+    let folder = tempfile::tempdir().unwrap();
+    let case = a_case(TEXT.as_bytes());
+    let records = open(folder.path(), &case).await;
+    let caps = BudgetConfig {
+        input_micro_usd: 1_000_000,
+        output_micro_usd: 1_000_000,
+        case_micro_usd: 1_000_000,
+        day_micro_usd: 1_000_000,
+    };
+    let budget = Some(Budget::new(caps, pool(folder.path()).await));
+    let judge = Judge { budget, ..judge };
+    let milestone = milestone(vec![llm("a")]);
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let until = Until { deadline: clock.now() + WINDOW, day: 20_000 };
+    session.round(until).await.unwrap();
+    let row: (i64,) = sqlx::query_as("SELECT count(*) FROM spending WHERE micro_usd = 0")
+        .fetch_one(&pool(folder.path()).await)
+        .await
+        .unwrap();
+    row.0.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn an_error_costs_all_that_it_can_unless_its_provider_says_otherwise() {
+    for dialect in Dialect::ALL {
+        for status in [400, 401, 403, 408, 429, 500, 503, 529] {
+            let is_free = match dialect {
+                Dialect::OpenAiChat | Dialect::OpenAiResponses => [401, 429].contains(&status),
+                Dialect::Gemini => [400, 500].contains(&status),
+                Dialect::Anthropic | Dialect::OpenAiCompatible | Dialect::Ollama => false,
+            };
+            let found = free_ones(dialect, status).await;
+            assert_eq!(found > 0, is_free, "{dialect}: {status}");
+        }
+    }
 }

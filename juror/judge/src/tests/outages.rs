@@ -1,7 +1,7 @@
 //! What a provider that is down costs, and what it costs when there is no money.
 
 use super::*;
-use crate::{Budget, BudgetConfig};
+use crate::{Budget, BudgetConfig, Clock};
 
 /// A judge whose provider rests after so many outages.
 fn resting(double: &Double, breaker_outages: u32) -> Judge {
@@ -84,21 +84,38 @@ async fn an_answer_costs_what_the_provider_counted() {
 }
 
 #[tokio::test]
-async fn an_error_costs_nothing_and_an_answer_that_never_came_all_that_it_can() {
-    for (act, is_free) in [(Act::Raw(503, ""), true), (Act::Hang, false)] {
+async fn what_nobody_says_is_free_costs_all_that_it_can() {
+    for (act, is_free) in [
+        // Documented to be free, for whoever speaks OpenAI's format.
+        (Act::Raw(401, ""), true),
+        (Act::Limit("0"), true),
+        // Nobody says, so each may have cost as much as an answer.
+        (Act::Raw(400, ""), false),
+        (Act::Raw(403, ""), false),
+        (Act::Raw(408, ""), false),
+        (Act::Raw(500, ""), false),
+        (Act::Raw(503, ""), false),
+        (Act::Redirect("http://127.0.0.1:1/met".to_owned()), false),
+        (Act::Raw(200, "{}"), false),
+        (Act::Hang, false),
+    ] {
+        let shown = format!("{act:?}");
         let double = Double::captured(move |_, _| act.clone()).await;
         let folder = tempfile::tempdir().unwrap();
         let case = a_case(TEXT.as_bytes());
         let milestone = milestone(vec![llm("a")]);
         let records = open(folder.path(), &case).await;
         let budget = Some(purse(folder.path(), 1_000_000).await);
-        let judge = Judge { budget, ..judge(&double) };
+        // Only what hangs takes real time.
+        let clock = if shown == "Hang" { Clock::default() } else { Clock::told() };
+        let judge = judge(&double);
+        let judge = Judge { budget, provider: judge.provider.by(clock), ..judge };
         let mut session = judge.session(&records, case, &milestone).await.unwrap();
         session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
-        assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
+        session.round(soon()).await.unwrap();
         let bytes: usize = double.seen().iter().map(|(_, body)| body.len() + 2 * 500).sum();
         let wanted = if is_free { 0 } else { u64::try_from(bytes).unwrap() };
-        assert_eq!(spent(folder.path()).await, wanted);
+        assert_eq!(spent(folder.path()).await, wanted, "{shown}");
     }
 }
 
@@ -121,4 +138,114 @@ async fn without_money_a_question_is_not_asked_and_not_met_after_a_restart_neith
         assert_eq!((opinion.met, opinion.failed), (0, 0));
         assert!(spent(folder.path()).await <= 4_500);
     }
+}
+
+#[tokio::test]
+async fn a_provider_that_was_never_reached_costs_nothing() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut double = Double::start(|_, _| Act::Vote("MET")).await;
+    double.url = format!("http://{}/v1", nobody.local_addr().unwrap());
+    drop(nobody);
+    let folder = tempfile::tempdir().unwrap();
+    let case = a_case(TEXT.as_bytes());
+    let milestone = milestone(vec![llm("a")]);
+    let records = open(folder.path(), &case).await;
+    let budget = Some(purse(folder.path(), 1_000_000).await);
+    let judge = Judge { budget, ..judge(&double) };
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
+    assert_eq!(spent(folder.path()).await, 0);
+}
+
+#[tokio::test]
+async fn who_counts_more_than_a_question_can_cost_is_paid_that_and_asked_no_more_that_day() {
+    const COUNTED: u32 = 900_000;
+    let double = Double::start(|_, _| Act::Counted(COUNTED)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let case = a_case(TEXT.as_bytes());
+    let other = Case { case_id: B256::repeat_byte(2), ..case };
+    let milestone = milestone(vec![llm("a"), llm("b")]);
+    let records = open(folder.path(), &case).await;
+    drop(open(folder.path(), &other).await);
+    // The caps have room for it, and for all the other questions.
+    let judge = || async {
+        let budget = Some(purse(folder.path(), 100_000_000).await);
+        Judge { budget, questions: 1, ..judge(&double) }
+    };
+    let tomorrow = Until { day: soon().day + 1, ..soon() };
+    for (case, until, asked) in [(case, soon(), 1), (other, soon(), 1), (case, tomorrow, 1)] {
+        // Each time another process over the same database.
+        let judge = judge().await;
+        let mut session = judge.session(&records, case, &milestone).await.unwrap();
+        session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+        assert_eq!(session.round(until).await.unwrap(), Judged::Outage);
+        let opinion = session.last_round(until).await.unwrap();
+        assert!(opinion.met.count_ones() <= 1, "the question that was answered, at most");
+        assert_eq!(double.seen().len(), asked, "case {} on day {}", case.case_id, until.day);
+    }
+    let budget = judge().await.budget.unwrap();
+    assert_eq!(budget.overcounts(soon().day).await.unwrap(), 1);
+    assert_eq!(budget.overcounts(tomorrow.day).await.unwrap(), 0);
+    let paid = u64::from(COUNTED) + 2 * 20;
+    assert!(spent(folder.path()).await >= paid, "what was counted is booked");
+
+    let judge = judge().await;
+    let mut session = judge.session(&records, other, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    assert_eq!(session.round(tomorrow).await.unwrap(), Judged::Outage);
+    assert_eq!(double.seen().len(), 2, "the next day another case is asked about, once");
+}
+
+/// What a round comes to when the first answer is 429 with this header, how long it took, and how
+/// often the question was asked.
+async fn after(
+    header: &'static str,
+    until: impl Fn(Instant) -> Until,
+) -> (Judged, Duration, usize) {
+    let double = Double::start(move |number, _| match number {
+        0 => Act::Limit(header),
+        _ => Act::Vote("MET"),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let case = a_case(TEXT.as_bytes());
+    let milestone = milestone(vec![llm("a")]);
+    let records = open(folder.path(), &case).await;
+    let clock = Clock::told();
+    let begun = clock.now();
+    let judge = judge(&double);
+    let judge = Judge { provider: judge.provider.by(clock.clone()), questions: 1, ..judge };
+    let mut session = judge.session(&records, case, &milestone).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let judged = session.round(until(begun)).await.unwrap();
+    (judged, clock.now() - begun, double.seen().len())
+}
+
+#[tokio::test]
+async fn a_round_waits_as_the_provider_asks_or_gives_up_at_once() {
+    let met = opinion(1, 0, Reason::Judged);
+    let in_a_minute =
+        |begun: Instant| Until { deadline: begun + Duration::from_mins(1), day: 20_000 };
+    for (header, millis) in [
+        ("0", 0),
+        ("7", 7_000),
+        ("20", 20_000),
+        // No wait can be read in these, so they are ours.
+        ("-1", 500),
+        ("soon", 500),
+        ("", 500),
+    ] {
+        let waited = Duration::from_millis(millis);
+        assert_eq!(after(header, in_a_minute).await, (met, waited, 2), "{header:?}");
+    }
+    // Longer than a round waits, and longer than the case has.
+    for header in ["21", "60", "3600", "99999999999999999999999"] {
+        let given_up = (Judged::Outage, Duration::ZERO, 1);
+        assert_eq!(after(header, in_a_minute).await, given_up, "{header:?}");
+    }
+    let in_a_moment =
+        |begun: Instant| Until { deadline: begun + Duration::from_secs(7), day: 20_000 };
+    assert_eq!(after("7", in_a_moment).await, (Judged::Outage, Duration::ZERO, 1));
+    assert_eq!(after("6", in_a_moment).await, (met, Duration::from_secs(6), 2));
 }

@@ -72,37 +72,33 @@ struct Tank<'a> {
     patience: &'a dyn Fn() -> bool,
 }
 
-/// How the detail of a test ends that was broken off.
-pub(super) const OUT_OF_TIME: &str = " fuel: out of time";
-
 /// Whether a module can be asked at all.
 pub(super) fn prepare(module: &[u8], memory_pages: u32) -> Result<(), String> {
     Test::new(module, memory_pages).map(drop)
 }
 
-/// Asks a module about a deliverable, within its fuel and memory.
+/// Asks a module about a deliverable, within its fuel and memory; `None` when the caller had
+/// enough.
 pub(super) fn run(
     module: &[u8],
     (fuel, memory_pages): (u64, u32),
     deliverable: &[u8],
     patience: &dyn Fn() -> bool,
-) -> CheckResult {
+) -> Option<CheckResult> {
     let mut test = match Test::new(module, memory_pages) {
         Ok(test) => test,
-        Err(why) => return CheckResult::unusable(why),
+        Err(why) => return Some(CheckResult::unusable(why)),
     };
     let mut tank = Tank { left: fuel, slice: SLICE, patience };
     let answer = test.ask(deliverable, &mut tank);
     let burnt = fuel.saturating_sub(tank.left);
-    match answer {
+    Some(match answer {
         Ok(MET) => CheckResult::met(format!("answered 1 after {burnt} fuel")),
         Ok(other) => CheckResult::failed(format!("answered {other} after {burnt} fuel")),
         Err(Stop::Trapped(why)) => CheckResult::failed(format!("trapped: {why}")),
         Err(Stop::OutOfFuel) => CheckResult::failed(format!("no answer within {fuel} fuel")),
-        Err(Stop::BrokenOff) => {
-            CheckResult::unusable(format!("broken off after {burnt}{OUT_OF_TIME}"))
-        }
-    }
+        Err(Stop::BrokenOff) => return None,
+    })
 }
 
 impl Test {

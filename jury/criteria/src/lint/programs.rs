@@ -1,6 +1,6 @@
 //! Rules about checks: can they run, and what would an empty deliverable get?
 
-use surety_terms::{Bps, Check, Criterion, Kind, MilestoneSheet};
+use surety_terms::{Bps, Check, Criterion, Kind, MilestoneSheet, limits};
 
 use super::{Lint, Rule};
 use crate::check::{self, CheckResult};
@@ -25,6 +25,9 @@ pub(super) fn whole(part: &MilestoneSheet, path: &str, lints: &mut Vec<Lint>) {
     let list = format!("{path}.criteria");
     let spare = Bps::WHOLE.get().saturating_sub(part.pass_bps.get());
     for (index, item) in part.criteria.iter().enumerate() {
+        if let Kind::Check(Check::Size { least_bytes, most_bytes }) = item.kind {
+            sizes(least_bytes, most_bytes, &format!("{list}[{index}].kind"), lints);
+        }
         let blocks = item.mandatory || item.weight_bps.get() > spare;
         if item.is_hidden() && blocks {
             lints.push(Lint::new(format!("{list}[{index}]"), Rule::HiddenWeight, &item.id));
@@ -36,6 +39,17 @@ pub(super) fn whole(part: &MilestoneSheet, path: &str, lints: &mut Vec<Lint>) {
     let is_lost = part.criteria.iter().any(|item| item.mandatory && !is_free(item));
     if !is_lost && met >= u32::from(part.pass_bps.get()) {
         lints.push(Lint::new(list, Rule::PaidForNothing, &format!("{met} of 10,000")));
+    }
+}
+
+/// Sizes beyond what every juror takes. Whoever delivers so much is called missing, whatever the
+/// criterion allows.
+fn sizes(least_bytes: u64, most_bytes: u64, path: &str, lints: &mut Vec<Lint>) {
+    let most = u64::try_from(limits::DELIVERABLE_BYTES).unwrap_or(u64::MAX);
+    for (field, bytes) in [("leastBytes", least_bytes), ("mostBytes", most_bytes)] {
+        if bytes > most {
+            lints.push(Lint::new(format!("{path}.{field}"), Rule::TooLarge, &bytes.to_string()));
+        }
     }
 }
 

@@ -415,6 +415,22 @@ fn a_module_that_cannot_run_is_refused() {
 }
 
 #[test]
+fn a_size_that_no_juror_has_to_take_is_refused() {
+    let most = u64::try_from(surety_terms::limits::DELIVERABLE_BYTES).unwrap();
+    assert!(Rule::TooLarge.advice().contains(&most.to_string()));
+    let found = |least_bytes, most_bytes| {
+        let size = Check::Size { least_bytes, most_bytes };
+        let lints = milestone(&part(vec![checked("size", size)]), "milestones[0]");
+        assert_eq!(refusal(&lints).is_some(), !lints.is_empty(), "{lints:?}");
+        lints.into_iter().map(|lint| (lint.rule, lint.field)).collect::<Vec<_>>()
+    };
+    let at = |field| (Rule::TooLarge, format!("milestones[0].criteria[0].kind.{field}"));
+    assert!(found(1, most).is_empty());
+    assert_eq!(found(1, most + 1), [at("mostBytes")]);
+    assert_eq!(found(most + 1, most + 1), [at("leastBytes"), at("mostBytes")]);
+}
+
+#[test]
 fn a_signed_host_is_pointed_out() {
     let mut probe = Probe {
         method: Method::Get,
@@ -516,6 +532,7 @@ fn the_page_about_criteria_names_every_rule_kind_and_limit() {
         ("| its fuel | ", "100,000,000 operators".to_owned()),
         ("| its memory | ", format!("{} pages", limits::MEMORY_PAGES)),
         ("| JSON, text, CSV, a probe's answer | ", "1 MiB".to_owned()),
+        ("| a deliverable | ", format!("{} MiB", limits::DELIVERABLE_BYTES >> 20)),
     ] {
         assert!(page.contains(&format!("{what}{limit}")), "{what}{limit}");
     }

@@ -170,15 +170,46 @@ const LOOP: [u8; 76] = [
     0x00, 0x41, 0x00, 0x0b, 0x09, 0x00, 0x03, 0x40, 0x0c, 0x00, 0x0b, 0x41,
 ];
 
+/// A test that never ends by itself.
+pub(crate) fn looping() -> Module {
+    Module::new([&LOOP[..], &[0x01, 0x0b]].concat())
+}
+
 #[tokio::test]
 async fn a_test_that_a_deliverable_makes_loop_ends_with_its_fuel_and_fails() {
-    let module = [&LOOP[..], &[0x01, 0x0b]].concat();
-    let check = Check::Wasm { module: Module::new(module), fuel: 5_000_000, memory_pages: 1 };
+    let check = Check::Wasm { module: looping(), fuel: 5_000_000, memory_pages: 1 };
     assert_eq!(surety_jury::check::is_runnable(&check), Ok(()));
     let mut court = Court::kind().await;
     court.sheet.milestones[0].criteria[0].kind = Kind::Check(check);
     court.open().await;
     assert_eq!(pushed(&court, WORK).await, (0b110, 0b001, 0));
+}
+
+#[tokio::test]
+async fn a_juror_that_is_too_slow_for_a_test_tries_again_and_says_nothing_else() {
+    let check = Check::Wasm { module: looping(), fuel: 5_000_000, memory_pages: 1 };
+    let mut court = Court::kind().await;
+    court.sheet.milestones[0].criteria[0].kind = Kind::Check(check);
+    court.open().await;
+    // No configuration file can say so: every try is late.
+    let mut config = court.config();
+    config.limits.check_secs = 0;
+    let juror = court.try_start(config).await.unwrap();
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    assert_eq!(court.push(&juror, WORK).await.status(), 204);
+    let url = format!("{}/metrics", juror.url());
+    loop {
+        let text = court.http.get(&url).send().await.unwrap().text().await.unwrap();
+        if !text.contains("surety_juror_case_waits_total 0\n") {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(court.provider.seen().is_empty(), "no model is asked before the checks are done");
+    court.go_to(court.deliver_by() + DAY);
+    let status = court.status(&juror, taken.case_id, 30).await;
+    assert_eq!((status.state, &status.ballot), (CaseState::Silent, &None));
+    juror.shutdown().await;
 }
 
 #[tokio::test]

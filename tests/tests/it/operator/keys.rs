@@ -148,7 +148,9 @@ async fn a_jurors_loudest_log_holds_no_secret_wherever_its_key_is() {
     ] {
         let config = office.config_of(name, &key);
         let text = std::fs::read_to_string(&config).unwrap();
-        std::fs::write(&config, format!("{text}api_key_env = 'PLANTED_API_KEY'\n")).unwrap();
+        let paid = "api_key_env = 'PLANTED_API_KEY'\n[budget]\ninput_micro_usd = 1000000\n\
+                    output_micro_usd = 2000000\ncase_micro_usd = 500000\nday_micro_usd = 5000000\n";
+        std::fs::write(&config, format!("{text}{paid}")).unwrap();
         let log = log_of(&config).await;
         assert!(log.contains("TRACE") && log.contains(&juror.address().to_string()), "{name}");
         expect_silent(&log, &[&secret, PHRASE, API_KEY, AWS_SECRET, AWS_TOKEN]);
