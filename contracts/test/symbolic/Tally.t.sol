@@ -12,6 +12,7 @@ import {vm} from "../utils/Vm.sol";
 contract TallySymbolic {
     uint256 internal constant SEATS_LEAST = 3;
     uint256 internal constant SEATS_MOST = 15;
+    uint256 internal constant PRO_RATA = 1 << 254;
     uint256 internal constant NO_VERDICT = uint256(IJury.Outcome.NoVerdict);
     uint256 internal constant ACCEPTED = uint256(IJury.Outcome.Accepted);
     uint256 internal constant REJECTED = uint256(IJury.Outcome.Rejected);
@@ -107,8 +108,8 @@ contract TallySymbolic {
         assert(TallyLib.criteria(rule) == listed(rule, 16));
     }
 
-    /// @notice What counts decide is what the protocol says in words: any rule over up to four
-    /// criteria (valid or not), any counts.
+    /// @notice What counts decide is what the protocol says in words, where all or nothing is paid: any
+    /// rule over up to four criteria (valid or not), any counts.
     /// @custom:halmos --loop 17
     function check_decidesAsTheProtocolSays(
         uint256 rule,
@@ -117,21 +118,36 @@ contract TallySymbolic {
         uint8 couldMeet,
         uint8 couldFail
     ) external pure {
-        vm.assume(rule >> 255 == 0);
-        vm.assume(((rule & TallyLib.WEIGHTS) >> 56) | ((rule >> 228) & 0xfff) == 0);
-        vm.assume(met < 16 && failed < 16 && couldMeet < 16 && couldFail < 16);
-        (IJury.Outcome outcome, uint256 metBps) = TallyLib.decide(
-            rule, met | (uint256(failed) << 16), couldMeet | (uint256(couldFail) << 16)
-        );
-        Counts memory c = Counts(met, failed, couldMeet, couldFail);
+        decides(rule & ~PRO_RATA, Counts(met, failed, couldMeet, couldFail));
+    }
+
+    /// @notice What counts decide is what the protocol says in words, where the weight that is met is
+    /// paid: any rule over up to four criteria (valid or not), any counts.
+    /// @custom:halmos --loop 17
+    function check_decidesPartsAsTheProtocolSays(
+        uint256 rule,
+        uint8 met,
+        uint8 failed,
+        uint8 couldMeet,
+        uint8 couldFail
+    ) external pure {
+        decides(rule | PRO_RATA, Counts(met, failed, couldMeet, couldFail));
+    }
+
+    function decides(uint256 rule, Counts memory c) private pure {
+        // One condition each, since every `&&` would double the paths.
+        vm.assume((rule >> 255) | ((rule & TallyLib.WEIGHTS) >> 56) | ((rule >> 228) & 0xfff) == 0);
+        vm.assume(c.met | c.failed | c.couldMeet | c.couldFail < 16);
+        (IJury.Outcome outcome, uint256 metBps) =
+            TallyLib.decide(rule, c.met | (c.failed << 16), c.couldMeet | (c.couldFail << 16));
         Counts memory bps = Counts(
-            weight(rule, met, 4),
-            weight(rule, failed, 4),
-            weight(rule, couldMeet, 4),
-            weight(rule, couldFail, 4)
+            weight(rule, c.met, 4),
+            weight(rule, c.failed, 4),
+            weight(rule, c.couldMeet, 4),
+            weight(rule, c.couldFail, 4)
         );
-        assert(uint256(outcome) == decided(rule, listed(rule, 4), c, bps));
-        assert(metBps == bps.met);
+        uint256 wrong = uint256(outcome) ^ decided(rule, listed(rule, 4), c, bps);
+        assert(wrong | (metBps ^ bps.met) == 0);
     }
 
     /// @notice More criteria never weigh less, and two masks apart weigh at most as much as all:
@@ -194,7 +210,7 @@ contract TallySymbolic {
         uint256 outcome = decided(rule, criteria, b, bBps);
         vm.assume(outcome != NO_VERDICT);
         assert(decided(rule, criteria, l, lBps) == outcome);
-        if (outcome == ACCEPTED && rule & (1 << 254) != 0) assert(bBps.met == lBps.met);
+        if (outcome == ACCEPTED && rule & PRO_RATA != 0) assert(bBps.met == lBps.met);
     }
 
     /// @notice A full panel always decides: any rule that opening accepts, all 16 criteria.
