@@ -271,12 +271,20 @@ pub(crate) async fn judging_is_over(
     row: &CaseRow,
     terms: &Terms,
 ) -> Result<bool, RelayerError> {
+    Ok(relayer.now() >= judging_end(relayer, row, terms).await?)
+}
+
+/// When the panel's time for the case is over.
+pub(crate) async fn judging_end(
+    relayer: &Relayer,
+    row: &CaseRow,
+    terms: &Terms,
+) -> Result<u64, RelayerError> {
     let pin = deals::milestone(&mut *relayer.store.read().await?, row.place()).await?.pin;
-    let until = match pin {
+    Ok(match pin {
         Some(pin) => pin.state.until.to::<u64>(),
         None => judge_end(terms, row.delivery.milestone),
-    };
-    Ok(relayer.now() >= until)
+    })
 }
 
 /// When the panel's time ends for a milestone that nobody delivered on the chain.

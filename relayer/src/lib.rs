@@ -4,6 +4,7 @@ mod admin;
 mod audit;
 mod case;
 mod collect;
+mod commit;
 mod config;
 mod error;
 mod escrow;

@@ -5,6 +5,7 @@ pub(crate) mod cases;
 pub(crate) mod columns;
 pub(crate) mod deals;
 pub(crate) mod deliverables;
+pub(crate) mod phase;
 pub(crate) mod private;
 #[cfg(test)]
 mod tests;

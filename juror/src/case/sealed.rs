@@ -117,10 +117,10 @@ impl Work {
             }
             let next = {
                 let standing = self.standing.borrow();
-                if standing.now >= self.asked.half_time(standing.window) {
+                if standing.now >= self.asked.half_time(standing.window, self.row.seen_at) {
                     return Ok(());
                 }
-                self.asked.half_time_earliest(&standing)
+                self.asked.half_time_earliest(&standing, self.row.seen_at)
             };
             let reached = moments.wait_for(|moment| moment.head.timestamp >= next).await;
             drop(reached.map_err(|_| JurorError::Stopped)?);

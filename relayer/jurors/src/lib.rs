@@ -29,6 +29,9 @@ pub struct Settings {
     pub timeout_secs: u64,
     /// How long a juror is asked to hold a question open, in seconds.
     pub wait_secs: u64,
+    /// How long the other seats have to commit once a quorum has, in milliseconds. Who commits later
+    /// is not counted.
+    pub commit_ms: u64,
     /// How long to wait for the other ballots once the verdict stands, in milliseconds.
     pub grace_ms: u64,
     /// The first pause before a juror that failed is asked again, in milliseconds; it doubles.
@@ -43,6 +46,7 @@ impl Default for Settings {
             allow_private_hosts: false,
             timeout_secs: 10,
             wait_secs: 20,
+            commit_ms: 60_000,
             grace_ms: 300,
             retry_ms: 250,
             retry_most_ms: 15_000,
