@@ -12,6 +12,7 @@ use alloy::primitives::Address;
 use axum::http::HeaderName;
 use axum::http::header::InvalidHeaderName;
 use serde::Deserialize;
+pub use surety_batches::Settings as Batch;
 use surety_chain::send::{FeeCaps, SendConfig};
 use surety_chain::{BlockTag, EndpointConfig, RpcUrl};
 pub use surety_jurors::Settings as Jurors;
@@ -87,6 +88,9 @@ pub struct Config {
     /// How jurors are asked.
     #[serde(default)]
     pub jurors: Jurors,
+    /// When verdicts settle together.
+    #[serde(default)]
+    pub batch: Batch,
     /// How much is taken on.
     #[serde(default)]
     pub limits: Limits,
@@ -382,6 +386,7 @@ impl Config {
         if let Some((_, field, rule)) = rules.into_iter().find(|(holds, ..)| !holds) {
             return Err(format!("{field} {rule}"));
         }
+        self.batch.check().map_err(|e| format!("batch.{e}"))?;
         let database = self.database.as_ref().map(surety_store::check).transpose();
         database.map_err(|e| format!("database {e}"))?;
         let bucket = self.deliverables.as_ref().map(Bucket::check).transpose();

@@ -2,6 +2,7 @@
 
 mod admin;
 mod audit;
+mod batch;
 mod case;
 mod collect;
 mod commit;
@@ -24,7 +25,7 @@ mod vitals;
 mod watch;
 pub mod wire;
 
-pub use config::{Config, Health, Http, Jurors as JurorsConfig, Limits, Sending};
+pub use config::{Batch, Config, Health, Http, Jurors as JurorsConfig, Limits, Sending};
 pub use error::RelayerError;
 pub use schema::{StoreState, store_state};
 pub use service::{Handle, audit, connect, run, start, start_on};

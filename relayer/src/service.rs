@@ -21,7 +21,8 @@ use crate::escrow::Escrow;
 use crate::relayer::{Parts, Relayer};
 use crate::shelf::Shelf;
 use crate::{
-    RelayerError, admin, audit as audits, case, http, retention, silence, store, vitals, watch,
+    RelayerError, admin, audit as audits, batch, case, http, retention, silence, store, vitals,
+    watch,
 };
 
 /// How long requests have to end, before stages get their time.
@@ -215,6 +216,7 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     tasks.spawn(audits::run(Arc::clone(&relayer), halt.clone()));
     tasks.spawn(silence::run(Arc::clone(&relayer), halt.clone()));
     tasks.spawn(retention::run(Arc::clone(&relayer), halt.clone()));
+    tasks.spawn(batch::run(Arc::clone(&relayer), stop.clone()));
     cases.spawn(case::run_all(Arc::clone(&relayer), beat("cases"), cut.clone()));
     #[cfg(unix)]
     http.spawn(admin::serve(orders, Arc::clone(&relayer)));

@@ -1,6 +1,7 @@
 //! The relayer's tables.
 
 pub(crate) mod ballots;
+pub(crate) mod batches;
 pub(crate) mod cases;
 pub(crate) mod columns;
 pub(crate) mod deals;

@@ -7,12 +7,14 @@
 //! the relayer is killed            in every state, after any number of calls: paid once
 //! the chain takes a payment back   it is paid again, once
 //! the pool forgets a transaction   it is handed out again
+//! verdicts are ready together      see `batches`
 //! an agent has a call submitted    once, simulated first, refusals with name and remedy
 //! the relayer cannot work          it does not start
 //! relayers share a database        see `fleet`
 //! endpoints lie, blocks go         see `storm`, `reorgs`, `ledger`, `sending`
 //! ```
 
+mod batches;
 pub(crate) mod court;
 mod desk;
 mod fleet;
