@@ -56,12 +56,8 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
     let mut look = tokio::time::interval(relayer.poll().max(LOOK));
     let mut deadline = None;
     loop {
-        if time.is_due(talks.is_empty()) {
-            time.end().await?;
-        }
-        if time.is_over() {
-            talks.extend(waiting.drain(..).map(|seat| hearing.talk(seat, true)));
-        }
+        time.end_if_due(talks.is_empty()).await?;
+        talks.extend(time.ready(&mut waiting).into_iter().map(|seat| hearing.talk(seat, true)));
         if count.tally().outcome.is_verdict() {
             let until = *deadline.get_or_insert_with(|| waits_until(relayer, row.id));
             if talks.is_empty() || Instant::now() >= until {
@@ -69,12 +65,8 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
             }
         }
         tokio::select! {
-            Some((seat, heard)) = talks.next(), if !talks.is_empty() => {
-                match keep_held(relayer, row.id, seat, &heard).await? {
-                    Shown::Counted(ballot) => count.ballots.push(ballot),
-                    Shown::Uncounted => {}
-                    Shown::Nothing => waiting.push(seat),
-                }
+            Some(given) = talks.next(), if !talks.is_empty() => {
+                waiting.extend(take(relayer, row.id, given, &mut count).await?);
                 let commitments = commitments(relayer, row.id).await?;
                 time.bound(commitments.len());
                 bound.send_replace(commitments);
@@ -91,6 +83,24 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
             }
         }
     }
+}
+
+/// Keeps what a seat gave, and counts its ballot. Returns the seat while it has more to give.
+async fn take<'s>(
+    relayer: &Relayer,
+    case: B256,
+    (seat, heard): (&'s Seat, Heard),
+    count: &mut Count,
+) -> Result<Option<&'s Seat>, RelayerError> {
+    let tx = relayer.begin(case).await?;
+    Ok(match keep(relayer, (case, tx), seat, &heard).await? {
+        Shown::Nothing => Some(seat),
+        Shown::Uncounted => None,
+        Shown::Counted(ballot) => {
+            count.ballots.push(ballot);
+            None
+        }
+    })
 }
 
 /// How long a verdict waits for the other seats, from now on.
@@ -212,17 +222,6 @@ pub(crate) enum Shown {
     Uncounted,
     /// A ballot that counts.
     Counted(SignedBallot),
-}
-
-/// Stores what a juror gave, as long as this instance holds the case.
-async fn keep_held(
-    relayer: &Relayer,
-    case: B256,
-    seat: &Seat,
-    heard: &Heard,
-) -> Result<Shown, RelayerError> {
-    let tx = relayer.begin(case).await?;
-    keep(relayer, (case, tx), seat, heard).await
 }
 
 /// Stores what a juror gave, in a write that its caller began.

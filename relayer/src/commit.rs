@@ -66,12 +66,6 @@ impl<'a> CommitTime<'a> {
         Ok(())
     }
 
-    /// Whether it is to end now; `all` seats may have said what they had to.
-    pub(crate) fn is_due(&self, all: bool) -> bool {
-        let is_up = self.until.is_some_and(|until| Instant::now() >= until);
-        !self.phase.is_over && (all || is_up)
-    }
-
     /// Ends when it is to end, as far as that is known.
     pub(crate) async fn up(&self) {
         match self.until {
@@ -80,13 +74,23 @@ impl<'a> CommitTime<'a> {
         }
     }
 
-    /// Writes down that it is over, before anybody is asked for a ballot.
-    pub(crate) async fn end(&mut self) -> Result<(), RelayerError> {
+    /// When it is to end, writes down that it is over, before anybody is asked for a ballot. `all`
+    /// seats may have said what they had to.
+    pub(crate) async fn end_if_due(&mut self, all: bool) -> Result<(), RelayerError> {
+        let is_up = self.until.is_some_and(|until| Instant::now() >= until);
+        if self.phase.is_over || !(all || is_up) {
+            return Ok(());
+        }
         let mut tx = self.relayer.begin(self.row.id).await?;
         phase::end(&mut tx, self.row.id).await?;
         tx.commit().await?;
         self.phase.is_over = true;
         Ok(())
+    }
+
+    /// Those of the seats that wait who may be asked for their ballots: all or none.
+    pub(crate) fn ready<T>(&self, waiting: &mut Vec<T>) -> Vec<T> {
+        if self.phase.is_over { std::mem::take(waiting) } else { Vec::new() }
     }
 }
 

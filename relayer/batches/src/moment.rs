@@ -8,6 +8,8 @@ use surety_jury::wire::BatchRequest;
 /// The most gas that one verdict of a batch takes: strangers to the token, fees and reputation
 /// included.
 const GAS_EACH: u64 = 150_000;
+/// The longest of either wait, in milliseconds.
+const LONGEST_MS: u64 = 60_000;
 /// The whole, where shares are counted in thousandths.
 const WHOLE: u64 = 1_000;
 
@@ -60,6 +62,11 @@ impl Settings {
     pub fn check(&self) -> Result<(), String> {
         if self.least_ms > self.most_ms {
             return Err(format!("least_ms must be at most most_ms, {}", self.most_ms));
+        }
+        for (name, ms) in [("most_ms", self.most_ms), ("answer_ms", self.answer_ms)] {
+            if ms > LONGEST_MS {
+                return Err(format!("{name} must be at most {LONGEST_MS}"));
+            }
         }
         if self.verdicts > BatchRequest::MOST {
             return Err(format!("verdicts must be at most {}", BatchRequest::MOST));
@@ -130,6 +137,8 @@ mod tests {
         let (least_ms, most_ms) = (2, 1);
         let shown = refused(Settings { least_ms, most_ms, ..Settings::default() });
         assert_eq!(shown, "least_ms must be at most most_ms, 1");
+        let shown = refused(Settings { answer_ms: 60_001, ..Settings::default() });
+        assert_eq!(shown, "answer_ms must be at most 60000");
         let shown = refused(Settings { verdicts: 257, ..Settings::default() });
         assert_eq!(shown, "verdicts must be at most 256");
         assert_eq!(Settings::default().check(), Ok(()));

@@ -35,7 +35,7 @@ pub(crate) async fn skips(
         return Ok(false);
     };
     let skipped = BatchItemSkipped::decode_log(&log.inner).ok();
-    let reason = skipped.and_then(|skipped| surety_bindings::revert::decode(&skipped.reason));
+    let reason = skipped.and_then(|skipped| surety_bindings::revert::decode(&skipped.data.reason));
     let reason = reason.map(|reason| reason.name);
     tracing::warn!(case = %row.id, ?reason, "the escrow skipped it in a batch; it settles alone");
     relayer.metrics.batch_verdict("skipped");
