@@ -3,6 +3,7 @@
 //! Bodies are bounded in size and time, requests in number. Whoever asks for a case gets the
 //! commitment and, once the seal is open, the ballot, the parties too.
 
+mod batches;
 mod previews;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -92,6 +93,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/v1/deliverables/{digest}", put(take_deliverable))
         .route("/v1/qualification", get(show_qualification))
         .route("/v1/previews", post(previews::take))
+        .route("/v1/batches", post(batches::take))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), bounded))
         .layer(middleware::from_fn(to_the_end))
         .route("/v1/juror", get(show_juror))

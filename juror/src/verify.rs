@@ -273,15 +273,21 @@ impl Asked {
         seen_at.saturating_add(within / 4).min(window.last_tenth)
     }
 
-    /// When a sealed ballot is shown whoever has committed: when half of `judgeWithin` has passed.
-    pub(crate) fn half_time(&self, window: Window) -> u64 {
-        window.judge_end.saturating_sub(self.terms.judgeWithin.to::<u64>() / 2)
+    /// When a sealed ballot is shown whoever has committed: when half of `judgeWithin` has passed, or
+    /// half of what was left of it when the case came in, so that a panel that is asked late commits
+    /// too.
+    pub(crate) fn half_time(&self, window: Window, seen_at: u64) -> u64 {
+        let half = window.judge_end.saturating_sub(self.terms.judgeWithin.to::<u64>() / 2);
+        if seen_at < half {
+            return half;
+        }
+        seen_at.saturating_add(window.judge_end.saturating_sub(seen_at) / 2)
     }
 
     /// The first moment after `standing` at which half of `judgeWithin` may have passed. While
     /// nothing is pinned, a delivery that is pinned later begins a window of its own.
-    pub(crate) fn half_time_earliest(&self, standing: &Standing) -> u64 {
-        let half = self.half_time(standing.window);
+    pub(crate) fn half_time_earliest(&self, standing: &Standing, seen_at: u64) -> u64 {
+        let half = self.half_time(standing.window, seen_at);
         match standing.pinned {
             Some(_) => half,
             None => half.min(standing.now.saturating_add(self.terms.judgeWithin.to::<u64>() / 2)),
@@ -474,6 +480,7 @@ fn conflict(slug: &str, detail: String, (field, rule): (&str, &str)) -> Problem 
 
 #[cfg(test)]
 mod tests {
+    use alloy::primitives::aliases::U40;
     use surety_terms::{Bps, Usdc};
 
     use super::*;
@@ -510,6 +517,19 @@ mod tests {
     fn standing(pinned: Option<B256>) -> Standing {
         let pinned = pinned.map(|deliverable| Pinned { deliverable, uri: "pinned".to_owned() });
         Standing { now: 0, window: Window { judge_end: 10, last_tenth: 9 }, pinned }
+    }
+
+    #[test]
+    fn a_ballot_is_shown_at_half_time_or_at_half_of_what_was_left() {
+        let mut asked = asked(b"");
+        asked.terms.judgeWithin = U40::from(100);
+        let window = Window { judge_end: 200, last_tenth: 190 };
+        for (seen_at, needed) in [(0, 150), (149, 150), (150, 175), (180, 190), (300, 300)] {
+            assert_eq!(asked.half_time(window, seen_at), needed, "{seen_at}");
+        }
+        let standing = Standing { now: 20, window, pinned: None };
+        assert_eq!(asked.half_time_earliest(&standing, 0), 70);
+        assert_eq!(asked.half_time_earliest(&standing, 180), 70);
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::error::JuryError;
 use crate::tally::{Answers, MAX_SEATS};
 
 pub use batch::{
-    BATCH_HEAD_BYTES, LEAF_BYTES, Leaf, SignedBatch, ballot_batch, pack_batch, unpack_batch,
-    verify_batch,
+    BATCH_HEAD_BYTES, LEAF_BYTES, Leaf, SignedBatch, ballot_batch, batch_transcript, pack_batch,
+    unpack_batch, verify_batch,
 };
 
 /// Bytes of one seat in the packed form.

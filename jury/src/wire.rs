@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 use surety_bindings::escrow::Delivery;
-use surety_bindings::jury::Ballot;
+use surety_bindings::jury::{Ballot, BallotBatch};
 use surety_terms::digest::ballot_digest;
 use surety_terms::{Problem, TermSheet};
 
@@ -154,6 +154,41 @@ impl BallotBody {
 pub struct Commitments {
     /// At most one per seat.
     pub commitments: Vec<SignedCommitment>,
+}
+
+/// A relayer asks a juror to sign its answers to a list of cases at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BatchRequest {
+    /// The cases, in the order of the settlement's items, each once.
+    pub cases: Vec<B256>,
+}
+
+impl BatchRequest {
+    /// The most cases that a list may have.
+    pub const MOST: usize = 256;
+}
+
+/// A juror's answers to such a list under its one signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BatchBody {
+    /// Five bytes per case, as its single ballot says; absent where it shows none.
+    pub votes: Bytes,
+    /// What stands for the transcripts of the single ballots.
+    pub transcript: B256,
+    /// 64 bytes (ERC-2098).
+    pub signature: CompactSignature,
+    /// Whose answers.
+    pub juror: Address,
+}
+
+impl BatchBody {
+    /// The struct that is signed, for the list that was asked about.
+    pub fn batch(&self, cases: &[B256]) -> BallotBatch {
+        let (votes, transcript) = (self.votes.clone(), self.transcript);
+        BallotBatch { cases: cases.to_vec(), votes, transcript }
+    }
 }
 
 /// What a question about a case is held open for.

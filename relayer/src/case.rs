@@ -23,7 +23,7 @@ use crate::reason::Reason;
 use crate::relayer::{ROUND, Relayer};
 use crate::store::cases::{self, CaseRow, CaseState};
 use crate::store::deals::{self, Place};
-use crate::{RelayerError, collect, submit};
+use crate::{RelayerError, batch, collect, submit};
 
 /// What a stage wants next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,7 +181,7 @@ async fn stage(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
     match row.state {
         CaseState::Seen => ask(relayer, id).await,
         CaseState::Asked => until_stop(relayer, collect::collect(relayer, &row)).await,
-        CaseState::Decided => submit::submit(relayer, &row).await,
+        CaseState::Decided => batch::settle(relayer, &row).await,
         CaseState::Sent => until_stop(relayer, submit::confirm(relayer, &row)).await,
         CaseState::Final | CaseState::GivenUp => Ok(Next::Stop),
     }

@@ -2,9 +2,9 @@
 //!
 //! Every seat has its own conversation; one that lies, stalls or breaks costs nobody else anything.
 //! First come commitments, each stored before it is used, then the ballots: one is stored once it is
-//! verified, and counts unless its juror had committed to another. As soon as the stored ballots are
-//! a verdict, and after a short moment for the others, the conversations end: a verdict is the same
-//! for every superset of its ballots.
+//! verified, and counts when it opens a commitment that was stored before anybody was asked for a
+//! ballot ([`crate::commit`]). As soon as the stored ballots are a verdict, and after a short moment
+//! for the others, the conversations end: a verdict is the same for every superset of its ballots.
 
 use std::time::Duration;
 
@@ -21,12 +21,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::case::Next;
+use crate::commit::CommitTime;
 use crate::question::Question;
 use crate::reason::Reason;
 use crate::relayer::{ROUND, Relayer};
 use crate::store::ballots::{self, BallotRow, Kept};
 use crate::store::cases::{self, CaseRow};
 use crate::store::deals;
+use crate::store::phase::{self, Phase};
 use crate::talk::{self, Heard, Hearing, Seat};
 use crate::{RelayerError, case};
 
@@ -41,19 +43,21 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
     let seats = talk::seats(relayer, &terms, row.round).await?;
     count.seats = seats.len();
     let asked = ask(relayer, row.id, &seats, until).await?;
+    let quorum = quorum(seats.len());
+    let mut time = CommitTime::new((relayer, row, &terms), asked.phase, quorum);
+    time.bound(asked.commitments.len());
     let bound = watch::Sender::new(asked.commitments);
-    let hearing = Hearing {
-        relayer,
-        case: row.id,
-        question: &question,
-        quorum: quorum(seats.len()),
-        bound: bound.subscribe(),
-    };
+    let (case, bell) = (row.id, bound.subscribe());
+    let hearing = Hearing { relayer, case, question: &question, quorum, bound: bell };
+    // Who has committed waits for the others, and is not asked for its ballot before.
+    let mut waiting = asked.committed;
     let mut talks: FuturesUnordered<_> =
-        asked.open.iter().map(|(seat, is_bound)| hearing.talk(seat, *is_bound)).collect();
+        asked.open.into_iter().map(|seat| hearing.talk(seat, false)).collect();
     let mut look = tokio::time::interval(relayer.poll().max(LOOK));
     let mut deadline = None;
     loop {
+        time.end_if_due(talks.is_empty()).await?;
+        talks.extend(time.ready(&mut waiting).into_iter().map(|seat| hearing.talk(seat, true)));
         if count.tally().outcome.is_verdict() {
             let until = *deadline.get_or_insert_with(|| waits_until(relayer, row.id));
             if talks.is_empty() || Instant::now() >= until {
@@ -61,11 +65,13 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
             }
         }
         tokio::select! {
-            Some((seat, heard)) = talks.next(), if !talks.is_empty() => {
-                count.ballots.extend(keep_held(relayer, row.id, seat, &heard).await?);
-                talks.extend(heard.ballot.is_none().then(|| hearing.talk(seat, true)));
-                bound.send_replace(commitments(relayer, row.id).await?);
+            Some(given) = talks.next(), if !talks.is_empty() => {
+                waiting.extend(take(relayer, row.id, given, &mut count).await?);
+                let commitments = commitments(relayer, row.id).await?;
+                time.bound(commitments.len());
+                bound.send_replace(commitments);
             }
+            () = time.up(), if !time.is_over() => {}
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)),
                 if deadline.is_some() => {}
             _ = look.tick(), if deadline.is_none() => {
@@ -73,9 +79,28 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
                 if let Some(next) = over(relayer, row, &terms, &count).await? {
                     return Ok(next);
                 }
+                time.look().await?;
             }
         }
     }
+}
+
+/// Keeps what a seat gave, and counts its ballot. Returns the seat while it has more to give.
+async fn take<'s>(
+    relayer: &Relayer,
+    case: B256,
+    (seat, heard): (&'s Seat, Heard),
+    count: &mut Count,
+) -> Result<Option<&'s Seat>, RelayerError> {
+    let tx = relayer.begin(case).await?;
+    Ok(match keep(relayer, (case, tx), seat, &heard).await? {
+        Shown::Nothing => Some(seat),
+        Shown::Uncounted => None,
+        Shown::Counted(ballot) => {
+            count.ballots.push(ballot);
+            None
+        }
+    })
 }
 
 /// How long a verdict waits for the other seats, from now on.
@@ -102,9 +127,11 @@ async fn over(
     }
 }
 
-/// The seats that have not shown their ballot yet, each with whether it has committed.
+/// The seats that have not shown their ballot yet, apart by whether they have committed.
 struct Asked<'a> {
-    open: Vec<(&'a Seat, bool)>,
+    phase: Phase,
+    open: Vec<&'a Seat>,
+    committed: Vec<&'a Seat>,
     commitments: Vec<SignedCommitment>,
 }
 
@@ -119,6 +146,8 @@ async fn ask<'a>(
     for seat in panel {
         seats::asked(&mut tx, case, (seat.index, seat.juror), until).await?;
     }
+    phase::begin(&mut tx, case, relayer.now()).await?;
+    let phase = phase::get(&mut tx, case).await?;
     let rows = seats::of_case(&mut tx, case).await?;
     let counted = ballots::counted(&mut tx, case).await?;
     surety_failpoint::here("seat.asked.written");
@@ -130,8 +159,10 @@ async fn ask<'a>(
         let seat = panel.iter().find(|seat| seat.juror == row.juror)?;
         Some((seat, row.commitment.is_some()))
     });
+    let (committed, open): (Vec<_>, Vec<_>) = open.partition(|(_, is_bound)| *is_bound);
+    let seats = |found: Vec<(&'a Seat, bool)>| found.into_iter().map(|(seat, _)| seat).collect();
     let commitments = rows.iter().filter_map(|row| row.commitment).collect();
-    Ok(Asked { open: open.collect(), commitments })
+    Ok(Asked { phase, open: seats(open), committed: seats(committed), commitments })
 }
 
 async fn commitments(relayer: &Relayer, case: B256) -> Result<Vec<SignedCommitment>, RelayerError> {
@@ -187,79 +218,83 @@ pub(crate) async fn is_taken(
     Ok(answers.iter().flatten().any(taken))
 }
 
-/// Stores what a juror gave, as long as this instance holds the case.
-async fn keep_held(
-    relayer: &Relayer,
-    case: B256,
-    seat: &Seat,
-    heard: &Heard,
-) -> Result<Option<SignedBallot>, RelayerError> {
-    let tx = relayer.begin(case).await?;
-    keep(relayer, (case, tx), seat, heard).await
+/// What became of what a juror gave.
+pub(crate) enum Shown {
+    /// There is no ballot yet, or none that may be looked at yet.
+    Nothing,
+    /// A ballot that is on record and does not count.
+    Uncounted,
+    /// A ballot that counts.
+    Counted(SignedBallot),
 }
 
-/// Stores what a juror gave, in a write that its caller began. Returns its ballot when it is the one
-/// that counts.
+/// Stores what a juror gave, in a write that its caller began.
 pub(crate) async fn keep(
     relayer: &Relayer,
     (case, mut tx): (B256, Tx),
     seat: &Seat,
     heard: &Heard,
-) -> Result<Option<SignedBallot>, RelayerError> {
+) -> Result<Shown, RelayerError> {
     seats::lock(&mut tx, case, seat.juror).await?;
-    if let Some(commitment) = &heard.commitment {
+    let is_over = phase::get(&mut tx, case).await?.is_over;
+    if let Some(commitment) = heard.commitment.as_ref().filter(|_| !is_over) {
         seats::committed(&mut tx, commitment).await?;
     }
-    let counts = match &heard.ballot {
-        Some(body) if is_as_committed(relayer, &mut tx, case, body).await? => {
-            let kept = keep_ballot(&mut tx, seat, body).await?;
-            relayer.metrics.ballot(seat.index, kept.label());
-            (kept == Kept::First).then(|| signed(seat, body))
-        }
-        Some(_) | None => None,
+    let shown = match &heard.ballot {
+        Some(body) => show(relayer, &mut tx, (seat, body), is_over).await?,
+        None => Shown::Nothing,
     };
     surety_failpoint::here("seat.heard.written");
     tx.commit().await?;
     surety_failpoint::here("seat.heard.stored");
     relayer.changed();
-    Ok(counts)
+    Ok(shown)
 }
 
-/// Whether a ballot is not another than the one that its juror had committed to; says in the seat's
-/// row what became of it.
-async fn is_as_committed(
+/// Compares a ballot with what its juror had committed to in time, and says in the seat's row what
+/// became of it. Before the time to commit is over nothing is kept of it: it is asked for again.
+async fn show(
     relayer: &Relayer,
     conn: &mut Conn,
-    case: B256,
-    body: &BallotBody,
-) -> Result<bool, RelayerError> {
-    let known = seats::get(conn, case, body.juror).await?;
+    (seat, body): (&Seat, &BallotBody),
+    is_over: bool,
+) -> Result<Shown, RelayerError> {
+    let (case, juror) = (body.case_id, body.juror);
+    let known = seats::get(conn, case, juror).await?;
     let state = match known.and_then(|seat| seat.commitment) {
+        // Whoever has not committed in time may have read what others say.
         None => SeatState::Unsealed,
+        Some(_) if !is_over => return Ok(Shown::Nothing),
         Some(bound) if body.opens(bound.digest, relayer.escrow.chain_id, relayer.escrow.jury) => {
             SeatState::Revealed
         }
         Some(_) => {
-            tracing::error!(%case, juror = %body.juror, "a ballot is not the one committed to");
+            tracing::error!(%case, %juror, "a ballot is not the one committed to");
             seats::mismatched(conn, body).await?;
-            return Ok(false);
+            return Ok(Shown::Uncounted);
         }
     };
-    seats::end(conn, case, body.juror, state).await?;
-    Ok(true)
+    seats::end(conn, case, juror, state).await?;
+    let counts = state == SeatState::Revealed;
+    let kept = keep_ballot(conn, seat, body, counts).await?;
+    let label = if counts || kept == Kept::Equivocation { kept.label() } else { "unsealed" };
+    relayer.metrics.ballot(seat.index, label);
+    let counts = counts && kept == Kept::First;
+    Ok(if counts { Shown::Counted(signed(seat, body)) } else { Shown::Uncounted })
 }
 
 async fn keep_ballot(
     conn: &mut Conn,
     seat: &Seat,
     body: &BallotBody,
+    counted: bool,
 ) -> Result<Kept, RelayerError> {
     let row = BallotRow {
         juror: seat.juror,
         family: seat.family.clone(),
         operator: seat.operator.clone(),
         signed: signed(seat, body),
-        counted: true,
+        counted,
     };
     let kept = ballots::keep(conn, &row).await?;
     if kept == Kept::Equivocation {

@@ -13,6 +13,7 @@ use axum::http::HeaderName;
 use axum::http::header::InvalidHeaderName;
 use serde::Deserialize;
 use surety_acts::Settings as Acts;
+pub use surety_batches::Settings as Batch;
 use surety_chain::send::{FeeCaps, SendConfig};
 use surety_chain::{BlockTag, EndpointConfig, RpcUrl};
 pub use surety_jurors::Settings as Jurors;
@@ -91,6 +92,9 @@ pub struct Config {
     /// Whether and for what timed acts are performed.
     #[serde(default)]
     pub acts: Acts,
+    /// When verdicts settle together.
+    #[serde(default)]
+    pub batch: Batch,
     /// How much is taken on.
     #[serde(default)]
     pub limits: Limits,
@@ -371,6 +375,7 @@ impl Config {
         {
             return Err(format!("{field} {rule}"));
         }
+        self.batch.check().map_err(|e| format!("batch.{e}"))?;
         let database = self.database.as_ref().map(surety_store::check).transpose();
         database.map_err(|e| format!("database {e}"))?;
         let bucket = self.deliverables.as_ref().map(Bucket::check).transpose();

@@ -3,8 +3,10 @@
 mod acts;
 mod admin;
 mod audit;
+mod batch;
 mod case;
 mod collect;
+mod commit;
 mod config;
 mod error;
 mod escrow;
@@ -24,7 +26,7 @@ mod vitals;
 mod watch;
 pub mod wire;
 
-pub use config::{Config, Health, Http, Jurors as JurorsConfig, Limits, Sending};
+pub use config::{Batch, Config, Health, Http, Jurors as JurorsConfig, Limits, Sending};
 pub use error::RelayerError;
 pub use schema::{StoreState, store_state};
 pub use service::{Handle, audit, connect, run, start, start_on};

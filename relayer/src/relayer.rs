@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use surety_relayer_metrics::Metrics;
 
 use crate::RelayerError;
+use crate::batch::Pool;
 use crate::config::Config;
 use crate::escrow::Escrow;
 use crate::shelf::Shelf;
@@ -54,6 +55,8 @@ pub(crate) struct Relayer {
     pub(crate) cases: Notify,
     /// The cases that this instance works on.
     pub(crate) held: Mutex<HashMap<B256, Lease>>,
+    /// The verdicts that wait for others. Lost by a restart: their cases are decided then, still.
+    pub(crate) pool: Pool,
     /// When verdicts were found and how much later their milestones had ended. Lost by a restart.
     verdicts: Mutex<HashMap<B256, (Instant, Option<Duration>)>>,
     /// When this process took each of its open cases up, and for which request.
@@ -126,6 +129,7 @@ impl Relayer {
             changes: watch::Sender::new(0),
             cases: Notify::new(),
             held: Mutex::new(HashMap::new()),
+            pool: Pool::default(),
             verdicts: Mutex::new(HashMap::new()),
             taken: Mutex::default(),
             metrics,
@@ -143,6 +147,16 @@ impl Relayer {
     pub(crate) async fn begin(&self, case: B256) -> Result<Tx, StoreError> {
         let held = self.held.lock().ok().and_then(|held| held.get(&case).cloned());
         self.store.begin_under(&held.ok_or(StoreError::LeaseLost { kind: CASE })?).await
+    }
+
+    /// The same about several cases at once.
+    pub(crate) async fn begin_all(&self, cases: &[B256]) -> Result<Tx, StoreError> {
+        let leases: Option<Vec<Lease>> = self
+            .held
+            .lock()
+            .ok()
+            .and_then(|held| cases.iter().map(|case| held.get(case).cloned()).collect());
+        self.store.begin_under_all(&leases.ok_or(StoreError::LeaseLost { kind: CASE })?).await
     }
 
     /// Rings for everything that another instance may have changed, where there may be one.

@@ -21,8 +21,8 @@ use crate::escrow::Escrow;
 use crate::relayer::{Parts, Relayer};
 use crate::shelf::Shelf;
 use crate::{
-    RelayerError, acts, admin, audit as audits, case, http, retention, silence, store, vitals,
-    watch,
+    RelayerError, acts, admin, audit as audits, batch, case, http, retention, silence, store,
+    vitals, watch,
 };
 
 /// How long requests have to end, before stages get their time.
@@ -219,6 +219,7 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, RelayerError> {
     if relayer.config.acts.perform {
         tasks.spawn(acts::run(Arc::clone(&relayer), halt.clone()));
     }
+    tasks.spawn(batch::run(Arc::clone(&relayer), stop.clone()));
     cases.spawn(case::run_all(Arc::clone(&relayer), beat("cases"), cut.clone()));
     #[cfg(unix)]
     http.spawn(admin::serve(orders, Arc::clone(&relayer)));

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::RelayerError;
 use crate::relayer::Relayer;
+use crate::store::phase;
 use crate::talk::Heard;
 use crate::{collect, talk};
 
@@ -66,7 +67,10 @@ async fn close(
         Err(_) => Heard::default(),
     };
     if heard.ballot.is_some() {
-        return collect::keep(relayer, (case, role.begin().await?), &seat, &heard).await.map(drop);
+        let mut tx = role.begin().await?;
+        // The panel's time is over, and the time to commit with it.
+        phase::end(&mut tx, case).await?;
+        return collect::keep(relayer, (case, tx), &seat, &heard).await.map(drop);
     }
     fall_silent(relayer, role, case, row.juror).await
 }

@@ -1,10 +1,12 @@
 //! The relayer's tables.
 
 pub(crate) mod ballots;
+pub(crate) mod batches;
 pub(crate) mod cases;
 pub(crate) mod columns;
 pub(crate) mod deals;
 pub(crate) mod deliverables;
+pub(crate) mod phase;
 pub(crate) mod private;
 #[cfg(test)]
 mod tests;

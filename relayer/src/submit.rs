@@ -7,6 +7,7 @@
 use alloy::primitives::{B256, Bytes, keccak256};
 use alloy::sol_types::SolError;
 use surety_acts::open_round;
+use surety_batches::Entry;
 use surety_bindings::escrow::DealEscrow::{
     DeadlinePassed, DeliverableMismatch, MilestoneAlreadyEnded, NoVerdict, StateMismatch,
     StatusMismatch,
@@ -14,13 +15,13 @@ use surety_bindings::escrow::DealEscrow::{
 use surety_chain::send::{Failure, Request, SendState};
 use surety_chain::{BlockTag, CallOutcome};
 
-use crate::RelayerError;
 use crate::case::{self, Next};
 use crate::escrow::Escrow;
 use crate::reason::Reason;
 use crate::relayer::{ROUND, Relayer};
 use crate::store::cases::{self, CaseRow};
-use crate::store::deals;
+use crate::store::{batches, deals};
+use crate::{RelayerError, batch};
 
 /// Sends the settlement of a case in the state Decided.
 pub(crate) async fn submit(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
@@ -37,6 +38,15 @@ async fn settlement(relayer: &Relayer, row: &CaseRow) -> Result<Option<Bytes>, R
     let Some((ballots, _)) = row.verdict.clone() else {
         return Err(RelayerError::Row { what: "a decided case without ballots" });
     };
+    let Some(Entry { terms, milestone, deliverable, state, .. }) = entry(relayer, row).await?
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Escrow::settle(terms, milestone, state, (deliverable, ballots))))
+}
+
+/// What is settled, ballots aside, or none likewise.
+pub(crate) async fn entry(relayer: &Relayer, row: &CaseRow) -> Result<Option<Entry>, RelayerError> {
     let (deal, milestone) = row.place();
     let (terms, pin) = {
         let mut conn = relayer.store.read().await?;
@@ -53,8 +63,8 @@ async fn settlement(relayer: &Relayer, row: &CaseRow) -> Result<Option<Bytes>, R
         return Ok(None);
     }
     let state = pin.filter(|_| is_slow).map(|pin| pin.state);
-    let what = (row.delivery.deliverable, ballots);
-    Ok(Some(Escrow::settle(terms, milestone, state, what)))
+    let (case, deliverable) = (row.id, row.delivery.deliverable);
+    Ok(Some(Entry { case, terms, milestone, deliverable, state }))
 }
 
 /// Writes the state and queues the transaction as one act.
@@ -127,6 +137,9 @@ pub(crate) async fn confirm(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
         Some(SendState::Queued | SendState::Sent) => Ok(Next::Again),
         // Mined, and yet not ended: the node that answered lags, or the block was orphaned.
         Some(SendState::Mined) if case::has_ended(relayer, row).await? => Ok(Next::Again),
+        Some(SendState::Mined) if batch::skips(relayer, row, status.as_ref()).await? => {
+            back(relayer, row.id, None).await
+        }
         Some(SendState::Mined) => Ok(Next::Later),
         Some(SendState::Failed) | None => {
             let failure = status.and_then(|s| s.failure);
@@ -135,11 +148,13 @@ pub(crate) async fn confirm(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
     }
 }
 
+/// Back to where it was decided. What failed in company is tried alone.
 async fn back(relayer: &Relayer, id: B256, failure: Option<Failure>) -> Result<Next, RelayerError> {
     tracing::warn!(case = %id, ?failure, "a settlement failed; the case is looked at again");
     let mut tx = relayer.begin(id).await?;
     cases::unsent(&mut tx, id).await?;
     surety_failpoint::here("case.unsent.written");
+    batches::alone(&mut tx, id).await?;
     tx.commit().await?;
     surety_failpoint::here("case.unsent.stored");
     relayer.changed();

@@ -164,8 +164,8 @@ async fn wait_for_change(relayer: &Relayer, changes: &mut watch::Receiver<u64>) 
     drop(tokio::time::timeout(relayer.poll() * 4, changes.changed()).await);
 }
 
-/// What a juror's answer holds, once it holds. A ballot without a commitment is taken too: it is
-/// the juror's own answer that is not sealed, and nobody else's.
+/// What a juror's answer holds, once it holds. A ballot without a commitment is on record and does
+/// not count.
 pub(crate) fn answer(
     relayer: &Relayer,
     seat: &Seat,

@@ -95,7 +95,8 @@ pub struct BallotView {
     pub transcript: B256,
     /// Its signature.
     pub signature: CompactSignature,
-    /// False for the second ballot of a juror that equivocated.
+    /// False for the second ballot of a juror that equivocated, and for one to which its juror had not
+    /// committed in time.
     pub counted: bool,
 }
 

@@ -71,6 +71,12 @@ impl Senders {
         self.first.totals().await
     }
 
+    /// How many requests of all keys wait for a block.
+    pub async fn waiting(&self) -> Result<u64, ChainError> {
+        let load = rows::load(&mut *self.first.store.read().await?).await?;
+        Ok(load.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count)))
+    }
+
     /// Everything about a request; none when it was never asked for.
     pub async fn trace(&self, id: B256) -> Result<Option<Trace>, ChainError> {
         self.first.trace(id).await

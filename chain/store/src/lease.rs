@@ -144,23 +144,30 @@ impl Store {
     /// Begins a write that commits only while the lease is held. [`StoreError::LeaseLost`] says that
     /// another instance has taken over, and that this one has to stop.
     pub async fn begin_under(&self, lease: &Lease) -> Result<Tx, StoreError> {
+        self.begin_under_all(std::slice::from_ref(lease)).await
+    }
+
+    /// The same for several leases: the write commits only while all of them are held.
+    pub async fn begin_under_all(&self, leases: &[Lease]) -> Result<Tx, StoreError> {
         let mut tx = self.begin().await?;
-        // An update, since it locks the row in both databases.
-        let held = sqlx::query(
-            "UPDATE lease SET epoch = epoch
-             WHERE kind = $1 AND subject = $2 AND epoch = $3 AND holder = $4",
-        )
-        .bind(lease.kind)
-        .bind(&lease.subject[..])
-        .bind(lease.epoch)
-        .bind(self.instance())
-        .execute(&mut *tx)
-        .await?;
-        if held.rows_affected() == 1 {
-            return Ok(tx);
+        for lease in leases {
+            // An update, since it locks the row in both databases.
+            let held = sqlx::query(
+                "UPDATE lease SET epoch = epoch
+                 WHERE kind = $1 AND subject = $2 AND epoch = $3 AND holder = $4",
+            )
+            .bind(lease.kind)
+            .bind(&lease.subject[..])
+            .bind(lease.epoch)
+            .bind(self.instance())
+            .execute(&mut *tx)
+            .await?;
+            if held.rows_affected() != 1 {
+                tx.rollback().await?;
+                return Err(StoreError::LeaseLost { kind: lease.kind });
+            }
         }
-        tx.rollback().await?;
-        Err(StoreError::LeaseLost { kind: lease.kind })
+        Ok(tx)
     }
 
     /// Whether somebody who lives holds a lease, and whether it is this one. Locks nothing.

@@ -52,6 +52,10 @@ impl Ballots {
         Self { pool }
     }
 
+    pub(crate) const fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
     /// Commits a case's answer with its seal. When there is an answer already, that one stands and
     /// is returned as it is: a second answer, or a second seal, is never written.
     pub async fn commit(
@@ -170,7 +174,10 @@ impl Ballots {
     }
 }
 
-async fn find(conn: &mut SqliteConnection, case_id: B256) -> Result<Option<Row>, SealError> {
+pub(crate) async fn find(
+    conn: &mut SqliteConnection,
+    case_id: B256,
+) -> Result<Option<Row>, SealError> {
     let row = sqlx::query(
         "SELECT ballots.*, salt, commitment, seals.signature AS sealed, is_open
          FROM ballots LEFT JOIN seals USING (case_id) WHERE case_id = ?",
@@ -205,7 +212,7 @@ fn read(row: &SqliteRow) -> Result<Row, SealError> {
     })
 }
 
-fn digest(row: &SqliteRow, column: &'static str) -> Result<B256, SealError> {
+pub(crate) fn digest(row: &SqliteRow, column: &'static str) -> Result<B256, SealError> {
     B256::try_from(row.try_get::<&[u8], _>(column)?).map_err(|_| SealError::StoreDamaged { column })
 }
 

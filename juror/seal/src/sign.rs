@@ -1,12 +1,12 @@
 //! The juror's key: the only place that signs. Of ballots, only what the store has committed.
 
 use alloy::primitives::{Address, B256};
-use surety_bindings::jury::Ballot;
+use surety_bindings::jury::{Ballot, BallotBatch};
 use surety_jury::{CompactSignature, SignedCommitment, commitment};
 use surety_keys::Key;
 use surety_terms::digest;
 
-use crate::{Ballots, Row, SealError};
+use crate::{Ballots, Batched, Row, SealError};
 
 /// Signs ballots and commitments for one `Jury` on one chain.
 #[derive(Debug)]
@@ -82,6 +82,29 @@ impl BallotSigner {
         Ok(row)
     }
 
+    /// Commits the answers to a list of cases to disk, signs what the store then holds, and keeps the
+    /// signature. The same list is answered with the same signature, for ever.
+    pub async fn cast_batch(
+        &self,
+        ballots: &Ballots,
+        cases: &[B256],
+    ) -> Result<Batched, SealError> {
+        let digest =
+            |batch: &BallotBatch| digest::ballot_batch_digest(batch, self.chain_id, self.jury);
+        let mut row = match ballots.commit_batch(cases, digest).await? {
+            Batched::Row(row) if row.signature.is_none() => row,
+            other => return Ok(other),
+        };
+        if row.digest != digest(&row.batch) {
+            let case_id = cases.first().copied().unwrap_or_default();
+            return Err(SealError::StoreForeign { case_id });
+        }
+        let signature = self.sign(row.digest).await?;
+        ballots.keep_batch_signature(cases, signature).await?;
+        row.signature = Some(signature);
+        Ok(Batched::Row(row))
+    }
+
     /// The commitment to a ballot, once it is signed; a ballot without a seal has none.
     pub fn commitment(&self, row: &Row) -> Option<SignedCommitment> {
         let seal = row.seal?;
@@ -101,7 +124,7 @@ mod tests {
     use alloy::signers::local::PrivateKeySigner;
     use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
     use std::path::Path;
-    use surety_jury::ballot;
+    use surety_jury::{SignedBatch, ballot};
 
     use super::*;
 
@@ -228,6 +251,73 @@ mod tests {
         let (_, ballots) = open(folder.path()).await;
         let stray = Ballot { caseId: B256::repeat_byte(9), ..ballot(1) };
         assert!(ballots.commit(&stray, B256::ZERO, B256::ZERO).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_list_says_what_the_ballots_say_once_they_may_be_seen_and_is_signed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pool, ballots) = open(folder.path()).await;
+        let (case, other) = (ballot(1).caseId, B256::repeat_byte(9));
+        let list = [other, case];
+        signer().cast(&ballots, &ballot(1)).await.unwrap();
+        assert_eq!(signer().cast_batch(&ballots, &list).await.unwrap(), Batched::Absent, "sealed");
+        ballots.open(case).await.unwrap();
+        let Batched::Row(row) = signer().cast_batch(&ballots, &list).await.unwrap() else {
+            panic!("it has a ballot")
+        };
+        let (batch, signature) = (row.batch.clone(), row.signature.unwrap());
+        let signed = SignedBatch { seat: 4, batch, signature };
+        signed.verify(CHAIN, JURY, signer().juror()).unwrap();
+        assert_eq!((signed.answers(0), signed.answers(1)), (None, Some((4, 1, 0))));
+        let root = ballot::batch_transcript(&[B256::ZERO, ballot(1).transcript]);
+        assert_eq!(signed.batch.transcript, root);
+        let again = signer().cast_batch(&ballots, &list).await.unwrap();
+        assert_eq!(again, Batched::Row(row), "the same list, the same signature");
+        for sql in [
+            "UPDATE batches SET votes = x'0000000000'",
+            "UPDATE batches SET transcript = zeroblob(32)",
+            "UPDATE batches SET signature = zeroblob(64)",
+            "DELETE FROM batches",
+        ] {
+            assert!(sqlx::query(sql).execute(&pool).await.is_err(), "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn dying_between_a_list_and_its_signature_signs_the_same_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pool, before) = open(folder.path()).await;
+        signer().cast(&before, &ballot(1)).await.unwrap();
+        before.open(ballot(1).caseId).await.unwrap();
+        let list = [ballot(1).caseId];
+        let digest = |batch: &BallotBatch| digest::ballot_batch_digest(batch, CHAIN, JURY);
+        let Batched::Row(committed) = before.commit_batch(&list, digest).await.unwrap() else {
+            panic!("it has a ballot")
+        };
+        assert_eq!(committed.signature, None);
+        pool.close().await;
+        let (_, after) = open(folder.path()).await;
+        let Batched::Row(signed) = signer().cast_batch(&after, &list).await.unwrap() else {
+            panic!("it has a ballot")
+        };
+        assert!(signed.signature.is_some());
+        assert_eq!(signed.batch, committed.batch);
+    }
+
+    #[tokio::test]
+    async fn strangers_cannot_have_lists_signed_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, ballots) = open(folder.path()).await;
+        signer().cast(&ballots, &ballot(1)).await.unwrap();
+        let case_id = ballot(1).caseId;
+        ballots.open(case_id).await.unwrap();
+        for n in 0..64_u8 {
+            let list = [case_id, B256::with_last_byte(n)];
+            let cast = signer().cast_batch(&ballots, &list).await.unwrap();
+            assert!(matches!(cast, Batched::Row(_)), "{n}");
+        }
+        let last = signer().cast_batch(&ballots, &[case_id]).await.unwrap();
+        assert_eq!(last, Batched::TooOften { case_id });
     }
 
     #[tokio::test]

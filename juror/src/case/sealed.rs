@@ -2,8 +2,8 @@
 //!
 //! A juror that showed its ballot at once could be copied, and whoever collects ballots would know
 //! before the others how the case goes. So it shows a commitment only, until q seats are bound by
-//! theirs or half of `judgeWithin` has passed. The commitments come from anybody: their signatures
-//! and the panel on the chain say what they are worth.
+//! theirs or half of `judgeWithin` has passed, or of what was left of it when the case came in. The
+//! commitments come from anybody: their signatures and the panel on the chain say what they are worth.
 
 use alloy::primitives::{Address, B256};
 use surety_jury::{
@@ -117,10 +117,10 @@ impl Work {
             }
             let next = {
                 let standing = self.standing.borrow();
-                if standing.now >= self.asked.half_time(standing.window) {
+                if standing.now >= self.asked.half_time(standing.window, self.row.seen_at) {
                     return Ok(());
                 }
-                self.asked.half_time_earliest(&standing)
+                self.asked.half_time_earliest(&standing, self.row.seen_at)
             };
             let reached = moments.wait_for(|moment| moment.head.timestamp >= next).await;
             drop(reached.map_err(|_| JurorError::Stopped)?);

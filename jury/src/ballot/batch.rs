@@ -1,6 +1,6 @@
 //! One juror's answers to a list of cases under one signature.
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 use surety_bindings::jury::{Ballot, BallotBatch};
 use surety_terms::digest::ballot_batch_digest;
 
@@ -60,6 +60,12 @@ pub fn ballot_batch(leaves: &[(B256, Leaf)], transcript: B256) -> Result<BallotB
     let cases = leaves.iter().map(|(case, _)| *case).collect();
     let votes: Vec<u8> = leaves.iter().flat_map(|(_, leaf)| leaf.bytes()).collect();
     Ok(BallotBatch { cases, votes: votes.into(), transcript })
+}
+
+/// What stands for all transcripts of a list: the hash of the roots that the single ballots carry, in
+/// the order of the list, zero where the juror is absent.
+pub fn batch_transcript(roots: &[B256]) -> B256 {
+    keccak256(roots.iter().flat_map(|root| root.0).collect::<Vec<u8>>())
 }
 
 /// One seat's ballots on a list of cases with their one signature.
@@ -148,7 +154,7 @@ fn read_batch(seat: u8, bytes: &[u8], cases: &[B256]) -> Option<SignedBatch> {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::{address, keccak256};
+    use alloy::primitives::address;
     use alloy::signers::SignerSync;
     use alloy::signers::local::PrivateKeySigner;
     use proptest::prelude::*;
@@ -235,6 +241,15 @@ mod tests {
         let leaf = Leaf::Answer { met: 3, failed: 2, reason: Reason::Judged };
         let result = ballot_batch(&[(B256::ZERO, leaf)], transcript);
         assert_eq!(result, Err(JuryError::MasksOverlap { overlap: 2 }));
+    }
+
+    #[test]
+    fn one_root_stands_for_all_transcripts_in_their_order() {
+        let roots = [B256::repeat_byte(1), B256::ZERO];
+        let bytes = [[1; 32], [0; 32]].concat();
+        assert_eq!(batch_transcript(&roots), keccak256(bytes));
+        let [first, second] = roots;
+        assert_ne!(batch_transcript(&roots), batch_transcript(&[second, first]));
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use alloy::primitives::{B256, Bytes};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use surety_jury::SignedCommitment;
-use surety_jury::wire::{CaseStatus, Commitments, WaitFor};
+use surety_jury::wire::{BatchBody, BatchRequest, CaseStatus, Commitments, WaitFor};
 use surety_relayer_metrics::Metrics;
 use surety_service::request_id;
 use surety_terms::{host, json};
@@ -29,6 +30,9 @@ pub struct Settings {
     pub timeout_secs: u64,
     /// How long a juror is asked to hold a question open, in seconds.
     pub wait_secs: u64,
+    /// How long the other seats have to commit once a quorum has, in milliseconds. Who commits later
+    /// is not counted.
+    pub commit_ms: u64,
     /// How long to wait for the other ballots once the verdict stands, in milliseconds.
     pub grace_ms: u64,
     /// The first pause before a juror that failed is asked again, in milliseconds; it doubles.
@@ -43,6 +47,7 @@ impl Default for Settings {
             allow_private_hosts: false,
             timeout_secs: 10,
             wait_secs: 20,
+            commit_ms: 60_000,
             grace_ms: 300,
             retry_ms: 250,
             retry_most_ms: 15_000,
@@ -85,6 +90,9 @@ pub enum JurorFault {
     /// A ballot that does not count; why not.
     #[error("its ballot does not hold: {0}")]
     Ballot(String),
+    /// A signature over a list of cases that does not hold; why not.
+    #[error("its batch does not hold: {0}")]
+    Batch(String),
     /// Nothing to store yet.
     #[error("it gives no ballot yet: {0}")]
     NoBallot(&'static str),
@@ -102,6 +110,7 @@ impl JurorFault {
             Self::OtherCase => "other-case",
             Self::Commitment(_) => "commitment",
             Self::Ballot(_) => "ballot",
+            Self::Batch(_) => "batch",
             Self::NoBallot(_) => "no-ballot",
         }
     }
@@ -168,6 +177,12 @@ impl Jurors {
         self.body(request, Duration::ZERO).await.map(drop)
     }
 
+    /// Asks a juror for one signature over its answers to a list of cases.
+    pub async fn sign(&self, juror: &str, cases: Vec<B256>) -> Result<BatchBody, JurorFault> {
+        let request = self.post(juror, "v1/batches", &BatchRequest { cases })?;
+        parsed(&self.body(request, Duration::ZERO).await?)
+    }
+
     /// Hands a juror the deliverable's bytes.
     pub async fn push(&self, juror: &str, digest: B256, bytes: Bytes) -> Result<(), JurorFault> {
         let url = self.url(juror, &format!("v1/deliverables/{digest}"))?;
@@ -193,8 +208,7 @@ impl Jurors {
         request: RequestBuilder,
         held: Duration,
     ) -> Result<CaseStatus, JurorFault> {
-        let bytes = self.body(request, held).await?;
-        json::parse_strict(&bytes, ANSWER_BYTES).map_err(|e| JurorFault::Malformed(e.field))
+        parsed(&self.body(request, held).await?)
     }
 
     async fn body(&self, request: RequestBuilder, held: Duration) -> Result<Vec<u8>, JurorFault> {
@@ -246,6 +260,10 @@ impl Jurors {
         };
         if plain && host { Ok(url) } else { Err(JurorFault::Url) }
     }
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JurorFault> {
+    json::parse_strict(bytes, ANSWER_BYTES).map_err(|e| JurorFault::Malformed(e.field))
 }
 
 /// Resolves names and keeps only public addresses, so that the address that was checked is the one

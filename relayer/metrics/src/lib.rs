@@ -35,6 +35,8 @@ pub struct Metrics {
     /// Stages that failed and are run again.
     pub case_setbacks: Counter,
     verdicts: Counters<1>,
+    batches: Counters<1>,
+    batch_verdicts: Counters<1>,
     /// From the verdict to the milestone's end.
     pub paid_seconds: Histogram,
     ballots: Counters<2>,
@@ -120,6 +122,8 @@ impl Metrics {
             give_ups: Family::default(),
             case_setbacks: Counter::default(),
             verdicts: Family::default(),
+            batches: Family::default(),
+            batch_verdicts: Family::default(),
             paid_seconds: long_seconds(),
             ballots: Family::default(),
             acts: Family::default(),
@@ -176,6 +180,9 @@ impl Metrics {
         let help = "Stages that failed and are run again";
         r.register("case_setbacks", help, self.case_setbacks.clone());
         r.register("verdicts", "Tallies that decided", self.verdicts.clone());
+        r.register("batches", "Lists of verdicts that were gathered", self.batches.clone());
+        let help = "Verdicts that were gathered with others";
+        r.register("batch_verdicts", help, self.batch_verdicts.clone());
         let help = "From the verdict to the milestone's end";
         let paid = self.paid_seconds.clone();
         r.register_with_unit("verdict_to_paid", help, Unit::Seconds, paid);
@@ -273,6 +280,16 @@ impl Metrics {
     /// A tally decided.
     pub fn verdict(&self, outcome: &'static str) {
         self.verdicts.get_or_create(&label(["outcome"], [outcome])).inc();
+    }
+
+    /// A list of verdicts was gathered.
+    pub fn batch(&self, outcome: &'static str) {
+        self.batches.get_or_create(&label(["outcome"], [outcome])).inc();
+    }
+
+    /// A verdict that was gathered with others went its way.
+    pub fn batch_verdict(&self, outcome: &'static str) {
+        self.batch_verdicts.get_or_create(&label(["outcome"], [outcome])).inc();
     }
 
     /// A ballot that holds came from a seat.
@@ -377,6 +394,8 @@ mod tests {
         metrics.case_ended("final", Some(moment));
         metrics.gave_up("other");
         metrics.verdict("accepted");
+        metrics.batch("sent");
+        metrics.batch_verdict("together");
         metrics.ballot(0, "first");
         metrics.act("reclaim", "sent");
         metrics.juror_answered("open", moment);

@@ -40,7 +40,7 @@ pub struct JurorRecord {
     pub silent: u64,
     /// Commitments that it contradicted by signing another ballot.
     pub mismatched: u64,
-    /// Ballots that it gave without a commitment.
+    /// Ballots to which it had not committed in time; they do not count.
     pub unsealed: u64,
 }
 
@@ -53,7 +53,7 @@ pub enum SeatState {
     Committed,
     /// It showed the ballot that it had committed to.
     Revealed,
-    /// It showed a ballot without a commitment.
+    /// It showed a ballot to which it had not committed in time.
     Unsealed,
     /// It signed a ballot that is not the one that it had committed to.
     Mismatched,

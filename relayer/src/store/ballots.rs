@@ -17,7 +17,8 @@ pub(crate) struct BallotRow {
     pub(crate) family: String,
     pub(crate) operator: String,
     pub(crate) signed: SignedBallot,
-    /// Whether it is the juror's first in its case; only that one is counted.
+    /// Whether it is counted: it is the juror's first in its case, and the one that it had committed
+    /// to in time.
     pub(crate) counted: bool,
 }
 
@@ -75,7 +76,7 @@ pub(crate) async fn keep(conn: &mut Conn, row: &BallotRow) -> Result<Kept> {
     .bind(row.signed.signature.as_slice())
     .bind(&row.family)
     .bind(&row.operator)
-    .bind(i64::from(kept == Kept::First))
+    .bind(i64::from(row.counted && kept == Kept::First))
     .execute(&mut *conn)
     .await?;
     if kept == Kept::Equivocation {

@@ -18,9 +18,11 @@ use surety_store::scratch::{Engine, Scratch};
 use surety_store::{Leases, Store};
 
 use super::ballots::{self, BallotRow, Kept};
+use super::batches;
 use super::cases::{self, CaseState};
 use super::deals::{self, End, Pin, Place};
 use super::deliverables;
+use super::phase::{self, Phase};
 use super::private::{self, Party};
 
 surety_store::on_both!(
@@ -31,6 +33,8 @@ surety_store::on_both!(
     claims_take_the_oldest_open_cases_once,
     a_private_deal_is_kept_and_forgotten,
     seats_end_once_and_are_counted,
+    the_time_to_commit_begins_once_and_ends_for_good,
+    what_failed_in_company_goes_alone,
 );
 
 async fn opened(scratch: &Scratch, leases: Leases) -> Store {
@@ -259,6 +263,39 @@ async fn seats_end_once_and_are_counted(scratch: &Scratch) {
     seats::end(&mut tx, case, juror, SeatState::Silent).await.unwrap();
     let record = seats::record(&mut tx, juror).await.unwrap().unwrap();
     assert_eq!((record.asked, record.committed, record.mismatched, record.silent), (1, 1, 1, 0));
+    tx.commit().await.unwrap();
+}
+
+async fn the_time_to_commit_begins_once_and_ends_for_good(scratch: &Scratch) {
+    let store = opened(scratch, Leases::default()).await;
+    let (case, other) = (seen(&store, 1).await, seen(&store, 2).await);
+    let mut tx = store.begin().await.unwrap();
+    let before = Phase { asked_at: None, is_over: false };
+    assert_eq!(phase::get(&mut tx, case).await.unwrap(), before);
+    for now in [100, 200] {
+        phase::begin(&mut tx, case, now).await.unwrap();
+    }
+    assert_eq!(phase::get(&mut tx, case).await.unwrap().asked_at, Some(100));
+    phase::end(&mut tx, case).await.unwrap();
+    phase::begin(&mut tx, case, 300).await.unwrap();
+    let after = Phase { asked_at: Some(100), is_over: true };
+    assert_eq!(phase::get(&mut tx, case).await.unwrap(), after);
+    assert_eq!(phase::get(&mut tx, other).await.unwrap(), before);
+    tx.commit().await.unwrap();
+}
+
+async fn what_failed_in_company_goes_alone(scratch: &Scratch) {
+    let store = opened(scratch, Leases::default()).await;
+    let (case, other) = (seen(&store, 1).await, seen(&store, 2).await);
+    let mut tx = store.begin().await.unwrap();
+    batches::sent(&mut tx, digest(9), 2).await.unwrap();
+    batches::sent(&mut tx, digest(9), 2).await.unwrap();
+    assert!(batches::is_batch(&mut tx, digest(9)).await.unwrap());
+    assert!(!batches::is_batch(&mut tx, digest(8)).await.unwrap());
+    assert!(!batches::is_alone(&mut tx, case).await.unwrap());
+    batches::alone(&mut tx, case).await.unwrap();
+    assert!(batches::is_alone(&mut tx, case).await.unwrap());
+    assert!(!batches::is_alone(&mut tx, other).await.unwrap());
     tx.commit().await.unwrap();
 }
 

@@ -101,7 +101,7 @@ async fn run(folder: &Path, data: &Path, kills: &[usize], disk: Disk) -> Value {
         if disk == Disk::IsLost {
             signal("-STOP", &pid);
             until(&mut story, folder, async || is_stopped(&pid)).await;
-            fs::remove_dir_all(folder.join("relayer")).unwrap();
+            fs::remove_dir_all(folder.join("run/relayer")).unwrap();
         }
         signal("-KILL", &pid);
     }

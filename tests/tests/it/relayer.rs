@@ -7,6 +7,7 @@
 //! the relayer is killed            in every state, after any number of calls: paid once
 //! the chain takes a payment back   it is paid again, once
 //! the pool forgets a transaction   it is handed out again
+//! verdicts are ready together      see `batches`
 //! an agent has a call submitted    once, simulated first, refusals with name and remedy
 //! the relayer cannot work          it does not start
 //! relayers share a database        see `fleet`
@@ -14,6 +15,7 @@
 //! endpoints lie, blocks go         see `storm`, `reorgs`, `ledger`, `sending`
 //! ```
 
+mod batches;
 pub(crate) mod court;
 mod desk;
 mod fleet;
@@ -436,15 +438,91 @@ async fn a_juror_that_was_not_told_in_time_is_asked_once_more_before_it_is_calle
 }
 
 #[tokio::test]
-async fn ballots_of_jurors_that_do_not_seal_are_taken_and_named_so() {
+async fn ballots_of_jurors_that_do_not_seal_are_on_record_and_count_for_nothing() {
     let court = Court::new().await;
     court.everyone(Habit::Unsealed(0b11, 0));
     let relayer = court.start().await;
     let id = court.deliver(&relayer).await;
-    let view = court.over(&relayer, id).await;
-    assert_eq!((view.state, view.commitments), (CaseState::Final, vec![]));
+    eventually("five ballots", || async { court.case(&relayer, id, 0).await.ballots.len() == 5 })
+        .await;
+    let view = court.case(&relayer, id, 0).await;
+    assert_eq!((view.state, view.commitments), (CaseState::Asked, vec![]));
+    assert!(view.ballots.iter().all(|ballot| !ballot.counted));
     let record = court.record(&relayer, 0).await;
     assert_eq!((record.committed, record.revealed, record.unsealed), (0, 0, 1));
+    court.node.advance(DAY * 2);
+    let view = court.over(&relayer, id).await;
+    assert_eq!(view.reason.unwrap(), "no verdict: 0 of 4 needed ballots when the time was over");
+    assert_eq!(court.relayed().await, 0);
+}
+
+#[tokio::test]
+async fn a_seat_that_commits_after_ballots_were_asked_for_is_not_counted() {
+    let court = Court::new().await;
+    court.jurors[1].set(Habit::Withholds);
+    court.jurors[4].set(Habit::Silent);
+    let relayer = court.start().await;
+    let id = court.deliver(&relayer).await;
+    let counted = || async {
+        let ballots = court.case(&relayer, id, 0).await.ballots;
+        ballots.iter().filter(|ballot| ballot.counted).map(|ballot| ballot.seat).collect::<Vec<_>>()
+    };
+    eventually("three ballots", || async { counted().await == [0, 2, 3] }).await;
+    // It could read what three others say. Its ballot would be the fourth.
+    court.jurors[4].set(Habit::Votes(0b11, 0));
+    eventually("it is on record", || async { court.record(&relayer, 4).await.unsealed == 1 }).await;
+    assert_eq!(court.record(&relayer, 4).await.committed, 0);
+    relayer.abort().await;
+    let relayer = court.start().await;
+    let view = court.case(&relayer, id, 0).await;
+    assert_eq!((view.state, view.commitments.len(), view.ballots.len()), (CaseState::Asked, 4, 4));
+    court.jurors[1].set(Habit::Votes(0b11, 0));
+    let view = court.over(&relayer, id).await;
+    assert_eq!((view.state, view.verdict.unwrap().seats), (CaseState::Final, 0b01111));
+}
+
+#[tokio::test]
+async fn no_ballot_is_asked_for_while_the_others_may_still_commit() {
+    let court = Court::new().await;
+    court.jurors[4].set(Habit::Silent);
+    let config = court.toml().replace("commit_ms = 500", "commit_ms = 600000");
+    let relayer = court.start_of(&config).await;
+    let id = court.deliver(&relayer).await;
+    eventually("four commitments", || async {
+        court.case(&relayer, id, 0).await.commitments.len() == 4
+    })
+    .await;
+    // Somebody else opens the seals: what the jurors show is not looked at yet.
+    for juror in &court.jurors {
+        juror.bind(id);
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let view = court.case(&relayer, id, 0).await;
+    assert_eq!((view.state, view.ballots), (CaseState::Asked, vec![]));
+    court.jurors[4].set(Habit::Votes(0b11, 0));
+    let view = court.over(&relayer, id).await;
+    assert_eq!((view.state, view.verdict.unwrap().seats), (CaseState::Final, 0b11111));
+}
+
+#[tokio::test]
+async fn a_relayer_that_comes_when_ballots_are_shown_takes_commitments_first() {
+    let mut court = Court::new().await;
+    court.jurors[1].set(Habit::Withholds);
+    court.jurors[4].set(Habit::Withholds);
+    let relayer = court.start().await;
+    let id = court.deliver(&relayer).await;
+    eventually("three ballots", || async { court.case(&relayer, id, 0).await.ballots.len() == 3 })
+        .await;
+    relayer.abort().await;
+    court.lose_disk().await;
+    let relayer = court.start().await;
+    court.everyone(Habit::Votes(0b11, 0));
+    assert_eq!(court.deliver(&relayer).await, id);
+    let view = court.over(&relayer, id).await;
+    assert_eq!((view.state, view.ballots.len()), (CaseState::Final, 5));
+    for seat in 0..5 {
+        assert_eq!(court.record(&relayer, seat).await.revealed, 1);
+    }
 }
 
 #[tokio::test]

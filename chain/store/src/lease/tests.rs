@@ -9,6 +9,7 @@ const SILENT: Leases = Leases { ttl_ms: 0, renew_ms: 1 };
 crate::on_both!(
     a_claim_again_voids_what_was_begun_under_the_earlier_one,
     a_write_without_a_lease_writes_nothing,
+    a_write_under_several_leases_needs_all_of_them,
 );
 
 async fn table(store: &Store) {
@@ -59,6 +60,17 @@ async fn a_write_without_a_lease_writes_nothing(scratch: &Scratch) {
     let made_up = Lease::new("key", b"a".to_vec(), 1);
     write(&store, &made_up).await.unwrap_err();
     assert_eq!(epochs(&store).await, Vec::<i64>::new());
+}
+
+async fn a_write_under_several_leases_needs_all_of_them(scratch: &Scratch) {
+    let store = scratch.open().await;
+    let first = store.claim("case", b"a").await.unwrap().unwrap();
+    let second = store.claim("case", b"b").await.unwrap().unwrap();
+    let both = [first, second];
+    store.begin_under_all(&both).await.unwrap().commit().await.unwrap();
+    store.claim("case", b"b").await.unwrap().unwrap();
+    let lost = store.begin_under_all(&both).await.unwrap_err();
+    assert!(matches!(lost, StoreError::LeaseLost { kind: "case" }), "{lost}");
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ impl Market {
             "chain_rpc = 'http://127.0.0.1:1'\nchain_id = {}\nescrow = '{}'\nblock_tag = 'latest'\n\
              listen = '127.0.0.1:0'\nstore = '{}'\nkey_file = '{}'\npoll_ms = 10\n\
              [acts]\nperform = false\n\
-             [jurors]\nallow_private_hosts = true\nretry_ms = 10\nretry_most_ms = 200",
+             [jurors]\nallow_private_hosts = true\nretry_ms = 10\nretry_most_ms = 200\ncommit_ms = 500",
             world.contracts().chain_id,
             world.contracts().escrow,
             folder.path().join("relayer").display(),

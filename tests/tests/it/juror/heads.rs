@@ -1,6 +1,5 @@
 //! Jurors whose nodes are not equally far: each goes by its own head.
 
-use surety_jury::wire::CaseState;
 use surety_tests::{Chaos, Weather};
 
 use super::court::{Court, WORK};
@@ -39,6 +38,6 @@ async fn a_juror_catches_up_with_a_chain_that_went_on_without_it() {
     let case = court.take(&juror, &court.request(WORK)).await.case_id;
     behind.set(Weather::default());
     court.push(&juror, WORK).await;
-    assert_eq!(court.status(&juror, case, 30).await.state, CaseState::Ballot);
+    court.ballot(&juror, case).await;
     juror.shutdown().await;
 }

@@ -44,7 +44,7 @@ fn config(office: &Office, name: &str, (chain, key): (&str, &str)) -> String {
     let text = format!(
         "chain_rpc = {chain}\nchain_id = {}\nescrow = '{}'\nblock_tag = 'latest'\n\
          listen = '127.0.0.1:0'\nstore = '{name}-store'\npoll_ms = 20\n{key}\n\
-         [jurors]\nallow_private_hosts = true\n",
+         [jurors]\nallow_private_hosts = true\ncommit_ms = 500\n",
         contracts.chain_id, contracts.escrow,
     );
     write(&office.market.folder, &format!("{name}.toml"), &text)

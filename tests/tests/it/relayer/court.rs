@@ -164,7 +164,7 @@ impl Court {
              poll_ms = 10\n[acts]\nperform = false\n[sending]\nrebroadcast_ms = 20\n\
              [leases]\nttl_ms = 2000\nrenew_ms = 400\n\
              [jurors]\nallow_private_hosts = true\nretry_ms = 10\nretry_most_ms = 50\n\
-             wait_secs = 0\ngrace_ms = 500\n",
+             wait_secs = 0\ncommit_ms = 500\ngrace_ms = 500\n",
             database.unwrap_or_default(),
             self.contracts.chain_id,
             self.contracts.escrow,

@@ -1,5 +1,9 @@
 //! Jurors that answer over HTTP, sign real ballots, and can be told to misbehave.
-#![expect(clippy::unwrap_used, reason = "in a test a broken expectation is its failure")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a broken expectation is its failure"
+)]
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -17,10 +21,12 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use futures::stream;
 use surety_bindings::jury::{Ballot, Case};
-use surety_jury::ballot::compact;
+use surety_jury::ballot::{ballot_batch, compact};
 use surety_jury::commitment::{commitment_digest, seal};
-use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus, Commitments};
-use surety_jury::{SignedCommitment, Source};
+use surety_jury::wire::{
+    BallotBody, BatchBody, BatchRequest, CaseRequest, CaseState, CaseStatus, Commitments,
+};
+use surety_jury::{Leaf, Reason, SignedCommitment, Source};
 use surety_terms::digest;
 use surety_tests::{Contracts, actors, sign};
 use tokio::net::TcpListener;
@@ -66,6 +72,21 @@ pub(crate) enum Habit {
     Drips,
 }
 
+/// What a juror does with a list of cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signing {
+    /// Signs what it shows of them.
+    Honest,
+    /// Refuses, as jurors did before there were lists.
+    Refuses,
+    /// Takes longer than any test.
+    Late,
+    /// Signs votes that its ballots do not say.
+    Contradicts,
+    /// Signs with a key that holds no seat.
+    Forges,
+}
+
 #[derive(Debug)]
 struct Inner {
     key: PrivateKeySigner,
@@ -77,6 +98,11 @@ struct Inner {
     asked_for: Mutex<Vec<String>>,
     /// The cases to which a quorum has committed.
     bound: Mutex<HashSet<B256>>,
+    signing: Mutex<Signing>,
+    /// The lists that it was asked to sign.
+    lists: Mutex<Vec<Vec<B256>>>,
+    /// Cases on which it is absent in lists.
+    absent: Mutex<HashSet<B256>>,
 }
 
 /// A juror and its server.
@@ -97,12 +123,16 @@ impl TestJuror {
             cases: Mutex::default(),
             asked_for: Mutex::default(),
             bound: Mutex::default(),
+            signing: Mutex::new(Signing::Honest),
+            lists: Mutex::default(),
+            absent: Mutex::default(),
         });
         let app = Router::new()
             .route("/v1/cases", post(open))
             .route("/v1/cases/{id}", get(show))
             .route("/v1/cases/{id}/commitments", post(bind))
             .route("/v1/deliverables/{digest}", put(take))
+            .route("/v1/batches", post(sign_list))
             .with_state(Arc::clone(&inner));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -122,6 +152,20 @@ impl TestJuror {
     /// Lets it show its ballot of a case.
     pub(crate) fn bind(&self, case: B256) {
         self.inner.bound.lock().unwrap().insert(case);
+    }
+
+    pub(crate) fn sign(&self, signing: Signing) {
+        *self.inner.signing.lock().unwrap() = signing;
+    }
+
+    /// Says nothing about a case in lists.
+    pub(crate) fn be_absent(&self, case: B256) {
+        self.inner.absent.lock().unwrap().insert(case);
+    }
+
+    /// The lists that it was asked to sign.
+    pub(crate) fn lists(&self) -> Vec<Vec<B256>> {
+        self.inner.lists.lock().unwrap().clone()
     }
 
     pub(crate) fn set(&self, habit: Habit) {
@@ -179,7 +223,44 @@ async fn take(
     StatusCode::NO_CONTENT
 }
 
+async fn sign_list(State(juror): Juror, Json(request): Json<BatchRequest>) -> Response {
+    juror.lists.lock().unwrap().push(request.cases.clone());
+    let signing = *juror.signing.lock().unwrap();
+    match signing {
+        Signing::Refuses => StatusCode::NOT_FOUND.into_response(),
+        Signing::Late => {
+            tokio::time::sleep(Duration::from_mins(5)).await;
+            StatusCode::NOT_FOUND.into_response()
+        }
+        Signing::Honest | Signing::Contradicts | Signing::Forges => {
+            Json(juror.list(&request.cases, signing)).into_response()
+        }
+    }
+}
+
 impl Inner {
+    fn list(&self, cases: &[B256], signing: Signing) -> BatchBody {
+        let contracts = self.contracts.lock().unwrap().clone().unwrap();
+        let Habit::Votes(met, failed) = *self.habit.lock().unwrap() else {
+            panic!("only jurors that vote are asked to sign")
+        };
+        let (met, failed) =
+            if signing == Signing::Contradicts { (failed, met) } else { (met, failed) };
+        let leaf = |case: &B256| {
+            let is_shown = self.bound.lock().unwrap().contains(case);
+            let is_absent = self.absent.lock().unwrap().contains(case);
+            let answer = Leaf::Answer { met, failed, reason: Reason::Judged };
+            (*case, if is_shown && !is_absent { answer } else { Leaf::Absent })
+        };
+        let leaves: Vec<_> = cases.iter().map(leaf).collect();
+        let batch = ballot_batch(&leaves, B256::ZERO).unwrap();
+        let stranger = PrivateKeySigner::from_bytes(&B256::repeat_byte(3)).unwrap();
+        let key = if signing == Signing::Forges { &stranger } else { &self.key };
+        let signed = sign::ballot_batch(key, &contracts, 0, batch);
+        let (votes, transcript) = (signed.batch.votes, signed.batch.transcript);
+        BatchBody { votes, transcript, signature: signed.signature, juror: self.key.address() }
+    }
+
     fn answer(&self, case_id: B256) -> Response {
         let habit = *self.habit.lock().unwrap();
         let deliverable = self.cases.lock().unwrap().get(&case_id).copied();

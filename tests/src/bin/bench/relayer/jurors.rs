@@ -14,10 +14,12 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use surety_bindings::jury::Ballot;
-use surety_jury::ballot::compact;
+use surety_jury::ballot::{ballot_batch, compact};
 use surety_jury::commitment::{commitment_digest, seal};
-use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus, Commitments};
-use surety_jury::{SignedCommitment, Source, quorum};
+use surety_jury::wire::{
+    BallotBody, BatchBody, BatchRequest, CaseRequest, CaseState, CaseStatus, Commitments,
+};
+use surety_jury::{Leaf, Reason, SignedCommitment, Source, quorum};
 use surety_terms::digest;
 use surety_tests::{Contracts, actors, sign};
 use tokio::net::TcpListener;
@@ -65,6 +67,7 @@ impl Panel {
             .route("/{seat}/v1/cases", post(open))
             .route("/{seat}/v1/cases/{id}", get(show))
             .route("/{seat}/v1/cases/{id}/commitments", post(bind))
+            .route("/{seat}/v1/batches", post(sign_list))
             .with_state(Arc::clone(&shared));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -157,6 +160,27 @@ async fn bind(
     };
     bound.send_replace(true);
     StatusCode::NO_CONTENT
+}
+
+/// Signs a list: what was shown is met, and of the rest it says nothing.
+async fn sign_list(
+    State(panel): State<Arc<Shared>>,
+    Path(seat): Path<usize>,
+    Json(request): Json<BatchRequest>,
+) -> Result<Json<BatchBody>, StatusCode> {
+    let contracts = panel.contracts.get().ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+    let key = panel.keys.get(seat).ok_or(StatusCode::NOT_FOUND)?;
+    let leaf = |case: &B256| {
+        let seats = lock(&panel.seats);
+        let is_shown = seats.get(&(seat, *case)).is_some_and(|seat| *seat.bound.borrow());
+        let answer = Leaf::Answer { met: 0b11, failed: 0, reason: Reason::Judged };
+        (*case, if is_shown { answer } else { Leaf::Absent })
+    };
+    let leaves: Vec<_> = request.cases.iter().map(leaf).collect();
+    let batch = ballot_batch(&leaves, B256::ZERO).map_err(|_| StatusCode::BAD_REQUEST)?;
+    let signed = sign::ballot_batch(key, contracts, 0, batch);
+    let (votes, transcript) = (signed.batch.votes, signed.batch.transcript);
+    Ok(Json(BatchBody { votes, transcript, signature: signed.signature, juror: key.address() }))
 }
 
 fn status(panel: &Shared, seat: usize, case: B256) -> Answer {

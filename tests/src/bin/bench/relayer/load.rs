@@ -30,7 +30,7 @@ const CALLERS: usize = 32;
 /// The longest that nothing may move.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// How often the chain is asked how far it is.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What must not be, over all cases of a run.
 #[derive(Default)]
@@ -70,18 +70,19 @@ pub(super) async fn latencies(
     Ok(keys)
 }
 
-/// Settlements a second, each in a transaction of its own: from the first delivery to the last end.
+/// Settlements a second, from the first delivery to the last end, with more configuration.
 pub(super) async fn rate(
     chain: &Chain,
     deals: Range<usize>,
     tally: &mut Tally,
+    more: &str,
 ) -> anyhow::Result<f64> {
-    let process = Process::start(chain, chain.url(), "rate").await?;
+    let process = Process::start_with(chain, chain.url(), "rate", more).await?;
     let requests = requests(chain, &deals)?;
     let count = Count::begin(chain).await?;
     let since = Instant::now();
     let handing = tokio::spawn(hand_in_all(process.url().to_owned(), requests));
-    count.reach(chain, deals.len(), || {}).await?;
+    count.reach(chain, (deals.len(), LOOK), || {}).await?;
     let elapsed = since.elapsed();
     handing.await??;
     count.end(chain, deals.len(), tally).await?;
@@ -106,7 +107,10 @@ pub(super) async fn backlog(
     let count = Count::begin(chain).await?;
     let since = Instant::now();
     panel.speak(true);
-    count.reach(chain, cases, || most = process.resident_mb().unwrap_or(most).max(most)).await?;
+    let often = LOOK * 20;
+    count
+        .reach(chain, (cases, often), || most = process.resident_mb().unwrap_or(most).max(most))
+        .await?;
     let elapsed = since.elapsed();
     count.end(chain, cases, tally).await?;
     let http = Client::new();
@@ -177,23 +181,24 @@ impl Count {
         Ok(Self { relayed: chain.relayed().await?, ended: chain.ended().await? })
     }
 
-    /// Waits until the relayer has so many more transactions in blocks.
+    /// Waits until so many more milestones have ended, and looks so often.
     async fn reach(
         &self,
         chain: &Chain,
-        cases: usize,
+        (cases, often): (usize, Duration),
         mut each: impl FnMut(),
     ) -> anyhow::Result<()> {
-        let goal = self.relayed + cases as u64;
-        let (mut moved, mut last) = (Instant::now(), self.relayed);
-        while last < goal {
+        let goal = self.ended + cases as u64;
+        let (mut moved, mut last, mut ended) = (Instant::now(), self.relayed, self.ended);
+        while ended < goal {
             each();
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(often).await;
             let now = chain.relayed().await?;
             if now != last {
                 (moved, last) = (Instant::now(), now);
+                ended = chain.ended().await?;
             }
-            ensure!(moved.elapsed() < PATIENCE, "{} of {cases} were settled", last - self.relayed);
+            ensure!(moved.elapsed() < PATIENCE, "{} of {cases} were settled", ended - self.ended);
         }
         Ok(())
     }

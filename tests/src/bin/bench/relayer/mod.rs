@@ -4,7 +4,7 @@
 //! ```text
 //! cold start, idle memory      five starts on empty stores
 //! latencies                    one case after another
-//! settlements per second       many cases at once, one transaction each
+//! settlements per second       many cases at once, one transaction each, and gathered
 //! a backlog                    handed in while the jurors are silent, then worked off
 //! intents per second           the sender's part alone, by database and by instances
 //! ```
@@ -34,6 +34,8 @@ const STARTS: usize = 5;
 const TIMED: usize = 200;
 /// Cases that are handed in at once for the rate.
 const AT_ONCE: usize = 500;
+/// Settles each verdict in a transaction of its own.
+const ALONE: &str = "[batch]\nverdicts = 1\n";
 /// Seconds without work after which a process counts as idle.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -47,13 +49,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Keys> {
 async fn service(backlog: usize) -> anyhow::Result<Keys> {
     ensure!(backlog > 0, "--cases must be at least 1");
     let panel = Panel::start().await?;
-    let chain = Chain::new(&panel, TIMED + AT_ONCE + backlog).await?;
+    let chain = Chain::new(&panel, TIMED + 2 * AT_ONCE + backlog).await?;
     let mut keys = starts(&chain).await?;
     let mut tally = Tally::default();
     keys.extend(load::latencies(&chain, &panel, 0..TIMED, &mut tally).await?);
     let many = TIMED..TIMED + AT_ONCE;
-    let rate = load::rate(&chain, many.clone(), &mut tally).await?;
+    let rate = load::rate(&chain, many.clone(), &mut tally, ALONE).await?;
     keys.push(("settlements_per_s.unbatched".to_owned(), json!(rate)));
+    let many = many.end..many.end + AT_ONCE;
+    let rate = load::rate(&chain, many.clone(), &mut tally, "").await?;
+    keys.push(("settlements_per_s.batched".to_owned(), json!(rate)));
     keys.extend(load::backlog(&chain, &panel, many.end..many.end + backlog, &mut tally).await?);
     keys.push(("lost".to_owned(), json!(tally.lost)));
     keys.push(("double".to_owned(), json!(tally.double)));

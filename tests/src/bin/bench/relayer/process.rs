@@ -30,10 +30,20 @@ pub(super) struct Process {
 impl Process {
     /// Starts it on a store of its own, and waits until it is ready.
     pub(super) async fn start(chain: &Chain, rpc: &str, name: &str) -> anyhow::Result<Self> {
+        Self::start_with(chain, rpc, name, "").await
+    }
+
+    /// The same with more configuration.
+    pub(super) async fn start_with(
+        chain: &Chain,
+        rpc: &str,
+        name: &str,
+        more: &str,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix(name).tempdir()?;
         let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let config = folder.path().join("relayer.toml");
-        fs::write(&config, text(chain, rpc, &folder, &free.to_string())?)?;
+        fs::write(&config, text(chain, rpc, &folder, &free.to_string())? + more)?;
         let binary = std::env::current_exe()?.with_file_name("surety");
         let log = fs::File::create(folder.path().join("log"))?;
         let since = Instant::now();
