@@ -82,7 +82,6 @@ async fn settle(relayer: Arc<Relayer>, offers: Vec<Offer>) {
             relayer.metrics.batch_verdict(if is_sent { "together" } else { "alone" });
         }
         // A task that has gone meanwhile reads its row when it comes back.
-        // A task that has gone finds its row when it is back.
         offer.tell.send(if is_sent { Fate::Sent } else { Fate::Alone }).ok();
     }
 }

@@ -118,6 +118,7 @@ async fn several_keys_share_the_cases_and_each_keeps_its_own_nonces() {
         list.push_str(&format!("\"{}/key-{at}\",", court.folder().display()));
     }
     let text = court.toml().replacen("poll_ms", &format!("more_keys = [{list}]\npoll_ms"), 1);
+    let text = text.replace("[leases]", "[batch]\nverdicts = 1\n[leases]");
     court.node.set_automine(false);
     let chain = || court.gate(Rule::Open).provider();
     let relayer = surety_relayer::start_on(text.parse().unwrap(), chain()).await.unwrap();

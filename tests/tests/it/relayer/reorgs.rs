@@ -167,10 +167,14 @@ async fn halted(before_the_end: Duration) -> (Court, CaseState, u64) {
     let court = Court::new().await;
     let seller = actors::seller().address();
     let before = court.dollars(seller).await;
-    court.everyone(Habit::Silent);
+    court.everyone(Habit::Withholds);
     let relayer = court.start().await;
     let id = court.deliver(&relayer).await;
-    court.reaches(&relayer, id, CaseState::Asked).await;
+    let all = court.jurors.len();
+    eventually("all have committed", || async {
+        court.case(&relayer, id, 0).await.commitments.len() == all
+    })
+    .await;
     // The panel's time ends a day after the deadline, which is a day after the opening.
     court.node.advance(HOUR * 48 - before_the_end);
     court.node.set_automine(false);

@@ -154,7 +154,7 @@ async fn four_of_five(pro_rata: bool) -> (Court, Handle, B256) {
     })
     .await;
     court.jurors[3].set(Habit::Votes(0b01, 0b10));
-    court.jurors[4].set(Habit::Silent);
+    court.jurors[4].set(Habit::Withholds);
     let relayer = court.start().await;
     let id = court.deliver(&relayer).await;
     (court, relayer, id)
