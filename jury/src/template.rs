@@ -114,6 +114,19 @@ mod tests {
     }
 
     #[test]
+    fn the_page_about_criteria_lists_every_version() {
+        let page = include_str!("../../docs/criteria.md");
+        for template in Template::ALL {
+            let status = if template == Template::DEFAULT { "default" } else { "when pinned" };
+            let shows =
+                if template.shows_prose() { "criterion, title, description" } else { "criterion" };
+            let (name, digest) = (template.name(), template.digest());
+            let row = format!("| `{name}` | `{digest}` | {status} | {shows} |\n");
+            assert!(page.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn a_pinned_digest_finds_its_version_and_no_pin_the_default() {
         for template in Template::ALL {
             assert_eq!(Template::pinned(Some(template.digest())), Ok(template));
