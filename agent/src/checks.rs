@@ -3,7 +3,7 @@
 use alloy::primitives::{B256, U256};
 use surety_chain::Header;
 use surety_criteria::{Lint, lint};
-use surety_jury::prompt;
+use surety_jury::Template;
 use surety_terms::{Bps, Usdc};
 
 use crate::{Deal, Error, Role, Session};
@@ -83,11 +83,10 @@ fn check_hidden(deal: &Deal, most: Bps) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses criteria that no jury can judge, and a prompt template that no juror of today has.
+/// Refuses criteria that no jury can judge, and a pinned prompt template that is unknown here.
 async fn check_criteria(deal: &Deal) -> Result<(), Error> {
-    if !prompt::speaks(deal.sheet.template) {
-        let why = format!("is not {}, the one that jurors have", prompt::template_digest());
-        return Err(Error::refused("template", why));
+    if let Err(unknown) = Template::pinned(deal.sheet.template) {
+        return Err(Error::refused("template", format!("cannot be used: {unknown}")));
     }
     let sheet = deal.sheet.clone();
     // A stranger's sheet may hold programs that run for a second.
@@ -251,8 +250,10 @@ mod tests {
         assert!(refused.to_string().contains("counted"), "{refused}");
         assert_eq!(field(refused), "milestones[0].criteria[0].text");
         let mut pinned = deal(1);
-        pinned.sheet.template = Some(prompt::template_digest());
-        assert!(check_criteria(&pinned).await.is_ok());
+        for template in Template::ALL {
+            pinned.sheet.template = Some(template.digest());
+            assert!(check_criteria(&pinned).await.is_ok(), "{template:?}");
+        }
         pinned.sheet.template = Some(B256::ZERO);
         assert_eq!(field(check_criteria(&pinned).await.unwrap_err()), "template");
     }

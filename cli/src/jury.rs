@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use surety_agent::JuryView;
 use surety_bindings::deployment;
+use surety_jury::Template;
 use url::Url;
 
 use crate::{
@@ -20,6 +21,8 @@ pub(crate) enum JuryCommand {
     Create(CreateArgs),
     /// Show a jury's panel
     Show(ShowArgs),
+    /// List the prompt templates that a term sheet may pin
+    Templates,
     /// Recompute a juror's ballot from its transcript, byte for byte
     Replay(ReplayArgs),
     /// Say why a juror's ballot is what it is, criterion by criterion
@@ -60,6 +63,56 @@ struct Created {
     tx_hash: B256,
 }
 
+/// The versions of the prompt that this release has.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Templates {
+    templates: Vec<Listed>,
+}
+
+/// One version of the prompt.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    name: &'static str,
+    /// What a term sheet pins.
+    digest: B256,
+    status: Status,
+    /// Whether a model is shown the milestone's title and description.
+    shows_prose: bool,
+}
+
+/// When jurors of this release ask in it.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Status {
+    /// Where a sheet pins none, or this one.
+    Default,
+    /// Where a sheet pins it.
+    WhenPinned,
+}
+
+impl Status {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::WhenPinned => "when-pinned",
+        }
+    }
+}
+
+impl From<Template> for Listed {
+    fn from(template: Template) -> Self {
+        let is_default = template == Template::DEFAULT;
+        Self {
+            name: template.name(),
+            digest: template.digest(),
+            status: if is_default { Status::Default } else { Status::WhenPinned },
+            shows_prose: template.shows_prose(),
+        }
+    }
+}
+
 /// Runs the command.
 pub(crate) async fn run(command: JuryCommand, output: Output) -> Result<()> {
     match command {
@@ -68,9 +121,21 @@ pub(crate) async fn run(command: JuryCommand, output: Output) -> Result<()> {
             let panel = chain.connect().await?.panel(jury).await?;
             output.result(&JuryView::of(jury, panel))
         }
+        JuryCommand::Templates => templates(output),
         JuryCommand::Replay(args) => replay::replay(&args, output),
         JuryCommand::Explain(args) => replay::explain(&args, output),
     }
+}
+
+fn templates(output: Output) -> Result<()> {
+    let templates: Vec<Listed> = Template::ALL.into_iter().map(Listed::from).collect();
+    let rows = templates.iter().map(|listed| {
+        let shows = if listed.shows_prose { "criterion, title, description" } else { "criterion" };
+        let (name, status) = (listed.name.to_owned(), listed.status.as_str().to_owned());
+        vec![name, listed.digest.to_string(), status, shows.to_owned()]
+    });
+    output::table(&["name", "digest", "status", "shows of the sheet"], rows);
+    output.result(&Templates { templates })
 }
 
 async fn create(args: CreateArgs, output: Output) -> Result<()> {

@@ -50,6 +50,8 @@ pub(crate) struct ReplayArgs {
 struct Holds {
     case_id: B256,
     root: B256,
+    /// The version of the prompt in which the model was asked.
+    template: &'static str,
     met: u16,
     failed: u16,
     reason: Reason,
@@ -58,8 +60,9 @@ struct Holds {
 /// Recomputes a ballot and says what it is.
 pub(crate) fn replay(args: &ReplayArgs, output: Output) -> Result<()> {
     let (root, replayed) = read(args)?;
+    let (case_id, template) = (replayed.case_id, replayed.template.name());
     let Opinion { met, failed, reason } = replayed.opinion;
-    output.result(&Holds { case_id: replayed.case_id, root, met, failed, reason })
+    output.result(&Holds { case_id, root, template, met, failed, reason })
 }
 
 /// Recomputes a ballot and says why it is what it is.
@@ -84,8 +87,8 @@ fn read(args: &ReplayArgs) -> Result<(B256, Replayed)> {
     let root = args.root.or_else(named).context("the file's name is no root: give --root")?;
     let beside = args.transcript.parent().unwrap_or(Path::new(".")).join("blobs");
     let blobs = args.blobs.as_deref().unwrap_or(&beside);
-    let evidence =
-        Evidence { transcript: &transcript, root, milestone, deliverable: deliverable.as_deref() };
+    let (deliverable, template) = (deliverable.as_deref(), sheet.template);
+    let evidence = Evidence { transcript: &transcript, root, milestone, deliverable, template };
     let blob = |digest: B256| {
         let name = hex::encode(digest);
         let found = open(&blobs.join(format!("{name}.age")), MOST_BYTES);

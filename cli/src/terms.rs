@@ -13,11 +13,14 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use surety_agent::Chain;
 use surety_criteria::{Lint, lint};
-use surety_jury::prompt;
+use surety_jury::Template;
 use surety_terms::{HiddenCriterion, TermSheet, limits};
 use url::Url;
 
-use crate::{file, network, output::Output};
+use crate::{
+    file, network,
+    output::{self, Output},
+};
 use prices::{Priced, Source};
 
 #[derive(Debug, Subcommand)]
@@ -28,8 +31,6 @@ pub(crate) enum TermsCommand {
     Lint(LintArgs),
     /// Compute the commitment to a hidden criterion's document
     Commit(FileArgs),
-    /// Show the prompt template that a term sheet may pin
-    Template,
     /// Compute a term sheet's document digest and deal id
     Digest(FileArgs),
 }
@@ -69,14 +70,6 @@ struct Linted {
     /// What the jury asks, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     prices: Option<Priced>,
-}
-
-/// A prompt template.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Template {
-    version: &'static str,
-    digest: B256,
 }
 
 /// What a buyer puts into a sheet instead of a criterion.
@@ -124,10 +117,6 @@ pub(crate) async fn run(command: TermsCommand, output: Output) -> Result<ExitCod
             }
             output.result(&Committed { commitment: document.commitment() })?;
         }
-        TermsCommand::Template => {
-            let (version, digest) = (prompt::VERSION, prompt::template_digest());
-            output.result(&Template { version, digest })?;
-        }
         TermsCommand::Digest(args) => {
             let sheet = read(&args.file)?;
             output.result(&Digests { deal_id: sheet.deal_id(), document: sheet.document() })?;
@@ -158,7 +147,11 @@ async fn lint(args: LintArgs, output: Output) -> Result<ExitCode> {
     };
     let findings = [lint::sheet(&sheet), lint::panel(&sheet, &families)].concat();
     let paid = prices.as_ref().is_none_or(|prices| prices.covered);
-    let signable = lint::refusal(&findings).is_none() && prompt::speaks(sheet.template) && paid;
+    let template = Template::pinned(sheet.template);
+    if let Err(unknown) = &template {
+        output::say(&format!("template: {unknown}"));
+    }
+    let signable = lint::refusal(&findings).is_none() && template.is_ok() && paid;
     output.result(&Linted { signable, findings, prices })?;
     Ok(if signable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -3,7 +3,9 @@
 
 use std::process::{Command, Output};
 
+use alloy::primitives::B256;
 use serde_json::Value;
+use surety_jury::Template;
 use surety_terms::{Check, Expect, HiddenCriterion, Kind, Reveal, TermSheet};
 
 fn run(arguments: &[&str]) -> Output {
@@ -117,7 +119,7 @@ fn the_checks_of_a_sheet_are_run_on_a_deliverable() {
 #[test]
 fn a_hidden_criterion_is_committed_to_revealed_and_checked() {
     let kind = Kind::Check(Check::Regex { pattern: "doi".to_owned(), expect: Expect::Match });
-    let salt = alloy::primitives::B256::repeat_byte(5);
+    let salt = B256::repeat_byte(5);
     let document = HiddenCriterion { salt, text: "Names its source.".to_owned(), kind };
     let hide = |sheet: &mut TermSheet| {
         let (commitment, of) = (document.commitment(), "faithful".to_owned());
@@ -156,8 +158,39 @@ fn a_hidden_criterion_is_committed_to_revealed_and_checked() {
 }
 
 #[test]
-fn the_prompt_template_is_shown_for_whoever_pins_it() {
-    let shown = shown(&run(&["--json", "terms", "template"]));
-    assert_eq!(shown["version"], surety_jury::prompt::VERSION);
-    assert_eq!(shown["digest"], surety_jury::prompt::template_digest().to_string());
+fn the_prompt_templates_are_listed_for_whoever_pins_one() {
+    let listed = run(&["--json", "jury", "templates"]);
+    let shown = shown(&listed);
+    let row = |template: &Template| {
+        let is_default = *template == Template::DEFAULT;
+        serde_json::json!({
+            "name": template.name(),
+            "digest": template.digest().to_string(),
+            "status": if is_default { "default" } else { "when-pinned" },
+            "showsProse": template.shows_prose(),
+        })
+    };
+    let rows: Vec<Value> = Template::ALL.iter().map(row).collect();
+    assert_eq!(shown, serde_json::json!({ "templates": rows }));
+    let table = String::from_utf8(listed.stderr).unwrap();
+    for template in Template::ALL {
+        let digest = template.digest().to_string();
+        let is_row = |line: &str| line.starts_with(template.name()) && line.contains(&digest);
+        assert!(table.lines().any(is_row), "{table}");
+    }
+}
+
+#[test]
+fn a_sheet_that_pins_an_unknown_template_is_not_signable_and_is_told_which_there_are() {
+    let lint = |template: Option<B256>| {
+        let folder = order(|sheet| sheet.template = template, "");
+        run(&["--json", "terms", "lint", &at(&folder, "sheet.json")])
+    };
+    let unknown = lint(Some(B256::repeat_byte(9)));
+    assert_eq!(unknown.status.code(), Some(1));
+    assert_eq!(shown(&unknown)["signable"], false);
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert!(said.contains(&Template::known()), "{said}");
+    let known = lint(Some(Template::J4.digest()));
+    assert_eq!(shown(&known), shown(&lint(None)));
 }

@@ -386,8 +386,8 @@ impl Work {
         let desk = &self.desk;
         let circle = self.open.circle.clone();
         let records = desk.store.records().of_case(self.row.case_id, circle);
-        let judging = desk.judge.session(&records, self.row.case(), &self.asked.milestone);
-        let mut session = judging.await?;
+        let case = self.row.case(self.asked.template);
+        let mut session = desk.judge.session(&records, case, &self.asked.milestone).await?;
         let opinion = if let Some(opinion) = session.concluded().await {
             opinion
         } else if let Some(bytes) = self.deliverable().await? {

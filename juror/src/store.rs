@@ -58,9 +58,10 @@ pub(crate) struct CaseRow {
 }
 
 impl CaseRow {
-    /// What is judged.
-    pub(crate) const fn case(&self) -> Case {
-        Case { case_id: self.case_id, deliverable: self.deliverable, nonce: self.nonce }
+    /// What is judged, in the template that the sheet pins.
+    pub(crate) const fn case(&self, template: Option<B256>) -> Case {
+        let Self { case_id, deliverable, nonce, .. } = self;
+        Case { case_id: *case_id, deliverable: *deliverable, nonce: *nonce, template }
     }
 }
 

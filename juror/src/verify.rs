@@ -13,7 +13,7 @@ use surety_bindings::{
     jury::Case,
 };
 use surety_judge::JudgeError;
-use surety_jury::{prompt, wire::CaseRequest};
+use surety_jury::{Template, wire::CaseRequest};
 use surety_seal::SealError;
 use surety_terms::{MilestoneSheet, Problem, Recipients, TermSheet, digest, limits};
 
@@ -42,6 +42,8 @@ pub(crate) struct Asked {
     domain: Eip712Domain,
     /// When the milestone has to be delivered.
     pub(crate) deliver_by: u64,
+    /// The digest of the prompt template that the sheet pins.
+    pub(crate) template: Option<B256>,
     /// The parties' recipients, of a private deal.
     pub(crate) recipients: Option<Recipients>,
 }
@@ -194,6 +196,7 @@ impl Asked {
             domain: sheet.domain(),
             delivery: delivery.clone(),
             signature: signature.clone(),
+            template: sheet.template,
             recipients: sheet.recipients,
         })
     }
@@ -257,12 +260,9 @@ impl Asked {
             let rule = "must not declare this juror's family";
             return Err(refusal("own-family", detail, ("termSheet.sellerFamilies", rule)).into());
         }
-        if prompt::speaks(sheet.template) {
-            return Ok(());
-        }
-        let ours = prompt::template_digest();
-        let detail = format!("this juror has the template {} only, {ours}", prompt::VERSION);
+        let Err(unknown) = Template::pinned(sheet.template) else { return Ok(()) };
         let rule = "must be null or the digest of a template that this juror has";
+        let detail = unknown.to_string();
         Err(refusal("template-unknown", detail, ("termSheet.template", rule)).into())
     }
 
@@ -510,6 +510,7 @@ mod tests {
             terms: Terms::default(),
             domain: Eip712Domain::default(),
             deliver_by: 0,
+            template: None,
             recipients: None,
         }
     }

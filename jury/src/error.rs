@@ -104,6 +104,17 @@ pub enum JuryError {
         /// The root it should have.
         needed: B256,
     },
+    /// A sheet pins, or a transcript names, a prompt template that this build does not have.
+    #[error(
+        "no prompt template with digest {got} is known here, only {known}: pin one of these, or use a \
+         release that has it"
+    )]
+    TemplateUnknown {
+        /// The digest.
+        got: B256,
+        /// The names and digests that there are.
+        known: String,
+    },
     /// A model name, nonce or other short text has a form that no request can carry.
     #[error("{field} {got:?} breaks the rule: {rule}")]
     TextInvalid {

@@ -266,6 +266,7 @@ mod tests {
     use crate::opinion::Finding;
     use crate::prompt::tests::{a_criterion, a_prompt, a_view};
     use crate::prompt::{Nonce, Prompt};
+    use crate::template::Template;
 
     const QUOTE: &str = "thank you very much";
 
@@ -344,7 +345,8 @@ mod tests {
     #[test]
     fn evidence_is_optional_where_the_criterion_says_so() {
         let view = a_view();
-        let prompt = Prompt::new(&a_criterion(false), "", &view, &Nonce::new([0xab; 16]));
+        let nonce = Nonce::new([0xab; 16]);
+        let prompt = Prompt::new(Template::DEFAULT, &a_criterion(false), "", &view, &nonce);
         let text = vote(&json!({ "evidence": [] })).to_string();
         assert_eq!(Vote::read(&text, &prompt, &view).unwrap().answer, Answer::Met);
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use surety_judge::write_whole;
 use surety_juror::Config;
-use surety_jury::prompt;
+use surety_jury::Template;
 use surety_measure::{Means, Measurement, Progress, Unanswered};
 use surety_qualify::{
     Certificate, Interval, LabelledCase, Mark, Measured, Plan, case, certificate::MOST_BYTES,
@@ -99,7 +99,7 @@ pub(super) fn beside(config: &Config) -> Result<Option<Shown>> {
     let Plan { dialect, model_requested, template_digest, .. } = &certificate.measured.plan;
     let is_of = *model_requested == config.provider.model
         && *dialect == config.provider.dialect.as_str()
-        && *template_digest == prompt::template_digest();
+        && *template_digest == Template::DEFAULT.digest();
     if !is_of {
         output::say(
             "the certificate is of another model or prompt than the juror's: measure again",

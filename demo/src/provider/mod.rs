@@ -159,7 +159,7 @@ fn reply(status: StatusCode, body: &Value) -> Response {
 mod tests {
     use surety_dialect::{Dialect, Model, WireResponse};
     use surety_jury::vote::{Answer, VoteForm};
-    use surety_jury::{AskedCriterion, Nonce, Prompt, View};
+    use surety_jury::{AskedCriterion, Nonce, Prompt, Template, View};
     use surety_qualify::llmbar::Item;
 
     use super::replay::PROMPT;
@@ -176,7 +176,8 @@ mod tests {
         let (id, text) = ("list".to_owned(), text.to_owned());
         let criterion = AskedCriterion { id, text, evidence_required: false };
         let view = View::of(deliverable.as_bytes()).unwrap();
-        Prompt::new(&criterion, "An order.", &view, &Nonce::new([7; 16]))
+        let nonce = Nonce::new([7; 16]);
+        Prompt::new(Template::DEFAULT, &criterion, "An order.", &view, &nonce)
     }
 
     /// Asks as a juror does, over HTTP: the text of the answer and the model's name.
@@ -245,7 +246,7 @@ mod tests {
         let nonce = Nonce::new([seed; 16]);
         let queries = surety_jury::query::queries(&milestone, &view, &nonce);
         let read = |query: &surety_jury::Query| {
-            let prompt = Prompt::new(&query.asked, "", &view, &nonce);
+            let prompt = Prompt::new(Template::DEFAULT, &query.asked, "", &view, &nonce);
             (Question::read(&prompt.user).unwrap(), query.truth())
         };
         queries.iter().map(read).collect()

@@ -34,7 +34,7 @@ impl Question {
             criterion_id: question.criterion.id.clone(),
             criterion: plain.unwrap_or(asked).to_owned(),
             is_denied: plain.is_some(),
-            instruction: question.spec_excerpt.clone(),
+            instruction: question.spec_excerpt.clone().unwrap_or_default(),
             lines,
         }
     }

@@ -292,7 +292,7 @@ pub(super) fn photo_texts() -> Order {
 #[cfg(test)]
 mod tests {
     use surety_jury::vote::Answer;
-    use surety_jury::{AskedCriterion, Nonce, Prompt, View, prompt};
+    use surety_jury::{AskedCriterion, Nonce, Prompt, Template, View, prompt};
 
     use super::*;
     use crate::config;
@@ -312,7 +312,8 @@ mod tests {
                 text: criterion.text.clone(),
                 evidence_required: criterion.evidence_required,
             };
-            let prompt = Prompt::new(&asked, &part.description, &view, &Nonce::new([1; 16]));
+            let nonce = Nonce::new([1; 16]);
+            let prompt = Prompt::new(Template::DEFAULT, &asked, &part.description, &view, &nonce);
             let question = prompt::Question::parse(&prompt.user).unwrap();
             let met = seats.iter().filter(|seat| {
                 let name = seat.model.strip_prefix("rehearsal-").unwrap();

@@ -50,6 +50,9 @@ pub enum JudgeError {
     /// again.
     #[error("a check took longer than limits.check_secs and is run again; do less at once")]
     CheckLate,
+    /// The sheet pins, or an earlier release began in, a prompt template that this one does not have.
+    #[error("the case cannot be judged: {0}")]
+    Template(#[source] surety_jury::JuryError),
     /// A transcript could not be written.
     #[error("the transcript cannot be written")]
     Transcript,

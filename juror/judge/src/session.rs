@@ -15,7 +15,7 @@ use alloy::primitives::{B128, B256};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use surety_fetch::Bounds;
 use surety_jury::{
-    CheckResult, Entry, Nonce, Opinion, Query, Record, Source, View, check, prompt, record,
+    CheckResult, Entry, Nonce, Opinion, Query, Record, Source, Template, View, check, record,
 };
 use surety_terms::{Check, Criterion, Kind, MilestoneSheet, Reveal, check::Probe};
 use tokio::sync::Mutex;
@@ -50,6 +50,8 @@ pub struct Case {
     pub deliverable: B256,
     /// Marks the deliverable's lines in prompts; drawn after the seller committed to the bytes.
     pub nonce: B128,
+    /// The digest of the prompt template that the sheet pins.
+    pub template: Option<B256>,
 }
 
 /// How long a round of questions may take, and on whose money.
@@ -79,6 +81,7 @@ pub struct Session<'a> {
     /// What is judged; a revealed criterion stands where it was hidden.
     milestone: MilestoneSheet,
     nonce: Nonce,
+    template: Template,
     deliverable: Arc<[u8]>,
     view: Option<View>,
     /// What the provider is asked, canaries included.
@@ -95,17 +98,21 @@ impl Judge {
         }
     }
 
-    /// Takes up a case where its transcript ends.
+    /// Takes up a case where its transcript ends. A case that was begun goes on in the template in
+    /// which it was begun, whatever this release asks by default.
     pub async fn session<'a>(
         &'a self,
         records: &'a Records,
         case: Case,
         milestone: &MilestoneSheet,
     ) -> Result<Session<'a>, JudgeError> {
-        let mut record = Record::default();
+        let (mut record, mut template) = (Record::default(), case.template);
         for line in records.lines(case.case_id).await? {
-            let entry = serde_json::from_slice(&line)
+            let entry: Entry = serde_json::from_slice(&line)
                 .map_err(|_| JudgeError::StoreDamaged { column: "line" })?;
+            if let Entry::Case { template_digest, .. } = &entry {
+                template = Some(*template_digest);
+            }
             record.add(&entry);
         }
         Ok(Session {
@@ -114,6 +121,7 @@ impl Judge {
             case,
             milestone: milestone.clone(),
             nonce: Nonce::new(case.nonce.0),
+            template: Template::pinned(template).map_err(JudgeError::Template)?,
             deliverable: Arc::new([]),
             view: None,
             queries: Vec::new(),
@@ -304,8 +312,8 @@ impl Session<'_> {
             deliverable: self.case.deliverable,
             family: self.judge.family.clone(),
             source: self.judge.source,
-            template: prompt::VERSION.to_owned(),
-            template_digest: prompt::template_digest(),
+            template: self.template.name().to_owned(),
+            template_digest: self.template.digest(),
             nonce: self.nonce.as_str().to_owned(),
             view_digest: self.view.as_ref().map(View::digest),
             signals: self.view.as_ref().map(View::signals),

@@ -19,6 +19,7 @@ mod canaries;
 mod faults;
 mod outages;
 mod proxies;
+mod templates;
 
 use crate::{
     Case, Judge, Judged, Provider, ProviderConfig, Records, Until,
@@ -93,6 +94,7 @@ pub(crate) fn a_case(deliverable: &[u8]) -> Case {
         case_id: B256::repeat_byte(1),
         deliverable: keccak256(deliverable),
         nonce: B128::repeat_byte(7),
+        template: None,
     }
 }
 

@@ -12,7 +12,7 @@ use alloy::primitives::Address;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use surety_fetch::Bounds;
 use surety_judge::{Budget, BudgetConfig, Judge, Judged, Provider, ProviderConfig, Session, Until};
-use surety_jury::{Entry, Opinion, Source, prompt};
+use surety_jury::{Entry, Opinion, Source, Template};
 use surety_qualify::{Count, LabelledCase, Measured, Plan, Score, case};
 
 pub use error::MeasureError;
@@ -106,6 +106,7 @@ pub fn plan(
     now: u64,
 ) -> Result<Plan, MeasureError> {
     let Seat { chain_id, jury, juror, family } = seat;
+    let template = Template::DEFAULT;
     Ok(Plan {
         chain_id,
         jury,
@@ -114,8 +115,8 @@ pub fn plan(
         dialect: provider.dialect.as_str().to_owned(),
         model_requested: provider.model.clone(),
         max_output_tokens: provider.max_output_tokens,
-        template: prompt::VERSION.to_owned(),
-        template_digest: prompt::template_digest(),
+        template: template.name().to_owned(),
+        template_digest: template.digest(),
         cases_digest: case::digest(cases)?,
         begun_at: now,
     })
@@ -210,7 +211,7 @@ impl Measurement {
         unanswered: Unanswered,
     ) -> Result<Judgement<'a>, MeasureError> {
         let is_asked = self.is_asked(labelled).await?;
-        let case = self.store.take(labelled, self.plan.begun_at).await?;
+        let case = self.store.take(labelled, &self.plan).await?;
         let milestone = labelled.milestone();
         let mut session = self.judge.session(self.store.records(), case, &milestone).await?;
         session.read(labelled.deliverable.clone().into_bytes(), &[]).await?;

@@ -106,8 +106,12 @@ impl Store {
         write(&self.folder.join("measured.json"), &json::canonical(measured)?).await
     }
 
-    /// Takes a case, or finds it. Its nonce is drawn once.
-    pub(crate) async fn take(&self, case: &LabelledCase, at: u64) -> Result<Case, MeasureError> {
+    /// Takes a case of a plan, or finds it. Its nonce is drawn once.
+    pub(crate) async fn take(
+        &self,
+        case: &LabelledCase,
+        plan: &Plan,
+    ) -> Result<Case, MeasureError> {
         let case_id = case_id(case);
         let deliverable = keccak256(&case.deliverable);
         let nonce = B128::from(rand::random::<[u8; 16]>());
@@ -120,7 +124,7 @@ impl Store {
         .bind(deliverable.as_slice())
         .bind(nonce.as_slice())
         .bind(json::canonical(case)?)
-        .bind(i64::try_from(at).unwrap_or(i64::MAX))
+        .bind(i64::try_from(plan.begun_at).unwrap_or(i64::MAX))
         .execute(&self.pool)
         .await?;
         let row = sqlx::query("SELECT nonce FROM cases WHERE case_id = ?")
@@ -129,7 +133,7 @@ impl Store {
             .await?;
         let nonce = B128::try_from(row.try_get::<&[u8], _>("nonce")?)
             .map_err(|_| JudgeError::StoreDamaged { column: "nonce" })?;
-        Ok(Case { case_id, deliverable, nonce })
+        Ok(Case { case_id, deliverable, nonce, template: Some(plan.template_digest) })
     }
 
     /// The transcript of a case as far as it is written.

@@ -361,7 +361,9 @@ impl Work {
         // It was small enough when it was taken.
         let request = PreviewRequest::parse(text, text.len()).ok()?;
         let milestone = request.part()?.clone();
-        let case = Case { case_id: row.id, deliverable: request.digest(), nonce: row.nonce };
+        let template = request.term_sheet.template;
+        let case =
+            Case { case_id: row.id, deliverable: request.digest(), nonce: row.nonce, template };
         let deliverable = request.deliverable.to_vec();
         let circle = circle(&request.term_sheet, identities).ok()?;
         Some(Self { row: row.clone(), milestone, deliverable, case, circle })

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use surety_jury::{Answer, AskedCriterion, Finding, Nonce, Opinion, Prompt, Reason, View, Vote};
+use surety_jury::{
+    Answer, AskedCriterion, Finding, Nonce, Opinion, Prompt, Reason, Template, View, Vote,
+};
 
 use super::{Dialect, MAX_RESPONSE_BYTES, Model, ProviderFault, WireAnswer, WireResponse, is_sold};
 
@@ -19,7 +21,7 @@ fn a_view() -> View {
 fn a_prompt(view: &View) -> Prompt {
     let (id, text) = ("tone".to_owned(), "The letter is friendly.".to_owned());
     let criterion = AskedCriterion { id, text, evidence_required: true };
-    Prompt::new(&criterion, "A letter.", view, &Nonce::new([0xab; 16]))
+    Prompt::new(Template::J3, &criterion, "A letter.", view, &Nonce::new([0xab; 16]))
 }
 
 fn model(dialect: Dialect, name: &str) -> Model {

@@ -23,17 +23,40 @@ pub enum ReplayError {
         /// What was judged.
         needed: B256,
     },
-    /// This build has another prompt template.
+    /// This build does not have the prompt template.
     #[error(
-        "the template is {needed} (version {version}), and this build has {got}: use a release that \
-         has version {version}"
+        "line 1 names the prompt template {name:?} {needed}, and this build has {known}: use a \
+         release that has it"
     )]
     Template {
-        /// The template's name in the transcript.
-        version: String,
-        /// Ours.
+        /// Its name in the transcript.
+        name: String,
+        /// Its digest there.
+        needed: B256,
+        /// The names and digests of those that this build has.
+        known: String,
+    },
+    /// The prompt template's name is another one's.
+    #[error("line 1 calls the prompt template {digest} {got:?}, and its name is {needed}")]
+    TemplateName {
+        /// Its name in the transcript.
+        got: String,
+        /// Its name.
+        needed: &'static str,
+        /// Its digest.
+        digest: B256,
+    },
+    /// The juror asked in another prompt template than the parties signed.
+    #[error(
+        "the juror asked in the prompt template {name} {got}, and the sheet pins {needed}: its \
+         ballot rests on other questions than the parties signed"
+    )]
+    TemplatePinned {
+        /// The name of what it asked in.
+        name: &'static str,
+        /// The digest of what it asked in.
         got: B256,
-        /// The transcript's.
+        /// The digest that the sheet pins.
         needed: B256,
     },
     /// The transcript names a wire format that does not exist.

@@ -15,6 +15,8 @@ pub struct Explanation {
     pub family: String,
     /// Where its opinions come from.
     pub source: Source,
+    /// The version of the prompt in which its model was asked.
+    pub template: &'static str,
     /// Why the ballot says what it says, in one word.
     pub reason: Reason,
     /// Each criterion, in the milestone's order.
@@ -114,6 +116,7 @@ impl Replayed {
         Explanation {
             family: self.family.clone(),
             source: self.source,
+            template: self.template.name(),
             reason: self.opinion.reason,
             criteria: explained.collect(),
             canaries,

@@ -18,7 +18,7 @@ use surety_dialect::{Dialect, Model, WireResponse};
 use surety_jury::query::Query;
 use surety_jury::record::{self, Record};
 use surety_jury::transcript::{Call, Entry, Transcript};
-use surety_jury::{Nonce, Opinion, Prompt, Source, View, Vote, prompt};
+use surety_jury::{Nonce, Opinion, Prompt, Source, Template, View, Vote};
 use surety_terms::check::Probe;
 use surety_terms::{Check, Criterion, HiddenCriterion, Kind, MilestoneSheet, Reveal};
 
@@ -36,6 +36,8 @@ pub struct Evidence<'a> {
     pub milestone: &'a MilestoneSheet,
     /// The bytes that were judged; absent when the juror says that they could not be had.
     pub deliverable: Option<&'a [u8]>,
+    /// The digest of the prompt template that the sheet pins, if it pins one.
+    pub template: Option<B256>,
 }
 
 /// A transcript that holds, and what its lines say.
@@ -49,6 +51,8 @@ pub struct Replayed {
     pub family: String,
     /// Where its opinions come from.
     pub source: Source,
+    /// In which words its model was asked.
+    pub template: Template,
     /// The ballot's content.
     pub opinion: Opinion,
     /// The milestone as it was judged: a revealed criterion stands where it was hidden.
@@ -134,10 +138,7 @@ impl Replayed {
         else {
             return Err(ReplayError::NoCase);
         };
-        if *template_digest != prompt::template_digest() {
-            let (got, needed) = (prompt::template_digest(), *template_digest);
-            return Err(ReplayError::Template { version: template.clone(), got, needed });
-        }
+        let template = template_of(template, *template_digest, evidence.template)?;
         if let Some(got) = evidence.deliverable.map(keccak256)
             && got != *deliverable
         {
@@ -156,6 +157,7 @@ impl Replayed {
             deliverable: *deliverable,
             family: family.clone(),
             source: *source,
+            template,
             opinion: Opinion::void(),
             milestone,
             queries,
@@ -184,7 +186,7 @@ impl Replayed {
             return Err(other);
         };
         let prose = format!("{}\n{}", self.milestone.title, self.milestone.description);
-        let prompt = Prompt::new(&query.asked, &prose, view, nonce);
+        let prompt = Prompt::new(self.template, &query.asked, &prose, view, nonce);
         if line.bytes(call.request_digest)? != dialect.build(&prompt, &model).body {
             return Err(other);
         }
@@ -239,6 +241,24 @@ impl Replayed {
         let got = format!("{outcome}: {detail}");
         let needed = format!("{}: {}", result.outcome(), result.detail());
         Err(ReplayError::Outcome { line: line.number, got, needed })
+    }
+}
+
+/// The template that a transcript's first line names, which has to be the one that the sheet pins.
+fn template_of(name: &str, digest: B256, pinned: Option<B256>) -> Result<Template, ReplayError> {
+    let Some(template) = Template::of_digest(digest) else {
+        let (name, known) = (name.to_owned(), Template::known());
+        return Err(ReplayError::Template { name, needed: digest, known });
+    };
+    if name != template.name() {
+        let (got, needed) = (name.to_owned(), template.name());
+        return Err(ReplayError::TemplateName { got, needed, digest });
+    }
+    match pinned {
+        Some(needed) if needed != digest => {
+            Err(ReplayError::TemplatePinned { name: template.name(), got: digest, needed })
+        }
+        Some(_) | None => Ok(template),
     }
 }
 

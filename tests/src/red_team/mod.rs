@@ -20,7 +20,7 @@ use serde_json::Value;
 use surety_dialect::{Dialect, Model, WireResponse};
 use surety_jury::query::Query;
 use surety_jury::record::{Record, told};
-use surety_jury::{Nonce, Opinion, Outcome, Prompt, Question, View, Vote, prompt, tally};
+use surety_jury::{Nonce, Opinion, Outcome, Prompt, Question, Template, View, Vote, tally};
 use surety_terms::rule::Rule;
 use surety_terms::{Bps, Criterion, Kind, MilestoneSheet, Usdc};
 
@@ -226,7 +226,8 @@ impl Case {
         let nonce = Nonce::new(NONCE).absent_from(&view);
         let queries = Record::default().queries(&milestone, Some(&view), &nonce);
         let prose = format!("{}\n{}", milestone.title, milestone.description);
-        let prompt = |query: &Query| Prompt::new(&query.asked, &prose, &view, &nonce);
+        let prompt =
+            |query: &Query| Prompt::new(Template::DEFAULT, &query.asked, &prose, &view, &nonce);
         let prompts = queries.iter().map(prompt).collect();
         Self { view, milestone, queries, prompts }
     }
@@ -279,7 +280,7 @@ impl Case {
         let shown: Vec<&str> = question.lines().into_iter().map(|(_, line)| line).collect();
         shown == self.view.lines()
             && question.criterion.text == query.asked.text
-            && others.iter().any(|text| text == prompt::SYSTEM)
+            && others.iter().any(|text| text == Template::DEFAULT.system())
     }
 
     /// What one seat's answers come to, through the bytes of its provider.

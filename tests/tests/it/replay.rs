@@ -12,7 +12,7 @@ use surety_demo::provider;
 use surety_dialect::Dialect;
 use surety_fetch::Bounds;
 use surety_judge::{Case, Judge, Provider, ProviderConfig, Records, Until};
-use surety_jury::{Entry, Opinion, Reason, Source, Transcript};
+use surety_jury::{Entry, Opinion, Reason, Source, Template, Transcript};
 use surety_qualify::Llmbar;
 use surety_qualify::llmbar::Item;
 use surety_replay::{Evidence, ReplayError, replay};
@@ -32,6 +32,8 @@ struct Recorded {
     milestone: MilestoneSheet,
     deliverable: Vec<u8>,
     opinion: Opinion,
+    /// What the sheet pins.
+    template: Option<B256>,
 }
 
 /// The bytes of every request and answer, by digest.
@@ -44,6 +46,7 @@ impl Recorded {
             root: self.root,
             milestone: &self.milestone,
             deliverable: Some(&self.deliverable),
+            template: self.template,
         }
     }
 }
@@ -175,10 +178,13 @@ async fn record_of(
     (records, pool): &(Records, SqlitePool),
     (milestone, deliverable): (MilestoneSheet, Vec<u8>),
 ) -> Recorded {
+    // Some sheets pin what is not the default.
+    let template = (number % 7 == 1).then(|| Template::J4.digest());
     let case = Case {
         case_id: keccak256(number.to_be_bytes()),
         deliverable: keccak256(&deliverable),
         nonce: B128::from_slice(&keccak256([number.to_be_bytes(), [1; 8]].concat())[..16]),
+        template,
     };
     sqlx::query("INSERT INTO cases VALUES (?, ?, 0, 1, ?, 0, ?, x'', 1, NULL)")
         .bind(case.case_id.as_slice())
@@ -196,7 +202,7 @@ async fn record_of(
     let root = session.conclude(opinion).await.unwrap();
     let path = folder.join(format!("transcripts/{}.jsonl", hex::encode(root)));
     let transcript = std::fs::read(path).unwrap();
-    Recorded { root, transcript, milestone, deliverable, opinion }
+    Recorded { root, transcript, milestone, deliverable, opinion, template }
 }
 
 /// The bytes of a request or an answer, as they lie on disk.
@@ -289,7 +295,44 @@ fn told(recorded: &Recorded, change: impl Fn(&mut Vec<Entry>)) -> Recorded {
         milestone: recorded.milestone.clone(),
         deliverable: recorded.deliverable.clone(),
         opinion: recorded.opinion,
+        template: recorded.template,
     }
+}
+
+#[tokio::test]
+async fn a_transcript_is_read_in_the_template_that_it_names_and_the_sheet_pins() {
+    let url = serve().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = records(folder.path()).await;
+    let recorded = record(&url, 1, folder.path(), &store).await;
+    let found = |digest: B256| blob(folder.path(), digest);
+    let replayed = replay(&recorded.evidence(), &found).unwrap();
+    assert_eq!((replayed.template, replayed.explain().template), (Template::J4, "j4"));
+
+    let pinning = |template| Evidence { template, ..recorded.evidence() };
+    assert!(replay(&pinning(None), &found).is_ok(), "a sheet that pins none takes any");
+    let seen = replay(&pinning(Some(Template::J3.digest())), &found).unwrap_err();
+    assert!(matches!(seen, ReplayError::TemplatePinned { .. }), "{seen}");
+
+    let named = |name: &str, digest: B256| {
+        let named = told(&recorded, |entries| {
+            let Entry::Case { template, template_digest, .. } = &mut entries[0] else {
+                panic!("it begins with its case");
+            };
+            name.clone_into(template);
+            *template_digest = digest;
+        });
+        let evidence = Evidence { template: None, ..named.evidence() };
+        replay(&evidence, &found).unwrap_err()
+    };
+    let seen = named("j3", Template::J4.digest());
+    assert!(matches!(seen, ReplayError::TemplateName { .. }), "{seen}");
+    let seen = named("j9", B256::repeat_byte(9));
+    assert!(matches!(seen, ReplayError::Template { .. }), "{seen}");
+    assert!(seen.to_string().contains(&Template::known()), "{seen}");
+    // The requests on disk show no prose, and this template would have shown it.
+    let seen = named("j3", Template::J3.digest());
+    assert!(matches!(seen, ReplayError::Request { .. }), "{seen}");
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ impl Session<'_> {
     ) -> Result<bool, JudgeError> {
         let Some(view) = &self.view else { return Ok(true) };
         let prose = format!("{}\n{}", self.milestone.title, self.milestone.description);
-        let prompt = Prompt::new(&query.asked, &prose, view, &self.nonce);
+        let prompt = Prompt::new(self.template, &query.asked, &prose, view, &self.nonce);
         let request = self.judge.provider.request(&prompt);
         let request_digest = self.records.keep_blob(&request.body).await?;
         let (mut tries, mut wait) = (0_u8, RETRY_WAIT);

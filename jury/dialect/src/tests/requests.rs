@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 
 use super::{a_prompt, a_view, current, model};
 use crate::{AuthHeader, Capability, Dialect, MaxTokensKey, Model, SchemaMode};
-use surety_jury::prompt::SYSTEM;
+use surety_jury::Template;
 use surety_jury::vote::SCHEMA_TEXT;
+
+/// What [`a_prompt`] asks in.
+const SYSTEM: &str = Template::J3.system();
 
 /// The request as path, headers and JSON, the vote's schema checked and cut out of it.
 fn request(dialect: Dialect, model: &Model) -> (String, Value) {

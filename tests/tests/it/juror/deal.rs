@@ -260,6 +260,7 @@ async fn a_private_deal_is_judged_and_paid_and_only_its_readers_can_read_it() {
                 root: ballot.transcript,
                 milestone: &public.milestones[0],
                 deliverable: Some(WORK.as_bytes()),
+                template: public.template,
             };
             let replayed = replay(&evidence, &|digest| blobs.get(&digest).cloned()).unwrap();
             let opinion = replayed.opinion;

@@ -3,7 +3,7 @@
 use alloy::primitives::B256;
 use reqwest::Response;
 use surety_juror::Handle;
-use surety_jury::prompt;
+use surety_jury::Template;
 use surety_terms::{HiddenCriterion, Kind, Reveal};
 
 use super::{Act, CaseState, Court, DAY, Double, WORK, problem};
@@ -96,7 +96,7 @@ async fn a_juror_stays_silent_about_its_own_family_and_other_templates() {
     let mut court = Court::kind().await;
     court.sheet.salt = B256::repeat_byte(77);
     court.sheet.seller_families = vec!["rehearsal-family-1".to_owned()];
-    court.sheet.template = Some(prompt::template_digest());
+    court.sheet.template = Some(Template::J4.digest());
     court.open().await;
     let juror = court.start().await;
     let case = court.take(&juror, &court.request(WORK)).await.case_id;
