@@ -56,18 +56,18 @@ impl Context {
             Act::Push(milestone) => self.push(deal, milestone).await,
             Act::Ask(milestone) => self.ask(deal, milestone).await,
             Act::Pin(milestone) => self.pin(deal, milestone).await,
-            Act::Reclaim(_) | Act::Expire(_) | Act::Withdraw => self.end(deal, act).await,
+            Act::Reclaim(milestone) => self.reclaim(deal, milestone).await,
+            Act::Expire(milestone) => self.expire(deal, milestone).await,
+            Act::Withdraw => self.withdraw().await,
         }
     }
 
-    /// Takes money out: of a milestone that time has ended, or of the owner's credit.
-    async fn end(&self, deal: &Deal, act: Act) -> Result<(), Error> {
-        let session = &self.session;
-        match act {
-            Act::Reclaim(milestone) => reclaim::submit(session, deal, milestone).await.map(drop),
-            Act::Expire(milestone) => expire::submit(session, deal, milestone).await.map(drop),
-            _ => self.withdraw().await,
-        }
+    async fn reclaim(&self, deal: &Deal, milestone: u8) -> Result<(), Error> {
+        reclaim::submit(&self.session, deal, milestone).await.map(drop)
+    }
+
+    async fn expire(&self, deal: &Deal, milestone: u8) -> Result<(), Error> {
+        expire::submit(&self.session, deal, milestone).await.map(drop)
     }
 
     /// Pays the owner's credit out.

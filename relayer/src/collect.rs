@@ -67,9 +67,7 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
         tokio::select! {
             Some(given) = talks.next(), if !talks.is_empty() => {
                 waiting.extend(take(relayer, row.id, given, &mut count).await?);
-                let commitments = commitments(relayer, row.id).await?;
-                time.bound(commitments.len());
-                bound.send_replace(commitments);
+                time.bound(bind(relayer, row.id, &bound).await?);
             }
             () = time.up(), if !time.is_over() => {}
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)),
@@ -163,6 +161,18 @@ async fn ask<'a>(
     let seats = |found: Vec<(&'a Seat, bool)>| found.into_iter().map(|(seat, _)| seat).collect();
     let commitments = rows.iter().filter_map(|row| row.commitment).collect();
     Ok(Asked { phase, open: seats(open), committed: seats(committed), commitments })
+}
+
+/// Hands the commitments around. Returns how many there are.
+async fn bind(
+    relayer: &Relayer,
+    case: B256,
+    bound: &watch::Sender<Vec<SignedCommitment>>,
+) -> Result<usize, RelayerError> {
+    let commitments = commitments(relayer, case).await?;
+    let seats = commitments.len();
+    bound.send_replace(commitments);
+    Ok(seats)
 }
 
 async fn commitments(relayer: &Relayer, case: B256) -> Result<Vec<SignedCommitment>, RelayerError> {

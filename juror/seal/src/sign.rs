@@ -91,10 +91,11 @@ impl BallotSigner {
     ) -> Result<Batched, SealError> {
         let digest =
             |batch: &BallotBatch| digest::ballot_batch_digest(batch, self.chain_id, self.jury);
-        let mut row = match ballots.commit_batch(cases, digest).await? {
-            Batched::Row(row) if row.signature.is_none() => row,
-            other => return Ok(other),
-        };
+        let batched = ballots.commit_batch(cases, digest).await?;
+        let Batched::Row(mut row) = batched else { return Ok(batched) };
+        if row.signature.is_some() {
+            return Ok(Batched::Row(row));
+        }
         if row.digest != digest(&row.batch) {
             let case_id = cases.first().copied().unwrap_or_default();
             return Err(SealError::StoreForeign { case_id });

@@ -193,6 +193,7 @@ mod tests {
         deals_are_known_as_opened_here_once_and_for_all,
     );
 
+    #[expect(clippy::cognitive_complexity, reason = "one story, told in order")]
     async fn a_plan_replaces_what_changed_and_keeps_what_did_not(scratch: &Scratch) {
         let store = scratch.open().await;
         store.migrate("acts", migrations()).await.unwrap();

@@ -258,6 +258,7 @@ mod tests {
         assert_eq!(count(&mut tx).await.unwrap(), (1, 1));
     }
 
+    #[expect(clippy::cognitive_complexity, reason = "one story, told in order")]
     async fn a_block_that_comes_back_stands_again(scratch: &Scratch) {
         let store = followed(scratch).await;
         let mut tx = store.begin().await.unwrap();

@@ -26,17 +26,25 @@ pub(super) async fn send(
             queue(relayer, list.cases(), calldata).await
         }
         CallOutcome::Returned(gas) => {
-            tracing::warn!(gas, verdicts = list.len(), "a batch needs more than batch.gas_max");
+            too_large(gas, list);
             relayer.metrics.batch("too-large");
             Ok(Vec::new())
         }
         CallOutcome::Reverted(data) => {
-            let revert = surety_bindings::revert::decode(&data).map(|revert| revert.name);
-            tracing::warn!(?revert, verdicts = list.len(), "the escrow would refuse a batch");
+            refused(&data, list);
             relayer.metrics.batch("refused");
             Ok(Vec::new())
         }
     }
+}
+
+fn too_large(gas: u64, list: &List) {
+    tracing::warn!(gas, verdicts = list.len(), "a batch needs more than batch.gas_max");
+}
+
+fn refused(data: &[u8], list: &List) {
+    let revert = surety_bindings::revert::decode(data).map(|revert| revert.name);
+    tracing::warn!(?revert, verdicts = list.len(), "the escrow would refuse a batch");
 }
 
 async fn queue(

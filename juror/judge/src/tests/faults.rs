@@ -258,7 +258,7 @@ impl Faulty {
     /// How long it is until the round ends that goes on.
     fn left(&self) -> Duration {
         let gone = self.clock.now() - self.begun;
-        if gone < WINDOW { WINDOW - gone } else { (2 * WINDOW).saturating_sub(gone) }
+        if gone < WINDOW { WINDOW.saturating_sub(gone) } else { (2 * WINDOW).saturating_sub(gone) }
     }
 
     /// Where it answers.
