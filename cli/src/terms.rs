@@ -17,10 +17,7 @@ use surety_jury::Template;
 use surety_terms::{HiddenCriterion, TermSheet, limits};
 use url::Url;
 
-use crate::{
-    file, network,
-    output::{self, Output},
-};
+use crate::{file, network, output::Output};
 use prices::{Priced, Source};
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +64,9 @@ struct Linted {
     /// Whether it may be signed.
     signable: bool,
     findings: Vec<Lint>,
+    /// What is wrong with the prompt template that it pins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<String>,
     /// What the jury asks, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     prices: Option<Priced>,
@@ -147,12 +147,9 @@ async fn lint(args: LintArgs, output: Output) -> Result<ExitCode> {
     };
     let findings = [lint::sheet(&sheet), lint::panel(&sheet, &families)].concat();
     let paid = prices.as_ref().is_none_or(|prices| prices.covered);
-    let template = Template::pinned(sheet.template);
-    if let Err(unknown) = &template {
-        output::say(&format!("template: {unknown}"));
-    }
-    let signable = lint::refusal(&findings).is_none() && template.is_ok() && paid;
-    output.result(&Linted { signable, findings, prices })?;
+    let template = Template::pinned(sheet.template).err().map(|unknown| unknown.to_string());
+    let signable = lint::refusal(&findings).is_none() && template.is_none() && paid;
+    output.result(&Linted { signable, findings, template, prices })?;
     Ok(if signable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -49,10 +49,7 @@ impl Template {
 
     /// Whether a model is shown the milestone's title and description.
     pub const fn shows_prose(self) -> bool {
-        match self {
-            Self::J3 => true,
-            Self::J4 => false,
-        }
+        matches!(self, Self::J3)
     }
 
     /// keccak256 over name, system message, closing line, denial, the canaries' wordings and words,
