@@ -66,21 +66,36 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
         }
         tokio::select! {
             Some(given) = talks.next(), if !talks.is_empty() => {
-                waiting.extend(take(relayer, row.id, given, &mut count).await?);
-                time.bound(bind(relayer, row.id, &bound).await?);
+                let (seat, seats) = hear(relayer, given, &mut count, (row.id, &bound)).await?;
+                waiting.extend(seat);
+                time.bound(seats);
             }
             () = time.up(), if !time.is_over() => {}
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)),
                 if deadline.is_some() => {}
             _ = look.tick(), if deadline.is_none() => {
-                question.look(relayer).await?;
-                if let Some(next) = over(relayer, row, &terms, &count).await? {
+                if let Some(next) = look_up(relayer, &question, &mut time, &count).await? {
                     return Ok(next);
                 }
-                time.look().await?;
             }
         }
     }
+}
+
+/// Looks at the chain: at what is asked, at what is over, and at the time to commit.
+async fn look_up(
+    relayer: &Relayer,
+    question: &Question,
+    time: &mut CommitTime<'_>,
+    count: &Count,
+) -> Result<Option<Next>, RelayerError> {
+    question.look(relayer).await?;
+    let (row, terms) = time.case();
+    let next = over(relayer, row, terms, count).await?;
+    if next.is_none() {
+        time.look().await?;
+    }
+    Ok(next)
 }
 
 /// Keeps what a seat gave, and counts its ballot. Returns the seat while it has more to give.
@@ -163,16 +178,19 @@ async fn ask<'a>(
     Ok(Asked { phase, open: seats(open), committed: seats(committed), commitments })
 }
 
-/// Hands the commitments around. Returns how many there are.
-async fn bind(
+/// Takes what a seat gave and hands the commitments around. Returns the seat while it has more to
+/// give, and how many have committed.
+async fn hear<'s>(
     relayer: &Relayer,
-    case: B256,
-    bound: &watch::Sender<Vec<SignedCommitment>>,
-) -> Result<usize, RelayerError> {
+    given: (&'s Seat, Heard),
+    count: &mut Count,
+    (case, bound): (B256, &watch::Sender<Vec<SignedCommitment>>),
+) -> Result<(Option<&'s Seat>, usize), RelayerError> {
+    let seat = take(relayer, case, given, count).await?;
     let commitments = commitments(relayer, case).await?;
     let seats = commitments.len();
     bound.send_replace(commitments);
-    Ok(seats)
+    Ok((seat, seats))
 }
 
 async fn commitments(relayer: &Relayer, case: B256) -> Result<Vec<SignedCommitment>, RelayerError> {

@@ -40,6 +40,11 @@ impl<'a> CommitTime<'a> {
         Self { relayer, row, terms, quorum, phase, until: None }
     }
 
+    /// Whose time it is.
+    pub(crate) const fn case(&self) -> (&'a CaseRow, &'a Terms) {
+        (self.row, self.terms)
+    }
+
     /// Whether ballots are asked for.
     pub(crate) const fn is_over(&self) -> bool {
         self.phase.is_over

@@ -152,6 +152,7 @@ impl Node {
     }
 
     /// A chain of its own with the same blocks so far, for a client that will see another fork.
+    #[must_use]
     pub fn fork(&self) -> Self {
         Self { chain: Arc::new(Mutex::new(self.chain().clone())) }
     }
