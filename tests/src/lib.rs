@@ -16,6 +16,7 @@ pub mod model;
 pub mod node;
 pub mod red_team;
 pub mod sealed;
+pub mod seat;
 pub mod sign;
 pub mod world;
 

@@ -48,10 +48,20 @@ pub async fn request(
     let valid_until = chain.head().await?.timestamp.saturating_add(VALID_SECS);
     let signature = Bytes::new();
     let mut request = PreviewRequest { term_sheet, milestone, deliverable, valid_until, signature };
-    let text = serde_json::to_vec(&request).unwrap_or_default();
+    let text = written(&request)?;
     PreviewRequest::parse(&text, request.deliverable.len())?;
     request.signature = key.sign(&request.id()).await?.as_bytes().into();
     Ok(request)
+}
+
+/// A request as JSON. An empty body would be refused for a reason that says nothing about it.
+fn written(request: &PreviewRequest) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(request).map_err(|why| {
+        Error::refused(
+            "(document)",
+            format!("must be writable as JSON, but {why}; check the sheet"),
+        )
+    })
 }
 
 /// Asks every juror of the panel, and waits for their answers no longer than `patience`.
@@ -66,7 +76,7 @@ pub async fn ask(
     let panel = chain.panel(request.term_sheet.jury).await?;
     let ask = async |seat: Seat| {
         let asks = async || {
-            let mut body = serde_json::to_vec(request).unwrap_or_default();
+            let mut body = written(request)?;
             if request.term_sheet.recipients.is_some() {
                 let recipient = for_juror::recipient(chain, &seat, allow_private_hosts).await?;
                 let none = || for_juror::refused(&seat, "judges public deals only");

@@ -13,6 +13,8 @@ mod court;
 mod day;
 #[path = "juror/deal.rs"]
 mod deal;
+#[path = "juror/flood.rs"]
+mod flood;
 #[path = "juror/heads.rs"]
 mod heads;
 #[path = "juror/hidden.rs"]

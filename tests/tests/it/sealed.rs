@@ -3,22 +3,16 @@
 //! Each juror stands behind a door with a fixed address, so that it can die and come back.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use alloy::primitives::B256;
 use alloy::providers::Provider as _;
 use serde_json::{Value, json};
-use surety_dialect::Dialect;
-use surety_juror::{BlockTag, Config, FetchConfig, Handle, Limits, ProviderConfig};
+use surety_juror::Handle;
 use surety_jury::Outcome;
-use surety_keys::KeySource;
-use surety_preview::PreviewsConfig;
-use surety_prices::PricesConfig;
 use surety_relayer::wire::{CaseState, CaseView};
-use surety_tests::actors;
+use surety_tests::{actors, seat};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -75,49 +69,13 @@ impl House {
         Self { court, doors, provider, folder: tempfile::tempdir().unwrap() }
     }
 
-    fn key_file(&self, seat: usize) -> PathBuf {
-        let path = self.folder.path().join(format!("key-{seat}"));
-        std::fs::write(&path, format!("{}\n", actors::juror(seat).to_bytes())).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        path
-    }
-
-    fn config(&self, seat: usize) -> Config {
-        Config {
-            chain_rpc: "http://in.process".to_owned(),
-            chain_id: self.court.contracts.chain_id,
-            jury: self.court.contracts.jury,
-            consumers: vec![self.court.contracts.escrow],
-            block_tag: BlockTag::Latest,
-            listen: "127.0.0.1:0".to_owned(),
-            store: self.folder.path().join(format!("store-{seat}")),
-            key: KeySource::File(self.key_file(seat)),
-            poll_ms: 10,
-            provider: ProviderConfig {
-                dialect: Dialect::OpenAiChat,
-                base_url: self.provider.url.parse().unwrap(),
-                model: "double-1".to_owned(),
-                api_key_env: None,
-                timeout_secs: 5,
-                max_output_tokens: 500,
-                breaker_outages: 5,
-                breaker_secs: 1,
-            },
-            budget: None,
-            fetch: FetchConfig { allow_private_hosts: true, ..FetchConfig::default() },
-            limits: Limits { stop_secs: 0, ..Limits::default() },
-            prices: PricesConfig::default(),
-            previews: PreviewsConfig::default(),
-            identities: vec![],
-            transcripts: None,
-            retention_days: 90,
-        }
-    }
-
     /// Starts the juror on a seat, behind its door.
     async fn start(&self, seat: usize) -> Handle {
         let provider = self.court.node.provider().erased();
-        let juror = surety_juror::start_on(self.config(seat), provider).await.unwrap();
+        let place = |name: &str| self.folder.path().join(format!("{name}-{seat}"));
+        let key = seat::key_file(&place("key"), &actors::juror(seat));
+        let config = seat::config(&self.court.contracts, place("store"), key, &self.provider.url);
+        let juror = surety_juror::start_on(config, provider).await.unwrap();
         let at = juror.url().strip_prefix("http://").unwrap().parse().unwrap();
         *self.doors[seat].behind.lock().unwrap() = Some(at);
         juror

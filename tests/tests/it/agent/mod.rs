@@ -10,7 +10,6 @@ mod hostile;
 mod operations;
 mod process;
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use surety_agent::{Chain, Deal, Session, ops, relayer::Client};
 use surety_chain::Rpc;
 use surety_terms::{Bps, Criterion, Kind, MilestoneSheet, TermSheet, Usdc, Version};
 use surety_tests::node::Node;
-use surety_tests::{World, actors};
+use surety_tests::{World, actors, seat};
 use tempfile::TempDir;
 
 /// Contracts, a chain, and a relayer that pays for the gas. The parties own no ETH.
@@ -173,9 +172,5 @@ pub(crate) fn signatures(deal: &Deal, buyer: &Session, seller: &Session) -> (Byt
 }
 
 pub(crate) fn key_file(folder: &TempDir, name: &str, key: &PrivateKeySigner) -> PathBuf {
-    let path = folder.path().join(format!("{name}.key"));
-    std::fs::write(&path, key.to_bytes().to_string()).unwrap();
-    // A juror reads no key that others may read.
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    path
+    seat::key_file(&folder.path().join(format!("{name}.key")), key)
 }

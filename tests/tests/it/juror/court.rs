@@ -1,7 +1,6 @@
 //! What a juror's tests stand on: a deal on an in-process chain, a provider, and a juror on seat 0.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use alloy::network::TransactionBuilder as _;
@@ -12,16 +11,13 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use reqwest::{Client, Response, StatusCode};
 use surety_bindings::escrow::{DealEscrow, Delivery};
-use surety_dialect::Dialect;
-use surety_juror::{BlockTag, Config, FetchConfig, Handle, JurorError, Limits, ProviderConfig};
+use surety_juror::{Config, Handle, JurorError};
 use surety_jury::SignedCommitment;
 use surety_jury::wire::{BallotBody, CaseRequest, CaseState, CaseStatus, Commitments};
-use surety_keys::KeySource;
-use surety_prices::PricesConfig;
 use surety_terms::{
     Bps, Check, Criterion, Expect, Kind, MilestoneSheet, Problem, TermSheet, Usdc, Version,
 };
-use surety_tests::{Node, World, sealed, sign};
+use surety_tests::{Node, World, sealed, seat, sign};
 use tempfile::TempDir;
 
 use super::provider::{Act, Double};
@@ -57,43 +53,14 @@ impl Court {
         Self { world, node, sheet, provider, folder, http: Client::new() }
     }
 
-    /// The configuration of seat 0.
+    /// The configuration of seat 0. It asks for a deliverable at once, and reads no large one.
     pub(crate) fn config(&self) -> Config {
-        Config {
-            chain_rpc: "http://in.process".to_owned(),
-            chain_id: self.world.contracts().chain_id,
-            jury: self.world.contracts().jury,
-            consumers: vec![self.world.contracts().escrow],
-            block_tag: BlockTag::Latest,
-            listen: "127.0.0.1:0".to_owned(),
-            store: self.store(),
-            key: KeySource::File(key_file(self.folder.path(), &self.world.juror(0))),
-            poll_ms: 10,
-            provider: ProviderConfig {
-                dialect: Dialect::OpenAiChat,
-                base_url: self.provider.url.parse().unwrap(),
-                model: "double-1".to_owned(),
-                api_key_env: None,
-                timeout_secs: 5,
-                max_output_tokens: 500,
-                breaker_outages: 5,
-                breaker_secs: 1,
-            },
-            budget: None,
-            fetch: FetchConfig {
-                allow_private_hosts: true,
-                deliverable_max_bytes: 1 << 16,
-                grace_secs: 0,
-                ..FetchConfig::default()
-            },
-            // Stops at once: what is half judged is left to the next start.
-            limits: Limits { stop_secs: 0, ..Limits::default() },
-            prices: PricesConfig::default(),
-            identities: vec![],
-            transcripts: None,
-            retention_days: 90,
-            previews: surety_preview::PreviewsConfig::default(),
-        }
+        let key = seat::key_file(&self.folder.path().join("key"), &self.world.juror(0));
+        let mut config =
+            seat::config(self.world.contracts(), self.store(), key, &self.provider.url);
+        config.fetch.deliverable_max_bytes = 1 << 16;
+        config.fetch.grace_secs = 0;
+        config
     }
 
     pub(crate) fn store(&self) -> PathBuf {
@@ -293,17 +260,7 @@ pub(crate) async fn problem(answer: Response) -> Problem {
 
 /// A file with a key of its own name.
 pub(crate) fn key_file_of(court: &Court, key: &PrivateKeySigner) -> PathBuf {
-    write_key(court.folder.path().join(key.address().to_string()), key)
-}
-
-fn key_file(folder: &Path, key: &PrivateKeySigner) -> PathBuf {
-    write_key(folder.join("key"), key)
-}
-
-fn write_key(path: PathBuf, key: &PrivateKeySigner) -> PathBuf {
-    std::fs::write(&path, format!("{}\n", key.to_bytes())).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    path
+    seat::key_file(&court.folder.path().join(key.address().to_string()), key)
 }
 
 /// One milestone of 100 dollars: a check that every honest deliverable passes and two questions.

@@ -10,12 +10,9 @@ use alloy::sol_types::SolValue as _;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use surety_agent::{DealSummary, DealView, Ending, NewDeal, Stage};
-use surety_dialect::Dialect;
-use surety_juror::{BlockTag, Config, FetchConfig, Handle, Limits, ProviderConfig};
+use surety_juror::{Config, Handle};
 use surety_jury::Transcript;
 use surety_jury::transcript::Entry;
-use surety_keys::KeySource;
-use surety_prices::PricesConfig;
 use surety_privacy::{
     AgeFile, Identities, Identity, PrivateDeliveryRequest, PrivateSheet, Recipients, create,
     encrypt, upload_digest,
@@ -23,7 +20,7 @@ use surety_privacy::{
 use surety_relayer::wire::CaseView;
 use surety_replay::{Evidence, replay};
 use surety_terms::TermSheet;
-use surety_tests::{World, actors, sign};
+use surety_tests::{World, actors, seat, sign};
 
 use super::{Act, Double, problem, stored};
 use crate::agent::{Market, key_file};
@@ -31,11 +28,11 @@ use crate::cli;
 
 /// Planted in the sheet and in the deliverable.
 const PROSE: &str = "Only the two of us know about project Quicksilver.";
-const WORK: &str = "The whole report on mercury mines, for your eyes.";
+pub(super) const WORK: &str = "The whole report on mercury mines, for your eyes.";
 
 /// Real jurors beside a market.
-struct House {
-    market: Market,
+pub(super) struct House {
+    pub(super) market: Market,
     jury: B256,
     jurors: Vec<Handle>,
     http: Client,
@@ -43,6 +40,11 @@ struct House {
 
 impl House {
     async fn open() -> Self {
+        Self::of(|_| ()).await
+    }
+
+    /// With jurors whose configuration is changed.
+    pub(super) async fn of(change: impl Fn(&mut Config)) -> Self {
         let provider = Double::start(|_, _| Act::Vote("MET")).await;
         let mut world = World::bare();
         // Taken until the jurors stand at them, so that nobody else gets one.
@@ -60,7 +62,8 @@ impl House {
         let mut jurors = Vec::new();
         for (index, place) in places.into_iter().enumerate() {
             let listen = place.local_addr().unwrap().to_string();
-            let config = juror(&market, index, listen, &provider.url);
+            let mut config = juror(&market, index, listen, &provider.url);
+            change(&mut config);
             drop(place);
             let chain = market.node.provider().erased();
             jurors.push(surety_juror::start_on(config, chain).await.unwrap());
@@ -68,7 +71,7 @@ impl House {
         Self { market, jury, jurors, http: Client::new() }
     }
 
-    fn sheet(&self) -> TermSheet {
+    pub(super) fn sheet(&self) -> TermSheet {
         let mut sheet = self.market.sheet(1, 10);
         sheet.jury = self.jury;
         PROSE.clone_into(&mut sheet.summary);
@@ -76,7 +79,7 @@ impl House {
         sheet
     }
 
-    async fn agent(&self, name: &str, roles: &str) -> surety_agent::Handle {
+    pub(super) async fn agent(&self, name: &str, roles: &str) -> surety_agent::Handle {
         let chain = self.market.node.provider().erased();
         surety_agent::start_on(self.config(name, roles), chain).await.unwrap()
     }
@@ -109,7 +112,17 @@ impl House {
         seller: &surety_agent::Handle,
         sheet: TermSheet,
     ) -> Result<B256, Value> {
-        let wanted = NewDeal { term_sheet: sheet, seller_url: seller.url().parse().unwrap() };
+        self.buy_at(buyer, seller.url(), sheet).await
+    }
+
+    /// Asks a buyer's agent for a deal with whoever answers at an address.
+    pub(super) async fn buy_at(
+        &self,
+        buyer: &surety_agent::Handle,
+        seller: &str,
+        sheet: TermSheet,
+    ) -> Result<B256, Value> {
+        let wanted = NewDeal { term_sheet: sheet, seller_url: seller.parse().unwrap() };
         let url = format!("{}/v1/deals", buyer.url());
         let answer = self.http.post(url).json(&wanted).send().await.unwrap();
         if answer.status() == StatusCode::ACCEPTED {
@@ -119,13 +132,23 @@ impl House {
         }
     }
 
-    async fn until_ended(&self, agent: &surety_agent::Handle, deal: B256) -> DealView {
+    pub(super) async fn until_ended(&self, agent: &surety_agent::Handle, deal: B256) -> DealView {
+        self.until(agent, deal, |view| view.stage == Some(Stage::Ended)).await
+    }
+
+    /// Waits until an agent shows a deal as wanted.
+    pub(super) async fn until(
+        &self,
+        agent: &surety_agent::Handle,
+        deal: B256,
+        wanted: impl Fn(&DealView) -> bool,
+    ) -> DealView {
         let url = format!("{}/v1/deals/{deal}", agent.url());
         let wait = async {
             loop {
                 let view: DealView =
                     self.http.get(&url).send().await.unwrap().json().await.unwrap();
-                if view.stage == Some(Stage::Ended) {
+                if wanted(&view) {
                     return view;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -140,11 +163,11 @@ impl House {
         answer.bytes().await.unwrap().to_vec()
     }
 
-    fn folder(&self, name: &str) -> PathBuf {
+    pub(super) fn folder(&self, name: &str) -> PathBuf {
         self.market.folder.path().join(name)
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         for juror in self.jurors {
             juror.shutdown().await;
         }
@@ -153,39 +176,12 @@ impl House {
 }
 
 fn juror(market: &Market, index: usize, listen: String, provider: &str) -> Config {
-    let contracts = market.world.contracts();
-    let folder = market.folder.path();
-    let identity = folder.join(format!("juror-{index}.age"));
+    let store = market.folder.path().join(format!("juror-{index}"));
+    let identity = store.with_extension("age");
     create(&identity).unwrap();
-    Config {
-        chain_rpc: "http://in.process".to_owned(),
-        chain_id: contracts.chain_id,
-        jury: contracts.jury,
-        consumers: vec![contracts.escrow],
-        block_tag: BlockTag::Latest,
-        listen,
-        store: folder.join(format!("juror-{index}")),
-        key: KeySource::File(key_file(&market.folder, &format!("j{index}"), &actors::juror(index))),
-        poll_ms: 10,
-        identities: vec![identity],
-        transcripts: None,
-        retention_days: 90,
-        provider: ProviderConfig {
-            dialect: Dialect::OpenAiChat,
-            base_url: provider.parse().unwrap(),
-            model: "double-1".to_owned(),
-            api_key_env: None,
-            timeout_secs: 5,
-            max_output_tokens: 500,
-            breaker_outages: 5,
-            breaker_secs: 1,
-        },
-        budget: None,
-        fetch: FetchConfig { allow_private_hosts: true, ..FetchConfig::default() },
-        limits: Limits { stop_secs: 0, ..Limits::default() },
-        prices: PricesConfig::default(),
-        previews: surety_preview::PreviewsConfig::default(),
-    }
+    let key = key_file(&market.folder, &format!("j{index}"), &actors::juror(index));
+    let config = seat::config(market.world.contracts(), store, key, provider);
+    Config { listen, identities: vec![identity], ..config }
 }
 
 fn expect_private(what: &str, bytes: &[u8]) {
