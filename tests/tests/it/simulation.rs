@@ -131,7 +131,9 @@ impl Life {
             until: court.sheet.milestones[0].deliver_by + court.sheet.judge_within,
             seats: plan.panel.len(),
         });
-        jurors.iter().for_each(|juror| juror.sit(&bench));
+        for juror in &jurors {
+            juror.sit(&bench);
+        }
         let before = parties(&court).await;
         let chain = Chaos::over(&court.node, plan.seed).with(fair(&plan));
         let relayer = Some(start(&court, &chain).await);

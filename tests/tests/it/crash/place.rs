@@ -82,7 +82,9 @@ impl Place {
         sheet.milestones.truncate(1);
         sheet.milestones[0].amount = sheet.total;
         let contracts = world.contracts().clone();
-        jurors.iter().for_each(|juror| juror.serve_chain(&contracts));
+        for juror in &jurors {
+            juror.serve_chain(&contracts);
+        }
         let provider = ProviderBuilder::new().connect_http(anvil.url().parse()?).erased();
         let http = Client::builder().timeout(WITHIN).build()?;
         let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;

@@ -104,7 +104,7 @@ impl<'a> Run<'a> {
         let since = Instant::now();
         let ended = self.live(&mut life, since).await?;
         if ended == Ended::Alive && reached == Reached::Surely {
-            while !self.is_dead(&mut life)? {
+            while !Self::is_dead(&mut life)? {
                 ensure!(
                     since.elapsed() < PATIENCE,
                     "the point is not reached; was only a part of the workspace built?"
@@ -154,7 +154,7 @@ impl<'a> Run<'a> {
     async fn live(&mut self, life: &mut Life, since: Instant) -> Result<Ended> {
         let mut trouble = String::new();
         while let Some(step) = self.step() {
-            if self.is_dead(life)? {
+            if Self::is_dead(life)? {
                 return Ok(Ended::Killed);
             }
             ensure!(since.elapsed() < PATIENCE, "{step:?} does not come to its end {trouble}");
@@ -171,7 +171,7 @@ impl<'a> Run<'a> {
     }
 
     /// Whether the relayer is dead; an end of its own making is an error.
-    fn is_dead(&self, life: &mut Life) -> Result<bool> {
+    fn is_dead(life: &mut Life) -> Result<bool> {
         let Some(status) = life.ended()? else { return Ok(false) };
         ensure!(status.signal() == Some(9), "the relayer ended by itself ({status})");
         Ok(true)

@@ -111,12 +111,13 @@ async fn an_audit_by_hand_repairs_a_store_that_was_tampered_with() {
 async fn several_keys_share_the_cases_and_each_keeps_its_own_nonces() {
     let court = Court::new().await;
     let keys = [actors::deployer(), actors::buyer()];
-    let mut list = String::new();
+    let mut list = Vec::new();
     for (at, key) in keys.iter().enumerate() {
         court.node.set_balance(key.address(), U256::from(10).pow(U256::from(18)));
         court.keep_key(&format!("key-{at}"), key);
-        list.push_str(&format!("\"{}/key-{at}\",", court.folder().display()));
+        list.push(format!("\"{}/key-{at}\"", court.folder().display()));
     }
+    let list = list.join(",");
     let text = court.toml().replacen("poll_ms", &format!("more_keys = [{list}]\npoll_ms"), 1);
     let text = text.replace("[leases]", "[batch]\nverdicts = 1\n[leases]");
     court.node.set_automine(false);

@@ -136,8 +136,8 @@ async fn one_bad_endpoint_of_three_spoils_no_safety_read() {
             assert!(word.opened && word.ended == 0, "{weather:?}: {word:?}");
             let logs = rpc.logs_until(&[court.contracts.escrow], 0, &head).await.unwrap();
             assert!(!logs.is_empty(), "{weather:?}");
-            let count = rpc.nonce(actors::deployer().address(), BlockTag::Latest).await.unwrap();
-            assert_eq!(count, sent(&court).await, "{weather:?}");
+            let nonce = rpc.nonce(actors::deployer().address(), BlockTag::Latest).await.unwrap();
+            assert_eq!(nonce, sent(&court).await, "{weather:?}");
             slowest = slowest.max(since.elapsed());
         }
         // Five questions; none waits longer than a moment for the bad one.
@@ -189,7 +189,7 @@ impl Ledger {
 
     /// One step; false when there is nothing more, or an error.
     async fn step(&mut self) -> bool {
-        let Ok(step) = self.follower.next(&mut *self.store.read().await.unwrap()).await else {
+        let Ok(step) = self.follower.next(&mut self.store.read().await.unwrap()).await else {
             return false;
         };
         let mut tx = self.store.begin().await.unwrap();

@@ -61,8 +61,7 @@ async fn ends(court: &Court, relayer: &Handle, ending: u8) {
 
 async fn planned(court: &Court) -> i64 {
     let mut rows = court.rows().await;
-    let count = sqlx::query_scalar("SELECT COUNT(*) FROM timed_act").fetch_one(&mut rows).await;
-    count.unwrap()
+    sqlx::query_scalar("SELECT COUNT(*) FROM timed_act").fetch_one(&mut rows).await.unwrap()
 }
 
 /// The seller puts its delivery on the chain and hands it in.

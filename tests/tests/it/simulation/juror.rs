@@ -157,7 +157,7 @@ impl Inner {
             self.cases.lock().unwrap().iter().find(|(id, _)| *id == case).map(|(_, it)| *it);
         let Some(deliverable) = deliverable else { return StatusCode::NOT_FOUND.into_response() };
         let bench = self.bench.get().unwrap();
-        let turn = self.asked.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+        let turn = self.asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
         let other = opposite(bench.truth);
         let has_bytes = self.bytes.lock().unwrap().contains(&deliverable);
         let status = match self.vice {

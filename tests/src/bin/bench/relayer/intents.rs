@@ -96,7 +96,7 @@ impl Instance {
         let callers = (0..CALLERS).map(|caller| {
             let (store, sender) = (store.clone(), sender.clone());
             tokio::spawn(async move {
-                for n in (caller..INTENTS).step_by(CALLERS as usize) {
+                for n in (caller..INTENTS).step_by(usize::try_from(CALLERS)?) {
                     let mut tx = store.begin().await?;
                     sender.queue(&mut tx, &request(number, n)).await?;
                     tx.commit().await?;
