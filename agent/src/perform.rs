@@ -44,7 +44,7 @@ impl Context {
     /// Does one act of a deal.
     #[expect(clippy::cognitive_complexity, reason = "an arm for each act")]
     pub(crate) async fn perform(&self, entry: &Entry, act: Act) -> Result<(), Error> {
-        let deal = &entry.deal;
+        let (deal, session) = (&entry.deal, &self.session);
         match act {
             Act::Offer => self.offer(entry).await,
             Act::Open => self.open(entry).await,
@@ -57,18 +57,10 @@ impl Context {
             Act::Push(milestone) => self.push(deal, milestone).await,
             Act::Ask(milestone) => self.ask(deal, milestone).await,
             Act::Pin(milestone) => self.pin(deal, milestone).await,
-            Act::Reclaim(milestone) => self.reclaim(deal, milestone).await,
-            Act::Expire(milestone) => self.expire(deal, milestone).await,
+            Act::Reclaim(milestone) => reclaim::submit(session, deal, milestone).await.map(drop),
+            Act::Expire(milestone) => expire::submit(session, deal, milestone).await.map(drop),
             Act::Withdraw => self.withdraw().await,
         }
-    }
-
-    async fn reclaim(&self, deal: &Deal, milestone: u8) -> Result<(), Error> {
-        reclaim::submit(&self.session, deal, milestone).await.map(drop)
-    }
-
-    async fn expire(&self, deal: &Deal, milestone: u8) -> Result<(), Error> {
-        expire::submit(&self.session, deal, milestone).await.map(drop)
     }
 
     /// Pays the owner's credit out.
