@@ -13,8 +13,7 @@ pub(super) fn run(repository: &Repository, time: Duration) -> anyhow::Result<Rep
     } else {
         "**Not proven**: a history ended otherwise than it should"
     };
-    let lines = outcome.told.iter().map(|line| line.replace(", ", ",\n  "));
-    let told: Vec<_> = lines.map(|line| format!("- {line}\n")).collect();
-    let section = format!("{verdict}:\n\n{}", told.concat());
+    let told = format!("- {}\n", outcome.told.join("\n- ").replace(", ", ",\n  "));
+    let section = format!("{verdict}:\n\n{told}");
     Ok(Report { section, problems: outcome.problems })
 }
