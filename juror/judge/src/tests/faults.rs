@@ -328,12 +328,9 @@ async fn judged(dialect: Dialect, fault: Fault, elsewhere: &str) -> Opinion {
         breaker_secs: 1,
     };
     let judge = judge_of(&config);
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
-    let records = open(folder.path(), &case).await;
+    let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a")]);
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&judge, &milestone).await;
     let endless = matches!(fault, Fault::Hang | Fault::SlowLoris);
     let patience = Duration::from_secs(if endless { 2 } else { 60 });
     let opinion = match session.round(within(patience)).await.unwrap() {
