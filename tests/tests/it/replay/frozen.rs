@@ -39,7 +39,7 @@ fn expect_changes_seen(name: &str, case: &Frozen) {
         let mut changed = case.clone();
         changed.transcript[line].push(' ');
         seen(&changed, &format!("line {line}"));
-        changed.transcript.remove(line);
+        drop(changed.transcript.remove(line));
         seen(&changed, &format!("the number of lines, by line {line},"));
     }
     for digest in case.blobs.keys() {
