@@ -58,6 +58,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Record the frozen cases of tests/corpus anew: only where a format changes on purpose.
+    Corpus,
     /// Run the benches in release and write their keys into target/bench.json.
     Bench {
         /// Only the bench of this name.
@@ -103,6 +105,7 @@ fn run(repository: &Repository, task: Task) -> anyhow::Result<()> {
         Task::Check => suite::check(repository, &Cli::command()),
         Task::Artifacts { check } => artifacts(repository, check),
         Task::Gas { check } => gas(repository, check),
+        Task::Corpus => programs::start(repository, "surety-corpus", &[]),
         Task::Bench { name } => bench(repository, name.as_deref()),
         Task::Deep { hours, only, sample, seed } => {
             let sample = deep::mutation::Sample { size: sample, seed };

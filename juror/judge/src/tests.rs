@@ -14,6 +14,7 @@ use surety_store::Blobs;
 use surety_terms::{
     Check, Criterion, Expect, HiddenCriterion, Kind, MilestoneSheet, Reveal, check::Probe,
 };
+use tempfile::TempDir;
 
 mod canaries;
 mod faults;
@@ -22,7 +23,7 @@ mod proxies;
 mod templates;
 
 use crate::{
-    Case, Judge, Judged, Provider, ProviderConfig, Records, Until,
+    Case, Judge, Judged, Provider, ProviderConfig, Records, Session, Until,
     double::{Act, Double},
 };
 
@@ -124,6 +125,29 @@ async fn pool(folder: &Path) -> SqlitePool {
         .create_if_missing(true)
         .foreign_keys(true);
     SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap()
+}
+
+/// A store in which the case about `TEXT` was taken.
+struct Desk {
+    folder: TempDir,
+    case: Case,
+    records: Records,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let case = a_case(TEXT.as_bytes());
+        let records = open(folder.path(), &case).await;
+        Self { folder, case, records }
+    }
+
+    /// A session that has read it.
+    async fn session<'a>(&'a self, judge: &'a Judge, milestone: &MilestoneSheet) -> Session<'a> {
+        let mut session = judge.session(&self.records, self.case, milestone).await.unwrap();
+        session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+        session
+    }
 }
 
 /// One round of questions about `deliverable`.
@@ -305,13 +329,10 @@ async fn after_a_restart_no_answer_is_asked_again() {
 #[tokio::test]
 async fn a_long_outage_costs_one_question_per_round() {
     let double = Double::start(|_, _| Act::Raw(500, "")).await;
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
+    let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a"), llm("b"), llm("c")]);
-    let records = open(folder.path(), &case).await;
     let judge = judge(&double);
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&judge, &milestone).await;
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 9);
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
@@ -326,13 +347,10 @@ async fn a_question_that_is_never_answered_does_not_hold_up_the_others() {
         _ => Act::Raw(500, ""),
     })
     .await;
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
+    let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a"), llm("b")]);
-    let records = open(folder.path(), &case).await;
     let judge = judge(&double);
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&judge, &milestone).await;
     for _ in 0..3 {
         assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     }
@@ -345,14 +363,11 @@ async fn a_question_that_is_never_answered_does_not_hold_up_the_others() {
 #[tokio::test]
 async fn the_last_round_asks_everything_and_voids_a_seat_that_heard_nothing() {
     let double = Double::captured(|_, _| Act::Raw(500, "")).await;
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
+    let desk = Desk::new().await;
     let found = Check::Regex { pattern: "quarterly".to_owned(), expect: Expect::Match };
     let milestone = milestone(vec![llm("a"), llm("b"), checked("c", found)]);
-    let records = open(folder.path(), &case).await;
     let judge = judge(&double);
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&judge, &milestone).await;
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 12);
     assert_eq!(session.last_round(soon()).await.unwrap(), Opinion::void());
@@ -408,13 +423,10 @@ async fn the_transcript_and_every_exact_byte_are_on_disk_and_no_key_is() {
 #[tokio::test]
 async fn a_deadline_ends_a_round_that_nobody_answers() {
     let double = Double::start(|_, _| Act::Hang).await;
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
+    let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a"), llm("b")]);
-    let records = open(folder.path(), &case).await;
     let judge = judge(&double);
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&judge, &milestone).await;
     let until = within(Duration::from_millis(200));
     assert_eq!(session.round(until).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 2, "one attempt at each");
@@ -597,24 +609,22 @@ async fn a_test_that_loops_is_failed_by_its_fuel_and_never_by_the_time_it_takes(
     };
     assert_eq!(check::is_runnable(&check), Ok(()));
     let double = Double::start(|_, _| Act::Vote("MET")).await;
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
+    let desk = Desk::new().await;
     let milestone = milestone(vec![mandatory(checked("loops", check)), llm("a")]);
-    let records = open(folder.path(), &case).await;
 
     // A juror that stands still: it has no answer, however often it tries, and writes none down.
     let late = Judge { check_within: Duration::ZERO, ..judge(&double) };
-    let mut session = late.session(&records, case, &milestone).await.unwrap();
+    let mut session = late.session(&desk.records, desk.case, &milestone).await.unwrap();
     for _ in 0..2 {
         let read = session.read(TEXT.as_bytes().to_vec(), &[]).await;
         assert!(matches!(read, Err(crate::JudgeError::CheckLate)), "{read:?}");
     }
     drop(session);
-    assert_eq!(records.lines(case.case_id).await.unwrap().len(), 1, "the heading alone");
+    let lines = desk.records.lines(desk.case.case_id).await.unwrap();
+    assert_eq!(lines.len(), 1, "the heading alone");
 
     let judge = judge(&double);
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&judge, &milestone).await;
     let judged = session.round(soon()).await.unwrap();
     assert_eq!(judged, opinion(0, 0b01, Reason::Judged));
     assert!(double.seen().is_empty());

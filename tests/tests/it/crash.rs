@@ -55,7 +55,7 @@ const TOTALS: [&str; 12] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relayer_killed_or_robbed_in_the_middle_of_a_run_ends_with_the_same_totals() {
     let folder = TempDir::new().unwrap();
-    let data = data(folder.path());
+    let data = data(folder.path(), DEALS);
     let calm = run(&folder.path().join("calm"), &data, &[], Disk::Stays).await;
     assert_eq!(calm["deals"], json!(DEALS));
     assert_eq!(calm["agents_eth_total"], json!("0"));
@@ -201,12 +201,12 @@ pub(crate) fn program(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_surety-node")).with_file_name(name)
 }
 
-/// The real cases when `SURETY_DATA` names them, else cases of the same form.
+/// The real cases when `SURETY_DATA` names them, else so many of the same form.
 #[expect(
     clippy::print_stderr,
     reason = "who reads the test's output should know which cases it ran"
 )]
-fn data(folder: &Path) -> PathBuf {
+pub(crate) fn data(folder: &Path, cases: usize) -> PathBuf {
     if let Some(data) = env::var_os("SURETY_DATA") {
         return PathBuf::from(data).join("llmbar");
     }
@@ -215,7 +215,7 @@ fn data(folder: &Path) -> PathBuf {
     fs::create_dir_all(&made_up).unwrap();
     let mut items = String::new();
     let mut judges = "id,judge,prompt,winner_orig,winner_swapped\n".to_owned();
-    for i in 0..DEALS {
+    for i in 0..cases {
         let id = format!("natural-{i:03}");
         let item = json!({
             "id": id, "split": "natural", "input": format!("Name {i} fruits."),

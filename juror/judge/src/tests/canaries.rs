@@ -76,10 +76,8 @@ async fn without_canaries_answered_no_vote_is_met_and_not_met_stands() {
 
 #[tokio::test]
 async fn an_outage_on_canaries_is_waited_for_and_voids_no_honest_seat() {
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
+    let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a")]);
-    let records = open(folder.path(), &case).await;
     let down =
         Double::captured(
             |_, question| {
@@ -88,15 +86,13 @@ async fn an_outage_on_canaries_is_waited_for_and_voids_no_honest_seat() {
         )
         .await;
     let before = judge(&down);
-    let mut session = before.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&before, &milestone).await;
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     drop(session);
 
     let up = Double::captured(|_, question| Act::Vote(honest(question))).await;
     let after = judge(&up);
-    let mut session = after.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&after, &milestone).await;
     assert_eq!(session.round(soon()).await.unwrap(), opinion(1, 0, Reason::Judged));
     assert_eq!(up.seen().len(), 2, "the vote stands, only the canaries were open");
 }
@@ -112,12 +108,9 @@ async fn at_the_end_a_seat_without_canaries_abstains_and_is_not_void() {
         .await;
     let found = Check::Regex { pattern: "quarterly".to_owned(), expect: Expect::Match };
     let milestone = milestone(vec![llm("a"), checked("c", found)]);
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
-    let records = open(folder.path(), &case).await;
+    let desk = Desk::new().await;
     let judge = judge(&double);
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&judge, &milestone).await;
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     let opinion = session.last_round(soon()).await.unwrap();
     assert_eq!(opinion, Opinion { met: 0b10, failed: 0, reason: Reason::Judged });

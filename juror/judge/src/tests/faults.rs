@@ -405,12 +405,9 @@ async fn judge_at(dialect: Dialect, fault: Fault, elsewhere: &str, clock: &Clock
 async fn judged(dialect: Dialect, fault: Fault, elsewhere: &str) -> Opinion {
     let clock = Clock::told();
     let judge = judge_at(dialect, fault, elsewhere, &clock).await;
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
-    let records = open(folder.path(), &case).await;
+    let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a")]);
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&judge, &milestone).await;
     let first = clock.now() + WINDOW;
     let last = first + WINDOW;
     let opinion = match session.round(Until { deadline: first, day: 20_000 }).await.unwrap() {

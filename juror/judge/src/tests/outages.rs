@@ -12,13 +12,10 @@ fn resting(double: &Double, breaker_outages: u32) -> Judge {
 #[tokio::test]
 async fn after_outages_in_a_row_nobody_asks_and_one_question_is_tried() {
     let double = Double::captured(|_, _| Act::Raw(500, "")).await;
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
+    let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a"), llm("b"), llm("c")]);
-    let records = open(folder.path(), &case).await;
     let judge = Judge { questions: 1, ..resting(&double, 4) };
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&judge, &milestone).await;
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 4, "the rest is spared");
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
@@ -35,13 +32,10 @@ async fn the_last_round_spares_no_provider() {
         _ => Act::Vote("MET"),
     })
     .await;
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
+    let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a"), llm("b")]);
-    let records = open(folder.path(), &case).await;
     let judge = Judge { questions: 1, ..resting(&double, 1) };
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&judge, &milestone).await;
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     let opinion = session.last_round(soon()).await.unwrap();
     assert_eq!(opinion, Opinion { met: 0b11, failed: 0, reason: Reason::Judged });
@@ -70,17 +64,14 @@ async fn spent(folder: &Path) -> u64 {
 #[tokio::test]
 async fn an_answer_costs_what_the_provider_counted() {
     let double = Double::start(|_, _| Act::Vote("MET")).await;
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
+    let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a")]);
-    let records = open(folder.path(), &case).await;
-    let budget = Some(purse(folder.path(), 1_000_000).await);
+    let budget = Some(purse(desk.folder.path(), 1_000_000).await);
     let judge = Judge { budget, ..judge(&double) };
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&judge, &milestone).await;
     assert_eq!(session.round(soon()).await.unwrap(), opinion(1, 0, Reason::Judged));
     // Three answers of 100 and 20 tokens.
-    assert_eq!(spent(folder.path()).await, 3 * (100 + 2 * 20));
+    assert_eq!(spent(desk.folder.path()).await, 3 * (100 + 2 * 20));
 }
 
 #[tokio::test]
@@ -101,42 +92,36 @@ async fn what_nobody_says_is_free_costs_all_that_it_can() {
     ] {
         let shown = format!("{act:?}");
         let double = Double::captured(move |_, _| act.clone()).await;
-        let folder = tempfile::tempdir().unwrap();
-        let case = a_case(TEXT.as_bytes());
+        let desk = Desk::new().await;
         let milestone = milestone(vec![llm("a")]);
-        let records = open(folder.path(), &case).await;
-        let budget = Some(purse(folder.path(), 1_000_000).await);
+        let budget = Some(purse(desk.folder.path(), 1_000_000).await);
         // Only what hangs takes real time.
         let clock = if shown == "Hang" { Clock::default() } else { Clock::told() };
         let judge = judge(&double);
         let judge = Judge { budget, provider: judge.provider.by(clock), ..judge };
-        let mut session = judge.session(&records, case, &milestone).await.unwrap();
-        session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+        let session = desk.session(&judge, &milestone).await;
         session.round(soon()).await.unwrap();
         let bytes: usize = double.seen().iter().map(|(_, body)| body.len() + 2 * 500).sum();
         let wanted = if is_free { 0 } else { u64::try_from(bytes).unwrap() };
-        assert_eq!(spent(folder.path()).await, wanted, "{shown}");
+        assert_eq!(spent(desk.folder.path()).await, wanted, "{shown}");
     }
 }
 
 #[tokio::test]
 async fn without_money_a_question_is_not_asked_and_not_met_after_a_restart_neither() {
     let double = Double::start(|_, _| Act::Vote("MET")).await;
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
+    let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a"), llm("b"), llm("c")]);
-    let records = open(folder.path(), &case).await;
     for _ in 0..2 {
         // Room for one question's worst and a little, so that two are answered and the third is too
         // much.
-        let budget = Some(purse(folder.path(), 4_500).await);
+        let budget = Some(purse(desk.folder.path(), 4_500).await);
         let judge = Judge { budget, questions: 1, ..judge(&double) };
-        let mut session = judge.session(&records, case, &milestone).await.unwrap();
-        session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+        let session = desk.session(&judge, &milestone).await;
         assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
         let opinion = session.last_round(soon()).await.unwrap();
         assert_eq!((opinion.met, opinion.failed), (0, 0));
-        assert!(spent(folder.path()).await <= 4_500);
+        assert!(spent(desk.folder.path()).await <= 4_500);
     }
 }
 

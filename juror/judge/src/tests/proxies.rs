@@ -9,18 +9,15 @@ async fn a_response_that_holds_the_key_is_no_answer_and_is_not_kept() {
         _ => Act::Raw(200, "{\"you said\": \"sk-planted-secret-0123456789\"}"),
     })
     .await;
-    let folder = tempfile::tempdir().unwrap();
-    let case = a_case(TEXT.as_bytes());
+    let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a"), llm("b")]);
-    let records = open(folder.path(), &case).await;
     let judge = judge(&double);
-    let mut session = judge.session(&records, case, &milestone).await.unwrap();
-    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let session = desk.session(&judge, &milestone).await;
     let opinion = session.last_round(soon()).await.unwrap();
     assert_eq!((opinion.met, opinion.failed), (0, 0));
     session.conclude(opinion).await.unwrap();
     assert!(double.seen().len() >= 2);
-    let files = files(folder.path());
+    let files = files(desk.folder.path());
     assert!(!files.is_empty());
     for file in files {
         let bytes = std::fs::read(&file).unwrap();
@@ -38,13 +35,10 @@ async fn answers_that_cannot_be_read_do_not_buy_another_roll() {
             _ => Act::Vote("MET"),
         })
         .await;
-        let folder = tempfile::tempdir().unwrap();
-        let case = a_case(TEXT.as_bytes());
+        let desk = Desk::new().await;
         let milestone = milestone(vec![llm("a")]);
-        let records = open(folder.path(), &case).await;
         let judge = Judge { questions: 1, ..judge(&double) };
-        let mut session = judge.session(&records, case, &milestone).await.unwrap();
-        session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+        let session = desk.session(&judge, &milestone).await;
         let mut opinion = None;
         for _ in 0..4 {
             if let Judged::Opinion(judged) = session.round(soon()).await.unwrap() {

@@ -1,43 +1,38 @@
 //! How long a real juror takes beside its provider, and how much memory it needs for a thousand
 //! cases: over HTTP, on a chain of its own.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use alloy::primitives::{B256, keccak256};
 use alloy::providers::Provider as _;
-use alloy::signers::SignerSync as _;
 use anyhow::{Context as _, ensure};
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use reqwest::Client;
 use serde_json::{Value, json};
 use surety_bindings::escrow::Delivery;
-use surety_juror::Config;
-use surety_jury::SignedCommitment;
-use surety_jury::ballot::compact;
-use surety_jury::commitment::commitment_digest;
+use surety_dialect::Dialect;
+use surety_juror::{Config, FetchConfig, Limits, ProviderConfig};
 use surety_jury::wire::{CaseRequest, CaseState, CaseStatus};
 use surety_terms::{Bps, Criterion, Kind, MilestoneSheet, TermSheet, Usdc, Version};
-use surety_tests::{World, sign};
+use surety_tests::{World, sealed, seat, sign};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-use super::Keys;
+use super::{Keys, document};
 
-/// What is judged; the rehearsal finds the word in it.
-const WORK: &[u8] = b"The quarterly report covers three markets.\nRevenue grew by nine percent.\n";
 /// How long the provider takes for an answer, beside its own work.
 const LATENCY: Duration = Duration::from_millis(50);
 /// Cases that are timed, one after another.
 const TIMED: usize = 100;
-const CRITERIA: usize = 16;
+/// The questions of the document's twelve criteria for models: each once, three in denied words too,
+/// and two canaries in both.
+const QUESTIONS: usize = 19;
 /// Cases that are open at once.
 const OPEN: usize = 1_000;
 
@@ -51,79 +46,127 @@ pub(super) fn measure() -> anyhow::Result<Keys> {
     })
 }
 
-/// How long each case took from its request to its signed ballot, less the slowest answer of the
-/// provider. All questions are asked at once: the 16 criteria and two canaries.
+/// How long each case took from its request to its signed ballot: under the limits that an operator
+/// has by default, which ask four questions at once, and with all questions asked at once.
 async fn beyond_provider() -> anyhow::Result<Keys> {
-    let slowest = Arc::new(Mutex::new(Duration::ZERO));
-    let provider = provider(Arc::clone(&slowest)).await?;
+    let mut keys = Vec::new();
+    let by_default = time(Limits::default()).await?;
+    keys.extend(percentiles("ballot_beyond_provider_ms", by_default.beyond_slowest));
+    keys.extend(percentiles("ballot_beyond_answers_ms", by_default.beyond_all));
+    let at_once = time(Limits { questions: QUESTIONS, ..Limits::default() }).await?;
+    keys.extend(percentiles("ballot_beyond_provider_ms.at_once", at_once.beyond_slowest));
+    Ok(keys)
+}
+
+fn percentiles(name: &str, mut times: Vec<Duration>) -> [(String, Value); 2] {
+    times.sort_unstable();
+    [50, 95].map(|percent: usize| {
+        let index = (times.len() * percent).div_ceil(100).saturating_sub(1);
+        let ms =
+            times.get(index).map_or(0.0, |time| (time.as_secs_f64() * 10_000.0).round() / 10.0);
+        (format!("{name}.p{percent}"), json!(ms))
+    })
+}
+
+/// What the cases took beside their provider.
+#[derive(Debug, Default)]
+struct Times {
+    /// Less its slowest answer.
+    beyond_slowest: Vec<Duration>,
+    /// Less all the time in which it was at an answer.
+    beyond_all: Vec<Duration>,
+}
+
+async fn time(limits: Limits) -> anyhow::Result<Times> {
+    let clock = Arc::new(Mutex::new(Clock::default()));
+    let provider = provider(Arc::clone(&clock)).await?;
     let mut world = World::new();
-    let sheets = open(&mut world, TIMED, CRITERIA)?;
+    let sheets = open(&mut world, TIMED, &document::criteria())?;
     let node = world.node();
     let folder = tempfile::tempdir()?;
-    let text = config(&world, &folder, "http://127.0.0.1:1", &format!("{provider}/careful"))?;
-    let text = format!("{text}\n[limits]\nquestions = {}\n", CRITERIA + 2);
-    let config: Config = text.parse()?;
+    let config = config(&world, &folder, "http://127.0.0.1:1", &format!("{provider}/careful"));
+    let config = Config { limits, ..config };
     let juror = surety_juror::start_on(config, node.provider().erased()).await?;
     let http = Client::new();
-    let mut beyond = Vec::new();
+    let mut times = Times::default();
     for sheet in &sheets {
-        *slowest.lock().unwrap_or_else(PoisonError::into_inner) = Duration::ZERO;
+        *held(&clock) = Clock::default();
         let request = request(&world, sheet);
         let begun = Instant::now();
         let case = take(&http, juror.url(), &request).await?.case_id;
-        let place = format!("{}/v1/deliverables/{}", juror.url(), keccak256(WORK));
-        http.put(place).body(WORK).send().await?.error_for_status()?;
+        let place = format!("{}/v1/deliverables/{}", juror.url(), keccak256(document::WORK));
+        http.put(place).body(document::WORK).send().await?.error_for_status()?;
         let place = format!("{}/v1/cases/{case}", juror.url());
         let wait = format!("{place}?waitSecs=60&waitFor=commitment");
         let status: CaseStatus = http.get(wait).send().await?.json().await?;
         // The ballot is signed and on disk, and sealed.
         let elapsed = begun.elapsed();
         ensure!(status.commitment.is_some(), "a case ended without a commitment: {status:?}");
-        let others = json!({ "commitments": commitments(&world, case)? });
+        // What the other seats of a panel of five would have to say for the ballot to be shown.
+        let others = world.jurors().iter().skip(1);
+        let others = others.map(|key| sealed::commitment(world.contracts(), key, case));
+        let others = json!({ "commitments": others.collect::<Vec<_>>() });
         let bound = http.post(format!("{place}/commitments")).json(&others).send().await?;
         bound.error_for_status()?;
         let status: CaseStatus =
             http.get(format!("{place}?waitSecs=60")).send().await?.json().await?;
         let ballot = status.ballot.context("a case ended without a ballot")?;
         ensure!(ballot.met == u16::MAX, "the rehearsal finds all criteria met: {ballot:?}");
-        let slowest = *slowest.lock().unwrap_or_else(PoisonError::into_inner);
-        beyond.push(elapsed.saturating_sub(slowest));
+        let (answers, slowest, busy) = {
+            let clock = held(&clock);
+            (clock.answers, clock.slowest, clock.busy)
+        };
+        ensure!(answers == QUESTIONS, "{answers} questions were asked, not {QUESTIONS}");
+        times.beyond_slowest.push(elapsed.saturating_sub(slowest));
+        times.beyond_all.push(elapsed.saturating_sub(busy));
     }
     juror.shutdown().await;
-    beyond.sort_unstable();
-    let at = |percent: usize| {
-        let index = (beyond.len() * percent).div_ceil(100).saturating_sub(1);
-        beyond.get(index).map_or(0.0, |time| (time.as_secs_f64() * 10_000.0).round() / 10.0)
-    };
-    Ok(vec![
-        ("ballot_beyond_provider_ms.p50".to_owned(), json!(at(50))),
-        ("ballot_beyond_provider_ms.p95".to_owned(), json!(at(95))),
-    ])
+    Ok(times)
 }
 
-/// What the other seats of a panel of five would have to say for the ballot to be shown.
-fn commitments(world: &World, case_id: B256) -> anyhow::Result<Vec<SignedCommitment>> {
-    let place = (world.contracts().chain_id, world.contracts().jury);
-    let others = world.jurors().iter().skip(1);
-    let signed = others.map(|key| {
-        let digest = B256::ZERO;
-        let signature = key.sign_hash_sync(&commitment_digest(case_id, digest, place))?;
-        let (juror, signature) = (key.address(), compact(&signature));
-        Ok(SignedCommitment { case_id, digest, juror, signature })
-    });
-    signed.collect()
+/// What the provider did in one case.
+#[derive(Debug, Default)]
+struct Clock {
+    answers: usize,
+    slowest: Duration,
+    /// How long it was at one answer or several.
+    busy: Duration,
+    /// At how many it is, and since when.
+    at: usize,
+    since: Option<Instant>,
 }
 
-/// The rehearsal server behind a known latency, which notes its slowest answer.
-async fn provider(slowest: Arc<Mutex<Duration>>) -> anyhow::Result<String> {
+impl Clock {
+    fn begin(&mut self, now: Instant) {
+        self.at += 1;
+        self.since.get_or_insert(now);
+    }
+
+    fn end(&mut self, begun: Instant, now: Instant) {
+        self.answers += 1;
+        self.slowest = self.slowest.max(now.duration_since(begun));
+        self.at = self.at.saturating_sub(1);
+        if self.at == 0 {
+            self.busy +=
+                self.since.take().map_or(Duration::ZERO, |since| now.duration_since(since));
+        }
+    }
+}
+
+fn held(clock: &Mutex<Clock>) -> MutexGuard<'_, Clock> {
+    clock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The rehearsal server behind a known latency.
+async fn provider(clock: Arc<Mutex<Clock>>) -> anyhow::Result<String> {
     let delay = move |request: Request, next: Next| {
-        let slowest = Arc::clone(&slowest);
+        let clock = Arc::clone(&clock);
         async move {
             let begun = Instant::now();
+            held(&clock).begin(begun);
             tokio::time::sleep(LATENCY).await;
             let answer = next.run(request).await;
-            let mut slowest = slowest.lock().unwrap_or_else(PoisonError::into_inner);
-            *slowest = (*slowest).max(begun.elapsed());
+            held(&clock).end(begun, Instant::now());
             answer
         }
     };
@@ -137,13 +180,15 @@ async fn provider(slowest: Arc<Mutex<Duration>>) -> anyhow::Result<String> {
 /// The resident memory of the real process, idle and with many cases that wait for their bytes.
 async fn memory() -> anyhow::Result<Keys> {
     let mut world = World::new();
-    let sheets = open(&mut world, OPEN, 3)?;
+    let sheets = open(&mut world, OPEN, &mentions(3))?;
     let node = world.node();
     let served = node.serve().await;
     let folder = tempfile::tempdir()?;
-    let text = config(&world, &folder, &served.url(), "http://127.0.0.1:1")?;
+    let config = config(&world, &folder, &served.url(), "http://127.0.0.1:1");
+    let limits = Limits { open_cases: OPEN, ..Limits::default() };
     let path = folder.path().join("juror.toml");
-    fs::write(&path, format!("{text}\n[limits]\nopen_cases = {OPEN}\n"))?;
+    let table = toml::Table::try_from(Config { limits, ..config })?;
+    fs::write(&path, toml::to_string(&table)?)?;
     let (juror, url) = start(&path).await?;
     let idle = resident(&juror)?;
     let http = Client::new();
@@ -203,10 +248,10 @@ async fn take(http: &Client, url: &str, request: &CaseRequest) -> anyhow::Result
 }
 
 /// Opens so many deals of one milestone.
-fn open(world: &mut World, deals: usize, criteria: usize) -> anyhow::Result<Vec<TermSheet>> {
+fn open(world: &mut World, deals: usize, criteria: &[Criterion]) -> anyhow::Result<Vec<TermSheet>> {
     let mut sheets = Vec::with_capacity(deals);
     for deal in 0..deals {
-        let sheet = sheet(world, deal, criteria);
+        let sheet = sheet_of(world, deal, criteria.to_vec());
         let opened = world.open(&sheet.terms());
         ensure!(opened.is_ok(), "a deal cannot be opened: {opened:?}");
         sheets.push(sheet);
@@ -214,9 +259,12 @@ fn open(world: &mut World, deals: usize, criteria: usize) -> anyhow::Result<Vec<
     Ok(sheets)
 }
 
+/// A deal's sheet with so many criteria of the same words.
 pub(super) fn sheet(world: &World, deal: usize, criteria: usize) -> TermSheet {
-    let terms = world.clone().terms();
-    let amount = Usdc::from_whole(1);
+    sheet_of(world, deal, mentions(criteria))
+}
+
+fn mentions(criteria: usize) -> Vec<Criterion> {
     // The first one takes what the others leave of the whole.
     let rest = 600 * u16::try_from(criteria.saturating_sub(1)).unwrap_or_default();
     let criterion = |number: usize| Criterion {
@@ -227,6 +275,12 @@ pub(super) fn sheet(world: &World, deal: usize, criteria: usize) -> TermSheet {
         evidence_required: true,
         kind: Kind::Llm,
     };
+    (0..criteria).map(criterion).collect()
+}
+
+fn sheet_of(world: &World, deal: usize, criteria: Vec<Criterion>) -> TermSheet {
+    let terms = world.clone().terms();
+    let amount = Usdc::from_whole(1);
     let now = world.now();
     TermSheet {
         version: Version::V1,
@@ -266,7 +320,7 @@ pub(super) fn sheet(world: &World, deal: usize, criteria: usize) -> TermSheet {
             deliver_by: now + 86_400,
             pass_bps: Bps::WHOLE,
             pro_rata: false,
-            criteria: (0..criteria).map(criterion).collect(),
+            criteria,
         }],
     }
 }
@@ -275,25 +329,32 @@ fn request(world: &World, sheet: &TermSheet) -> CaseRequest {
     let delivery = Delivery {
         dealId: sheet.deal_id(),
         milestone: 0,
-        deliverable: keccak256(WORK),
+        deliverable: keccak256(document::WORK),
         uri: String::new(),
     };
     let signature = sign::delivery(&world.seller(), world.contracts(), &delivery);
     CaseRequest { term_sheet: sheet.clone(), delivery, signature, round: 1 }
 }
 
-/// The configuration of seat 0, but for its limits.
-fn config(world: &World, folder: &TempDir, rpc: &str, provider: &str) -> anyhow::Result<String> {
-    let key: PathBuf = folder.path().join("key");
-    fs::write(&key, format!("{}\n", world.juror(0).to_bytes()))?;
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
-    let contracts = world.contracts();
-    let mut text = String::new();
-    writeln!(text, "chain_rpc = '{rpc}'\nchain_id = {}", contracts.chain_id)?;
-    writeln!(text, "jury = '{}'\nconsumers = ['{}']", contracts.jury, contracts.escrow)?;
-    writeln!(text, "block_tag = 'latest'\nlisten = '127.0.0.1:0'\npoll_ms = 100")?;
-    writeln!(text, "store = '{}'", folder.path().join("store").display())?;
-    writeln!(text, "key = '{}'\n[provider]\ndialect = 'ollama'", key.display())?;
-    writeln!(text, "base_url = '{provider}'\nmodel = 'm-1'")?;
-    Ok(text)
+/// The configuration of seat 0 as an operator has it who sets only what has no default.
+fn config(world: &World, folder: &TempDir, rpc: &str, provider: &str) -> Config {
+    let key = seat::key_file(&folder.path().join("key"), &world.juror(0));
+    let store = folder.path().join("store");
+    let config = seat::config(world.contracts(), store, key, provider);
+    let provider = ProviderConfig {
+        dialect: Dialect::Ollama,
+        model: "m-1".to_owned(),
+        timeout_secs: 60,
+        max_output_tokens: 2_048,
+        breaker_secs: 30,
+        ..config.provider
+    };
+    Config {
+        chain_rpc: rpc.to_owned(),
+        poll_ms: 100,
+        provider,
+        fetch: FetchConfig::default(),
+        limits: Limits::default(),
+        ..config
+    }
 }

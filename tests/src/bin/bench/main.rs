@@ -2,6 +2,7 @@
 //!
 //! Run it on a quiet machine: these are rates, not limits that a test checks.
 
+mod document;
 mod juror;
 mod jury;
 mod measured;

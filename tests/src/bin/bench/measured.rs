@@ -10,14 +10,24 @@ const BEGIN: &str = "<!-- measured by cargo x bench jury -->\n";
 const END: &str = "<!-- end of what was measured -->\n";
 
 /// A key, and what it is.
-const ROWS: [(&str, &str); 21] = [
+const ROWS: [(&str, &str); 25] = [
     ("tally_per_s", "Tallies a second on one core, seven ballots over 16 criteria"),
     (
         "ballot_beyond_provider_ms.p50",
         "Milliseconds from a case to its signed ballot beyond the provider's slowest answer, 16 \
-         criteria, median",
+         criteria, default limits, median",
     ),
     ("ballot_beyond_provider_ms.p95", "The same, 95th percentile"),
+    (
+        "ballot_beyond_provider_ms.at_once.p50",
+        "Milliseconds beyond the slowest answer where all 19 questions are asked at once, median",
+    ),
+    ("ballot_beyond_provider_ms.at_once.p95", "The same, 95th percentile"),
+    (
+        "ballot_beyond_answers_ms.p50",
+        "Milliseconds of them while the provider is at no answer, default limits, median",
+    ),
+    ("ballot_beyond_answers_ms.p95", "The same, 95th percentile"),
     ("juror_rss_kib.idle", "KiB of resident memory of a juror that is idle"),
     ("juror_rss_kib.open_1000", "KiB of resident memory of a juror with 1,000 open cases"),
     ("red_team.payloads", "Attacks of our own"),
