@@ -153,15 +153,15 @@ async fn frozen(recorder: &Recorder, seat: Seat<'_>, work: &Work) -> Frozen {
     term_sheet.template = work.template;
     term_sheet.validate().expect("the sheet of a frozen case is valid");
     let case_id = case_id(&term_sheet, &work.deliverable);
-    let recorded = recorder.record(case_id, seat, work).await;
+    let kept = recorder.record(case_id, seat, work).await;
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it is JSON");
     let blob = |digest: B256| (digest, text(recorder.blob(digest).expect("it was kept")));
-    let ballot = recorded.opinion.ballot(case_id, recorded.root);
+    let ballot = kept.opinion.ballot(case_id, kept.root);
     Frozen {
         deal_id: term_sheet.deal_id(),
         deliverable: work.deliverable.clone().into(),
-        blobs: named(&recorded.transcript).into_iter().map(blob).collect(),
-        transcript: text(recorded.transcript).lines().map(str::to_owned).collect(),
+        blobs: named(&kept.transcript).into_iter().map(blob).collect(),
+        transcript: text(kept.transcript).lines().map(str::to_owned).collect(),
         ballot: FrozenBallot::of(&ballot, term_sheet.chain_id),
         term_sheet,
     }

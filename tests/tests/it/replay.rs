@@ -85,19 +85,19 @@ fn dialect(number: usize, judges: usize) -> Dialect {
     Dialect::ALL[number / judges % Dialect::ALL.len()]
 }
 
-async fn record(recorder: &Recorder, work: &Work) -> Recorded {
-    recorder.record(B256::ZERO, ("careful", Dialect::OpenAiChat), work).await
+async fn record(desk: &Recorder, work: &Work) -> Recorded {
+    desk.record(B256::ZERO, ("careful", Dialect::OpenAiChat), work).await
 }
 
-/// A recorder without recorded judges.
+/// A desk without recorded judges.
 async fn rehearsal() -> Recorder {
     Recorder::start(Llmbar::of(vec![], &[])).await
 }
 
 /// All requests and answers.
-fn blobs(recorder: &Recorder) -> Blobs {
-    let digests = recorder.blobs().into_iter();
-    digests.map(|digest| (digest, recorder.blob(digest).unwrap())).collect()
+fn blobs(desk: &Recorder) -> Blobs {
+    let digests = desk.blobs().into_iter();
+    digests.map(|digest| (digest, desk.blob(digest).unwrap())).collect()
 }
 
 /// How often each kind of opinion came out.
@@ -125,7 +125,7 @@ async fn five_hundred_recorded_cases_replay_to_the_byte() {
     let folder = tempfile::tempdir().unwrap();
     let data = crash::data(folder.path(), CASES / 2);
     let tasks = case::load(&data).unwrap();
-    let recorder = Recorder::start(Llmbar::load(&data).unwrap()).await;
+    let desk = Recorder::start(Llmbar::load(&data).unwrap()).await;
     let (mut rehearsed, mut replayed) = (Count::default(), Count::default());
     for number in 0..2 * CASES {
         let turn = number / 2;
@@ -137,8 +137,8 @@ async fn five_hundred_recorded_cases_replay_to_the_byte() {
             (format!("replay/{judge}"), JUDGES.len(), task(&tasks, turn))
         };
         let seat = (who.as_str(), dialect(turn, judges));
-        let recorded = recorder.record(keccak256(number.to_be_bytes()), seat, &work).await;
-        let again = replay(&recorded.evidence(), &|digest| recorder.blob(digest));
+        let recorded = desk.record(keccak256(number.to_be_bytes()), seat, &work).await;
+        let again = replay(&recorded.evidence(), &|digest| desk.blob(digest));
         let again = again.unwrap_or_else(|error| panic!("case {number} by {who}: {error}"));
         assert_eq!(again.opinion, recorded.opinion, "case {number} by {who}");
         assert_eq!(again.explain().criteria.len(), work.milestone.criteria.len());
@@ -155,13 +155,13 @@ async fn five_hundred_recorded_cases_replay_to_the_byte() {
 
 #[tokio::test]
 async fn a_change_of_any_byte_is_seen() {
-    let recorder = rehearsal().await;
+    let desk = rehearsal().await;
     // One criterion and a few words: every byte costs a replay.
     let mut short = Work { deliverable: b"No pumps.".to_vec(), ..work(0) };
     short.milestone.criteria.truncate(1);
     short.milestone.criteria[0].mandatory = false;
-    let recorded = record(&recorder, &short).await;
-    let blobs = blobs(&recorder);
+    let recorded = record(&desk, &short).await;
+    let blobs = blobs(&desk);
     let found = |digest: B256| blobs.get(&digest).cloned();
     assert!(replay(&recorded.evidence(), &found).is_ok());
     for index in 0..recorded.transcript.len() {
@@ -211,11 +211,9 @@ fn told(recorded: &Recorded, change: impl Fn(&mut Vec<Entry>)) -> Recorded {
 
 #[tokio::test]
 async fn a_transcript_is_read_in_the_template_that_it_names_and_the_sheet_pins() {
-    let url = serve().await;
-    let folder = tempfile::tempdir().unwrap();
-    let store = records(folder.path()).await;
-    let recorded = record(&url, 1, folder.path(), &store).await;
-    let found = |digest: B256| blob(folder.path(), digest);
+    let desk = rehearsal().await;
+    let recorded = record(&desk, &work(1)).await;
+    let found = |digest: B256| desk.blob(digest);
     let replayed = replay(&recorded.evidence(), &found).unwrap();
     assert_eq!((replayed.template, replayed.explain().template), (Template::J4, "j4"));
 
@@ -247,9 +245,9 @@ async fn a_transcript_is_read_in_the_template_that_it_names_and_the_sheet_pins()
 
 #[tokio::test]
 async fn what_was_never_hidden_or_committed_to_is_not_taken_for_revealed() {
-    let recorder = rehearsal().await;
-    let recorded = record(&recorder, &work(0)).await;
-    let blobs = blobs(&recorder);
+    let desk = rehearsal().await;
+    let recorded = record(&desk, &work(0)).await;
+    let blobs = blobs(&desk);
     let found = |digest: B256| blobs.get(&digest).cloned();
     let reveal = |document: Option<HiddenCriterion>| {
         move |entries: &mut Vec<Entry>| {
@@ -277,9 +275,9 @@ async fn what_was_never_hidden_or_committed_to_is_not_taken_for_revealed() {
 
 #[tokio::test]
 async fn a_probe_is_what_its_service_answered_and_no_test_is_given_up() {
-    let recorder = rehearsal().await;
-    let recorded = record(&recorder, &work(0)).await;
-    let blobs = blobs(&recorder);
+    let desk = rehearsal().await;
+    let recorded = record(&desk, &work(0)).await;
+    let blobs = blobs(&desk);
     let answer = b"all is lost".to_vec();
     let body = keccak256(&answer);
     let found = |digest: B256| {
