@@ -146,25 +146,18 @@ impl Found {
         [Some(self.plain), self.negated].into_iter().flatten()
     }
 
-    /// Met needs both answers. Failed needs only its own: a refusal that a deliverable can provoke on
-    /// one question must not silence what was found on the other.
+    /// Met needs both answers. Failed needs only that the other one does not contradict it: what a
+    /// deliverable can provoke on one question must not silence what was found on the other.
     fn settled(self) -> Finding {
         use Answer::{CannotVerify, Met, NotMet};
         match (self.plain, self.negated) {
             (Finding::Voted(Met), Some(Finding::Voted(NotMet))) => self.plain,
-            (Finding::Voted(Met), Some(_)) => Finding::Voted(CannotVerify),
+            (Finding::Voted(Met), Some(_))
+            | (Finding::Voted(NotMet), Some(Finding::Voted(NotMet))) => {
+                Finding::Voted(CannotVerify)
+            }
             (plain, _) => plain,
         }
-    }
-
-    /// Whether the same was said of a statement and of its denial.
-    const fn contradicts_itself(self) -> bool {
-        use Answer::{Met, NotMet};
-        matches!(
-            (self.plain, self.negated),
-            (Finding::Voted(Met), Some(Finding::Voted(Met)))
-                | (Finding::Voted(NotMet), Some(Finding::Voted(NotMet)))
-        )
     }
 }
 
@@ -193,9 +186,7 @@ impl Opinion {
     /// canaries, of which there are some wherever a model was asked.
     ///
     /// - One canary that was answered wrongly voids the seat: it abstains on everything, since
-    ///   whoever answers in its place answers not for the deliverable. So does one pair that
-    ///   contradicts itself. Nobody saves a delivery from a program by provoking that: where a
-    ///   mandatory check of the bytes failed, no model is asked.
+    ///   whoever answers in its place answers not for the deliverable.
     /// - One injection fails every criterion, those that a check passed included.
     /// - If the provider answered none of the questions and could not be asked one, it is down and
     ///   the seat is void: it abstains on everything, so that a dead provider never decides by its
@@ -215,7 +206,7 @@ impl Opinion {
         let told: Vec<(Finding, Answer)> =
             canaries.iter().flat_map(|canary| canary.answers()).collect();
         let is_wrong = |(finding, truth): &(Finding, Answer)| matches!(finding, Finding::Voted(answer) if answer.contradicts(*truth));
-        if told.iter().any(is_wrong) || criteria.iter().any(|found| found.contradicts_itself()) {
+        if told.iter().any(is_wrong) {
             return Ok(Self::void());
         }
         let all = || {
@@ -463,21 +454,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_that_contradicts_itself_voids_the_seat_whatever_it_found() {
-        for answer in [MET, FAILED] {
-            let pair = Found { plain: answer, negated: Some(answer) };
-            for other in [Finding::Checked(Some(false)), MET, Finding::Injection] {
-                let opinion = Opinion::of(&[pair, other.into()], &proven());
-                assert_eq!(opinion, Ok(Opinion::void()), "{pair:?} {other:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn of_a_pair_met_needs_both_answers_and_failed_its_own() {
+    fn a_pair_that_contradicts_itself_is_an_abstention_and_met_needs_both() {
         for (plain, negated, met, failed) in [
             (MET, FAILED, 1, 0),
             (FAILED, MET, 0, 1),
+            (MET, MET, 0, 0),
+            (FAILED, FAILED, 0, 0),
             (MET, UNSURE, 0, 0),
             (MET, Finding::Refused, 0, 0),
             (MET, DOWN, 0, 0),

@@ -111,9 +111,6 @@ pub enum Downgrade {
     NoEvidence,
     /// Every verified quote speaks against the verdict.
     Contradiction,
-    /// Met, beside a quote that is not in the deliverable, byte for byte. "Not met" stands beside one:
-    /// a deliverable that makes its judge misquote must gain nothing by it.
-    Misquoted,
     /// Injection is suspected and no verified quote shows it, so MET may be the injection's word.
     SuspicionUnproven,
 }
@@ -238,8 +235,6 @@ impl Vote {
             Some(Downgrade::Contradiction)
         } else if met && evidence_required && for_met.is_none() {
             Some(Downgrade::NoEvidence)
-        } else if met && evidence.len() < all {
-            Some(Downgrade::Misquoted)
         } else if met && form.injection_suspected {
             Some(Downgrade::SuspicionUnproven)
         } else {
@@ -354,23 +349,6 @@ mod tests {
         let prompt = Prompt::new(Template::DEFAULT, &a_criterion(false), "", &view, &nonce);
         let text = vote(&json!({ "evidence": [] })).to_string();
         assert_eq!(Vote::read(&text, &prompt, &view).unwrap().answer, Answer::Met);
-    }
-
-    #[test]
-    fn met_beside_a_quote_that_is_not_there_is_no_met_and_not_met_stands() {
-        let view = a_view();
-        let nonce = Nonce::new([0xab; 16]);
-        let prompt = Prompt::new(Template::DEFAULT, &a_criterion(false), "", &view, &nonce);
-        let invented = quote(2, "thank you very Much", "MET");
-        for evidence in [json!([invented]), json!([quote(2, QUOTE, "MET"), invented])] {
-            let text = vote(&json!({ "evidence": evidence })).to_string();
-            let vote = Vote::read(&text, &prompt, &view).unwrap();
-            assert_eq!(vote.answer, Answer::CannotVerify, "{evidence}");
-            assert_eq!(vote.downgrade, Some(Downgrade::Misquoted), "{evidence}");
-        }
-        let against = json!([quote(2, "thank you very Much", "NOT_MET")]);
-        let vote = read(&vote(&json!({ "evidence": against, "verdict": "NOT_MET" }))).unwrap();
-        assert_eq!((vote.answer, vote.downgrade), (Answer::NotMet, None));
     }
 
     #[test]
