@@ -146,17 +146,26 @@ impl Found {
         [Some(self.plain), self.negated].into_iter().flatten()
     }
 
+    /// Whether both questions were answered and the answers exclude each other: whoever says so reads
+    /// nothing, or answers to somebody else.
+    pub(crate) const fn is_contradictory(self) -> bool {
+        use Answer::{Met, NotMet};
+        matches!(
+            (self.plain, self.negated),
+            (Finding::Voted(Met), Some(Finding::Voted(Met)))
+                | (Finding::Voted(NotMet), Some(Finding::Voted(NotMet)))
+        )
+    }
+
     /// Met needs both answers. Failed needs only that the other one does not contradict it: what a
     /// deliverable can provoke on one question must not silence what was found on the other.
     fn settled(self) -> Finding {
-        use Answer::{CannotVerify, Met, NotMet};
-        match (self.plain, self.negated) {
-            (Finding::Voted(Met), Some(Finding::Voted(NotMet))) => self.plain,
-            (Finding::Voted(Met), Some(_))
-            | (Finding::Voted(NotMet), Some(Finding::Voted(NotMet))) => {
-                Finding::Voted(CannotVerify)
-            }
-            (plain, _) => plain,
+        let denied = Some(Finding::Voted(Answer::NotMet));
+        let is_half = self.negated.is_some() && self.negated != denied;
+        if self.plain == Finding::Voted(Answer::Met) && is_half {
+            Finding::Voted(Answer::CannotVerify)
+        } else {
+            self.plain
         }
     }
 }
@@ -185,12 +194,15 @@ impl Opinion {
     /// Combines what was found about each criterion, in the milestone's order, and about the
     /// canaries, of which there are some wherever a model was asked.
     ///
-    /// - One canary that was answered wrongly voids the seat: it abstains on everything, since
-    ///   whoever answers in its place answers not for the deliverable.
+    /// - One canary that was answered wrongly voids the seat, and so does one pair whose answers
+    ///   contradict each other: it abstains on everything, since whoever answers in its place answers
+    ///   not for the deliverable.
     /// - One injection fails every criterion, those that a check passed included.
     /// - If the provider answered none of the questions and could not be asked one, it is down and
     ///   the seat is void: it abstains on everything, so that a dead provider never decides by its
     ///   checks alone.
+    /// - What the buyer hid and did not reveal is met on a void seat's ballot too: no model is asked,
+    ///   and every juror says the same.
     /// - Otherwise each criterion stands for itself. A question without an answer costs its own bit
     ///   and no other: a deliverable can be made to time out on one criterion, and must not silence
     ///   what the others found.
@@ -206,8 +218,9 @@ impl Opinion {
         let told: Vec<(Finding, Answer)> =
             canaries.iter().flat_map(|canary| canary.answers()).collect();
         let is_wrong = |(finding, truth): &(Finding, Answer)| matches!(finding, Finding::Voted(answer) if answer.contradicts(*truth));
-        if told.iter().any(is_wrong) {
-            return Ok(Self::void());
+        let is_contradictory = criteria.iter().any(|found| found.is_contradictory());
+        if is_contradictory || told.iter().any(is_wrong) {
+            return Ok(Self::voided(criteria));
         }
         let all = || {
             let criteria = criteria.iter().flat_map(|found| found.all());
@@ -217,7 +230,7 @@ impl Opinion {
             return Self::fail_all(criteria.len(), Reason::Injection);
         }
         if all().any(|finding| finding == Finding::Unanswered) && !all().any(Finding::is_heard) {
-            return Ok(Self::void());
+            return Ok(Self::voided(criteria));
         }
         let is_proven = !told.is_empty()
             && told.iter().all(|(finding, truth)| *finding == Finding::Voted(*truth));
@@ -240,9 +253,16 @@ impl Opinion {
         Self::fail_all(criteria, Reason::Unreadable)
     }
 
-    /// The seat failed (a wrong canary, no provider): an abstention on everything.
+    /// The seat failed (a wrong canary, a contradiction, no provider): an abstention on everything,
+    /// where nothing is hidden.
     pub const fn void() -> Self {
         Self { met: 0, failed: 0, reason: Reason::Void }
+    }
+
+    /// A void seat, which still says of what was not revealed what every juror says.
+    fn voided(criteria: &[Found]) -> Self {
+        let plain: Vec<Finding> = criteria.iter().map(|found| found.plain).collect();
+        Self { met: mask(&plain, |finding| finding == Finding::Unrevealed), ..Self::void() }
     }
 
     /// The ballot to sign for `case_id`, over the root of the stored transcript.
@@ -454,18 +474,45 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_that_contradicts_itself_is_an_abstention_and_met_needs_both() {
+    fn one_pair_that_contradicts_itself_voids_the_seat_whatever_it_found() {
+        let rest = found(&[MET, FAILED, Finding::Checked(Some(false)), Finding::Injection]);
+        for answer in [MET, FAILED] {
+            let pair = Found { plain: answer, negated: Some(answer) };
+            for canaries in [&proven()[..], &[]] {
+                let criteria = [&rest[..], &[pair]].concat();
+                assert_eq!(Opinion::of(&criteria, canaries), Ok(Opinion::void()), "{answer:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_void_seat_calls_met_what_was_not_revealed_and_nothing_else() {
+        let pair = Found { plain: MET, negated: Some(MET) };
+        let hidden = Found::from(Finding::Unrevealed);
+        let passed = Found::from(Finding::Checked(Some(true)));
+        let wanted = Ok(Opinion { met: 0b0100, failed: 0, reason: Reason::Void });
+        let contradictory = [passed, pair, hidden, Finding::Checked(Some(false)).into()];
+        assert_eq!(Opinion::of(&contradictory, &proven()), wanted);
+        let plain = [passed, MET.into(), hidden, FAILED.into()];
+        let wrong = [canary(true, FAILED), canary(false, FAILED)];
+        assert_eq!(Opinion::of(&plain, &wrong), wanted);
+        let silent = [passed, DOWN.into(), hidden, DOWN.into()];
+        let unheard = [canary(true, DOWN), canary(false, DOWN)];
+        assert_eq!(Opinion::of(&silent, &unheard), wanted);
+    }
+
+    #[test]
+    fn half_a_pair_is_no_contradiction_and_met_needs_both() {
         for (plain, negated, met, failed) in [
             (MET, FAILED, 1, 0),
             (FAILED, MET, 0, 1),
-            (MET, MET, 0, 0),
-            (FAILED, FAILED, 0, 0),
             (MET, UNSURE, 0, 0),
             (MET, Finding::Refused, 0, 0),
             (MET, DOWN, 0, 0),
             (FAILED, UNSURE, 0, 1),
             (FAILED, DOWN, 0, 1),
             (UNSURE, MET, 0, 0),
+            (UNSURE, UNSURE, 0, 0),
             (Finding::Refused, FAILED, 0, 0),
             (DOWN, FAILED, 0, 0),
         ] {
@@ -562,6 +609,25 @@ mod tests {
             let criteria: Vec<Found> = pairs.iter().map(found).collect();
             let canaries = [true, false].map(|is_met| CanaryFound { is_met, found: found(&false) });
             prop_assert_eq!(Opinion::of(&criteria, &canaries), Ok(Opinion::void()));
+        }
+
+        #[test]
+        fn a_contradiction_leaves_nothing_but_what_no_model_decides(
+            criteria in prop::collection::vec(any_found(), 1..=16),
+            canaries in any_canaries(),
+            at in any::<prop::sample::Index>(),
+            says_met in any::<bool>(),
+        ) {
+            let mut criteria = criteria;
+            let answer = if says_met { MET } else { FAILED };
+            let at = at.index(criteria.len());
+            criteria[at] = Found { plain: answer, negated: Some(answer) };
+            let opinion = Opinion::of(&criteria, &canaries).unwrap();
+            prop_assert_eq!((opinion.failed, opinion.reason), (0, Reason::Void));
+            for (index, found) in criteria.iter().enumerate() {
+                let met = opinion.met >> index & 1 == 1;
+                prop_assert_eq!(met, found.plain == Finding::Unrevealed);
+            }
         }
 
         #[test]

@@ -131,13 +131,13 @@ impl Record {
         self.checked.get(&criterion.id).copied()
     }
 
-    /// Whether no further answer would change the ballot: an instruction was found, or a canary was
-    /// answered wrongly.
+    /// Whether no further answer would change the ballot: an instruction was found, a canary was
+    /// answered wrongly, or the answers to a pair contradict each other.
     pub fn is_decided(&self, queries: &[Query]) -> bool {
         queries.iter().any(|query| match (self.answer(query), query.truth()) {
             (Some(Finding::Injection), _) => true,
             (Some(Finding::Voted(answer)), Some(truth)) => answer.contradicts(truth),
-            _ => false,
+            _ => self.found(queries, |subject| *subject == query.subject).is_contradictory(),
         })
     }
 

@@ -81,6 +81,11 @@ impl View {
         self.lines.get(index).map(String::as_str)
     }
 
+    /// Whether a text stands byte for byte in what is shown, on whatever line or across line ends.
+    pub fn holds(&self, text: &str) -> bool {
+        self.lines.join("\n").contains(text)
+    }
+
     /// What was stripped.
     pub const fn signals(&self) -> Signals {
         self.signals
@@ -154,6 +159,17 @@ mod tests {
         let view = View::of(b"first\nsecond").unwrap();
         let at: Vec<Option<&str>> = [0, 1, 2, 3, u32::MAX].map(|line| view.line(line)).to_vec();
         assert_eq!(at, [None, Some("first"), Some("second"), None, None]);
+    }
+
+    #[test]
+    fn what_is_shown_is_held_byte_for_byte_and_nothing_else_is() {
+        let view = View::of("Dear “reader”,\r\nthank\u{200b} you.".as_bytes()).unwrap();
+        for held in ["", "Dear “reader”,", "reader”,\nthank you", "thank you."] {
+            assert!(view.holds(held), "{held:?}");
+        }
+        for other in ["dear", "\"reader\"", ",thank", "reader”,\r\nthank", "thank\u{200b} you"] {
+            assert!(!view.holds(other), "{other:?}");
+        }
     }
 
     #[test]

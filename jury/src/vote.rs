@@ -1,8 +1,9 @@
 //! A model's answer to one criterion, read strictly and checked against the deliverable.
 //!
 //! The model's word is not enough. A quote counts only if it stands verbatim on the line that the
-//! vote names; MET without a required quote, MET against its own evidence, and MET beside an
-//! unproven suspicion of injection all become "cannot verify".
+//! vote names. An answer with a quote that the deliverable does not hold byte for byte, MET without a
+//! required quote, an answer against its own evidence, and MET beside an unproven suspicion of
+//! injection all become "cannot verify".
 
 use serde::{Deserialize, Serialize};
 use surety_terms::json;
@@ -78,11 +79,18 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Whether the quote is of the right length and stands verbatim on its line.
+    /// Whether the quote is of the right length and stands verbatim on its line, so that it counts.
     pub fn is_verbatim(&self, view: &View) -> bool {
         let chars = self.quote.chars().count();
         (MIN_QUOTE_CHARS..=MAX_QUOTE_CHARS).contains(&chars)
             && view.line(self.line).is_some_and(|line| line.contains(self.quote.as_str()))
+    }
+
+    /// Whether the quote stands nowhere in what the model was shown, from which hidden characters
+    /// were stripped and whose tags are none of it. A quote that is too short, or stands on another
+    /// line, counts for nothing and is still no invention.
+    fn is_misquote(&self, view: &View) -> bool {
+        !self.is_verbatim(view) && !view.holds(&self.quote)
     }
 }
 
@@ -105,8 +113,12 @@ pub struct VoteForm {
 }
 
 /// Why a MET or `NOT_MET` became "cannot verify".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Downgrade {
+    /// A quote stands nowhere in the deliverable byte for byte, whether one is required or not:
+    /// whoever invents what it has read may not have read it.
+    Misquote,
     /// The criterion requires evidence and no quote for MET is verbatim.
     NoEvidence,
     /// Every verified quote speaks against the verdict.
@@ -128,7 +140,8 @@ pub struct Vote {
     pub evidence: Vec<Evidence>,
     /// How many quotes were not.
     pub quotes_refused: usize,
-    /// The verified quote of an instruction to the jurors, if the model suspects one and shows it.
+    /// The verified quote of an instruction to the jurors, if the model suspects one and shows it. It
+    /// stands whatever else the vote quotes, or the instruction could order a misquote beside it.
     pub injection: Option<Evidence>,
     /// Why, in the model's words.
     pub reasoning: String,
@@ -220,6 +233,7 @@ impl Vote {
 
     fn check(form: VoteForm, evidence_required: bool, view: &View) -> Self {
         let all = form.evidence.len();
+        let is_misquoted = form.evidence.iter().any(|piece| piece.is_misquote(view));
         let mut evidence = form.evidence;
         evidence.retain(|piece| piece.is_verbatim(view));
         let quoted = |side| evidence.iter().find(|piece| piece.supports == side).cloned();
@@ -231,7 +245,9 @@ impl Vote {
             Answer::CannotVerify => false,
         };
         let met = form.verdict == Answer::Met;
-        let downgrade = if contradicts {
+        let downgrade = if is_misquoted && form.verdict != Answer::CannotVerify {
+            Some(Downgrade::Misquote)
+        } else if contradicts {
             Some(Downgrade::Contradiction)
         } else if met && evidence_required && for_met.is_none() {
             Some(Downgrade::NoEvidence)
@@ -320,22 +336,25 @@ mod tests {
     #[test]
     fn met_without_a_verbatim_quote_is_no_met_where_evidence_is_required() {
         let long = "x".repeat(MAX_QUOTE_CHARS + 1);
+        let tagged = format!("{}⟂0002⟂ thank", "ab".repeat(16));
+        let (none, invented) = (Downgrade::NoEvidence, Downgrade::Misquote);
         let bad = [
-            ("none", json!([])),
-            ("another line", json!([quote(1, QUOTE, "MET")])),
-            ("line zero", json!([quote(0, QUOTE, "MET")])),
-            ("a line beyond", json!([quote(9, QUOTE, "MET")])),
-            ("not verbatim", json!([quote(2, "thank you very Much", "MET")])),
-            ("across lines", json!([quote(1, "reader,\nthank you", "MET")])),
-            ("with the tag", json!([quote(2, &format!("{}⟂0002⟂ thank", "ab".repeat(16)), "MET")])),
-            ("too short", json!([quote(2, "thank you v", "MET")])),
-            ("too long", json!([quote(2, &long, "MET")])),
+            ("none", json!([]), none),
+            ("another line", json!([quote(1, QUOTE, "MET")]), none),
+            ("line zero", json!([quote(0, QUOTE, "MET")]), none),
+            ("a line beyond", json!([quote(9, QUOTE, "MET")]), none),
+            ("across lines", json!([quote(1, "reader,\nthank you", "MET")]), none),
+            ("too short", json!([quote(2, "thank you v", "MET")]), none),
+            ("empty", json!([quote(0, "", "MET")]), none),
+            ("not verbatim", json!([quote(2, "thank you very Much", "MET")]), invented),
+            ("with the tag", json!([quote(2, &tagged, "MET")]), invented),
+            ("too long", json!([quote(2, &long, "MET")]), invented),
         ];
-        for (name, evidence) in bad {
+        for (name, evidence, why) in bad {
             let refused = evidence.as_array().unwrap().len();
             let vote = read(&vote(&json!({ "evidence": evidence }))).unwrap();
             assert_eq!(vote.answer, Answer::CannotVerify, "{name}");
-            assert_eq!(vote.downgrade, Some(Downgrade::NoEvidence), "{name}");
+            assert_eq!(vote.downgrade, Some(why), "{name}");
             assert_eq!((vote.given, vote.quotes_refused), (Answer::Met, refused), "{name}");
         }
         let shortest = read(&vote(&json!({ "evidence": [quote(2, "thank you ve", "MET")] })));
@@ -347,8 +366,44 @@ mod tests {
         let view = a_view();
         let nonce = Nonce::new([0xab; 16]);
         let prompt = Prompt::new(Template::DEFAULT, &a_criterion(false), "", &view, &nonce);
-        let text = vote(&json!({ "evidence": [] })).to_string();
-        assert_eq!(Vote::read(&text, &prompt, &view).unwrap().answer, Answer::Met);
+        let answer = |evidence: Value| {
+            let text = vote(&json!({ "evidence": evidence })).to_string();
+            Vote::read(&text, &prompt, &view).unwrap().answer
+        };
+        assert_eq!(answer(json!([])), Answer::Met);
+        // It counts for nothing, and it is what the deliverable says.
+        assert_eq!(answer(json!([quote(3, "See you", "MET")])), Answer::Met);
+        assert_eq!(answer(json!([quote(3, "Until soon, reader.", "MET")])), Answer::CannotVerify);
+    }
+
+    #[test]
+    fn one_quote_that_the_deliverable_does_not_hold_makes_any_answer_an_abstention() {
+        let invented = "see you soon, dear reader";
+        for (verdict, other) in [("MET", "NOT_MET"), ("NOT_MET", "MET")] {
+            for supports in [verdict, other] {
+                let evidence = json!([quote(2, QUOTE, verdict), quote(3, invented, supports)]);
+                let changes = json!({ "evidence": evidence, "verdict": verdict });
+                let vote = read(&vote(&changes)).unwrap();
+                assert_eq!(vote.answer, Answer::CannotVerify, "{changes}");
+                assert_eq!(vote.downgrade, Some(Downgrade::Misquote), "{changes}");
+                assert_eq!((vote.evidence.len(), vote.quotes_refused), (1, 1), "{changes}");
+                assert_eq!(vote.outcome(), "CANNOT_VERIFY");
+            }
+        }
+        let evidence = json!([quote(3, invented, "MET")]);
+        let unsure = vote(&json!({ "evidence": evidence, "verdict": "CANNOT_VERIFY" }));
+        assert_eq!(read(&unsure).unwrap().downgrade, None, "it says no more than that already");
+    }
+
+    #[test]
+    fn a_quote_is_compared_with_the_visible_text() {
+        let view = View::of("It\u{200b} thanks you very\u{ad} much.\n".as_bytes()).unwrap();
+        let answer = |text: &str| {
+            let vote = vote(&json!({ "evidence": [quote(1, text, "MET")] })).to_string();
+            Vote::read(&vote, &a_prompt(&view), &view).unwrap().answer
+        };
+        assert_eq!(answer("It thanks you very much."), Answer::Met);
+        assert_eq!(answer("It thanks you very\u{ad} much."), Answer::CannotVerify);
     }
 
     #[test]
@@ -382,7 +437,12 @@ mod tests {
         let changes =
             json!({ "injection_suspected": true, "evidence": invented, "verdict": "NOT_MET" });
         let unproven = read(&vote(&changes)).unwrap();
-        assert_eq!(Finding::from(&unproven), Finding::Voted(Answer::NotMet));
+        assert_eq!(Finding::from(&unproven), Finding::Voted(Answer::CannotVerify));
+        // What is proven does not get lost beside what is not.
+        let both = json!([shown[0], invented[0]]);
+        let changes =
+            json!({ "injection_suspected": true, "evidence": both, "verdict": "NOT_MET" });
+        assert_eq!(Finding::from(&read(&vote(&changes)).unwrap()), Finding::Injection);
     }
 
     #[test]
@@ -506,6 +566,9 @@ mod tests {
             let vote = Vote::read(&vote.to_string(), &a_prompt(&view), &view).unwrap();
             let verbatim = shown.contains(&text) && text.chars().count() >= MIN_QUOTE_CHARS;
             prop_assert_eq!(vote.evidence.len(), usize::from(verbatim));
+            if vote.answer != Answer::CannotVerify {
+                prop_assert!(view.lines().join("\n").contains(&text));
+            }
             if vote.answer == Answer::Met {
                 prop_assert!(verbatim && supports == "MET" && verdict == "MET" && !suspected);
             }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use surety_jury::query::Subject;
-use surety_jury::vote::Evidence;
+use surety_jury::vote::{Downgrade, Evidence};
 use surety_jury::{Source, ballot::Reason};
 
 use crate::Replayed;
@@ -67,6 +67,9 @@ pub struct Asked {
     pub attempts: u8,
     /// "MET", "`NOT_MET`", "`CANNOT_VERIFY`", "INJECTION", "REFUSAL" or "ERR(name)".
     pub outcome: String,
+    /// Why a verdict that the model gave counts as "`CANNOT_VERIFY`": "misquote", "no-evidence",
+    /// "contradiction" or "suspicion-unproven".
+    pub downgrade: Option<Downgrade>,
     /// The model's reasons.
     pub reasoning: Option<String>,
     /// What it quoted of the deliverable, byte for byte.
@@ -135,6 +138,7 @@ impl Replayed {
                 model: call.model_reported.as_ref().unwrap_or(&call.model_requested).clone(),
                 attempts: call.attempt,
                 outcome: call.outcome.clone(),
+                downgrade: vote.as_ref().and_then(|vote| vote.downgrade),
                 reasoning: vote.as_ref().map(|vote| vote.reasoning.clone()),
                 quotes: vote.as_ref().map(|vote| vote.evidence.clone()).unwrap_or_default(),
             })

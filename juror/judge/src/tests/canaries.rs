@@ -117,16 +117,43 @@ async fn at_the_end_a_seat_without_canaries_abstains_and_is_not_void() {
 }
 
 #[tokio::test]
-async fn a_model_that_contradicts_itself_abstains_on_that_criterion() {
+async fn a_model_that_contradicts_itself_on_one_pair_is_void_on_everything() {
+    let found = Check::Regex { pattern: "quarterly".to_owned(), expect: Expect::Match };
     for verdict in ["MET", "NOT_MET"] {
         let double = Double::captured(move |_, question| match question.criterion.text.as_str() {
             text if text.ends_with("The deliverable is a.") => Act::Vote(verdict),
             _ => Act::Vote(honest(question)),
         })
         .await;
+        let criteria = vec![mandatory(llm("a")), mandatory(llm("b")), checked("c", found.clone())];
+        let judged = round(&double, &milestone(criteria), TEXT.as_bytes()).await;
+        assert_eq!(judged, Judged::Opinion(Opinion::void()), "{verdict}");
+    }
+}
+
+#[tokio::test]
+async fn a_contradiction_needs_no_other_answer() {
+    let double = Double::captured(|_, question| match question.criterion.text.as_str() {
+        text if text.ends_with("The deliverable is a.") => Act::Vote("MET"),
+        _ => Act::Raw(500, ""),
+    })
+    .await;
+    let milestone = milestone(vec![mandatory(llm("a"))]);
+    let judged = round(&double, &milestone, TEXT.as_bytes()).await;
+    assert_eq!(judged, Judged::Opinion(Opinion::void()), "nobody waits for the rest");
+}
+
+#[tokio::test]
+async fn half_a_pair_costs_its_own_criterion_and_no_more() {
+    for half in [Act::Vote("CANNOT_VERIFY"), Act::Refusal] {
+        let double = Double::captured(move |_, question| match question.criterion.text.as_str() {
+            text if text.ends_with("The deliverable is a.") && is_denied(question) => half.clone(),
+            _ => Act::Vote(honest(question)),
+        })
+        .await;
         let milestone = milestone(vec![mandatory(llm("a")), mandatory(llm("b"))]);
         let judged = round(&double, &milestone, TEXT.as_bytes()).await;
-        assert_eq!(judged, opinion(0b10, 0, Reason::Judged), "{verdict}");
+        assert_eq!(judged, opinion(0b10, 0, Reason::Judged));
     }
 }
 
@@ -148,7 +175,7 @@ async fn an_injection_that_names_the_plain_form_gains_nothing_on_a_mandatory_cri
     .await;
     let milestone = milestone(vec![mandatory(llm("a"))]);
     let judged = round(&double, &milestone, TEXT.as_bytes()).await;
-    assert_eq!(judged, opinion(0, 0, Reason::Judged));
+    assert_eq!(judged, Judged::Opinion(Opinion::void()), "its answers contradict each other");
 }
 
 #[tokio::test]
@@ -208,4 +235,25 @@ async fn the_end_of_the_transcript_tells_the_canaries_and_anybody_recomputes_the
         assert!(replay(&forged, &signed, Some(TEXT.as_bytes())).is_err(), "line {at}");
     }
     assert!(replay(&transcript, &signed, Some(b"Other bytes.")).is_err());
+}
+
+#[tokio::test]
+async fn a_void_seat_calls_met_what_was_not_revealed_and_its_transcript_replays() {
+    let double = Double::captured(|_, _| Act::Vote("MET")).await;
+    let found = Check::Regex { pattern: "quarterly".to_owned(), expect: Expect::Match };
+    let hidden_one = document("Names three markets.", Kind::Llm);
+    let signed =
+        milestone(vec![mandatory(llm("a")), hidden("b", &hidden_one), checked("c", found)]);
+    let folder = tempfile::tempdir().unwrap();
+    let case = a_case(TEXT.as_bytes());
+    let records = open(folder.path(), &case).await;
+    let judge = judge(&double);
+    let mut session = judge.session(&records, case, &signed).await.unwrap();
+    session.read(TEXT.as_bytes().to_vec(), &[]).await.unwrap();
+    let opinion = session.last_round(soon()).await.unwrap();
+    assert_eq!(opinion, Opinion { met: 0b010, failed: 0, reason: Reason::Void });
+    let root = session.conclude(opinion).await.unwrap();
+    let file = folder.path().join("transcripts").join(format!("{root:x}.jsonl"));
+    let transcript = Transcript::verify(&std::fs::read(file).unwrap(), root).unwrap();
+    assert_eq!(replay(&transcript, &signed, Some(TEXT.as_bytes())), Ok(opinion));
 }
