@@ -138,9 +138,10 @@ pub async fn freeze() -> io::Result<usize> {
         fs::remove_dir_all(folder)?;
     }
     fs::create_dir_all(folder)?;
-    let recorder = Recorder::start(judges()).await;
     let cases = cases();
     for (name, seat, work) in &cases {
+        // A desk for each: several judged the same case.
+        let recorder = Recorder::start(judges()).await;
         let text = serde_json::to_string_pretty(&frozen(&recorder, *seat, work).await)? + "\n";
         fs::write(folder.join(name).with_extension("json"), text)?;
     }
