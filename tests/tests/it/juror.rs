@@ -32,6 +32,8 @@ mod private;
 #[path = "../../../juror/judge/src/tests/double.rs"]
 #[expect(dead_code, reason = "the juror's own tests use the rest")]
 pub(crate) mod provider;
+#[path = "juror/rounds.rs"]
+mod rounds;
 #[path = "juror/sealed.rs"]
 mod sealed;
 
@@ -154,7 +156,7 @@ async fn a_case_that_is_wrong_in_itself_is_refused_by_field() {
         (|r| r.term_sheet.title.push('!'), "delivery.dealId"),
         (|r| r.delivery.dealId = B256::ZERO, "delivery.dealId"),
         (|r| r.delivery.milestone = 1, "delivery.milestone"),
-        (|r| r.round = 2, "round"),
+        (|r| r.round = 3, "round"),
         (|r| r.delivery.uri = "a".repeat(1_025), "delivery.uri"),
         (|r| r.signature = vec![1; 4_097].into(), "signature"),
         (
