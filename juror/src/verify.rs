@@ -488,6 +488,16 @@ mod tests {
     }
 
     #[test]
+    fn round_1_ends_by_the_sheet_and_round_2_at_most_a_window_from_now() {
+        let mut asked = asked(b"");
+        asked.terms.judgeWithin = U40::from(100);
+        asked.deliver_by = 50;
+        assert_eq!(asked.judge_by(1_000), 150);
+        asked.round = SECOND;
+        assert_eq!(asked.judge_by(1_000), 1_100);
+    }
+
+    #[test]
     fn the_uri_is_the_one_that_the_seller_signed_else_the_one_that_it_pinned() {
         let other = Some(B256::repeat_byte(2));
         for (signature, pinned, uri) in [

@@ -7,11 +7,10 @@
 //! round 2 has an end of its own   missing in its last tenth, shown at its half, silent after it
 //! ```
 
-use alloy::primitives::B256;
 use alloy::providers::Provider as _;
 use alloy::rpc::types::Filter;
-use alloy::sol_types::SolEvent as _;
-use surety_bindings::escrow::{DealEscrow, SlowState};
+use alloy::sol_types::SolEvent;
+use surety_bindings::escrow::SlowState;
 use surety_bindings::jury::Case;
 use surety_juror::{Config, Handle};
 use surety_jury::SignedBallot;
@@ -67,7 +66,7 @@ async fn disagree(court: &Court) -> u64 {
 }
 
 /// Every event of one kind that the escrow emitted.
-async fn events<E: alloy::sol_types::SolEvent>(court: &Court) -> Vec<E> {
+async fn events<E: SolEvent>(court: &Court) -> Vec<E> {
     let escrow = court.world.contracts().escrow;
     let filter = Filter::new().address(escrow).event_signature(E::SIGNATURE_HASH).from_block(0);
     let logs = court.node.provider().get_logs(&filter).await.unwrap();
