@@ -291,7 +291,8 @@ impl Desk {
         (standing, circle): (Standing, Option<Circle>),
         known: Option<CaseStatus>,
     ) -> Result<CaseStatus, JurorError> {
-        self.store.keep_until(row.case_id, asked.judge_by()).await?;
+        let now = self.moments.borrow().head.timestamp.max(standing.now);
+        self.store.keep_until(row.case_id, asked.judge_by(now)).await?;
         let first = known.unwrap_or_else(|| status(row.case_id, CaseState::AwaitingDeliverable));
         let open = Arc::new(Open {
             deliverable: row.deliverable,
@@ -307,6 +308,7 @@ impl Desk {
             desk: Arc::clone(self),
             open,
             standing: watch::Sender::new(standing),
+            told: OnceCell::new(),
             row,
             asked,
         };
@@ -324,6 +326,8 @@ struct Work {
     asked: Asked,
     /// How the milestone stands, followed block by block.
     standing: watch::Sender<Standing>,
+    /// Where the seller said that the bytes are, when that was before the round.
+    told: OnceCell<String>,
 }
 
 impl Work {

@@ -15,12 +15,16 @@ use alloy::{
     providers::{DynProvider, Provider},
     rpc::{
         json_rpc::ErrorPayload,
-        types::{Filter, TransactionRequest},
+        types::{Filter, Log, TransactionRequest},
     },
     sol_types::{SolCall, SolEvent, SolValue},
 };
 use surety_bindings::{
-    escrow::{DealEscrow, DealEscrow::MilestoneDelivered, SlowState},
+    escrow::{
+        DealEscrow,
+        DealEscrow::{MilestoneDelivered, MilestoneMoved},
+        SlowState,
+    },
     jury::{Juror, Jury},
 };
 use surety_terms::limits;
@@ -33,7 +37,7 @@ use crate::{JurorError, config::Config};
 const LOG_SPAN: u64 = 5_000;
 /// The smallest span worth trying.
 const LOG_SPAN_LEAST: u64 = 50;
-/// How many pinned deliveries are remembered.
+/// How many announced states are remembered.
 const REMEMBERED: usize = 1_024;
 /// Gas that a contract wallet gets to check a signature: the escrow's own allowance and the call.
 const WALLET_GAS: u64 = 600_000;
@@ -46,10 +50,10 @@ pub(crate) struct Chain {
     pub(crate) jury: Address,
     pub(crate) consumers: Arc<[Address]>,
     tag: BlockNumberOrTag,
-    /// Pinned deliveries by place and digest: a search is made once. The digest fixes the state for
+    /// Announced states by place and digest: a search is made once. The digest fixes the state for
     /// ever and not the URI, so the place belongs to the key: another deal may pin the same digest in
     /// the same second, with a URI that leads nowhere.
-    delivered: Arc<Mutex<HashMap<(Place, B256), Delivered>>>,
+    announced: Arc<Mutex<HashMap<(Place, B256), Announced>>>,
 }
 
 /// A block: what is read together is read there.
@@ -86,11 +90,12 @@ pub(crate) struct MilestoneView {
     pub(crate) state_digest: B256,
 }
 
-/// What the escrow announced when a delivery was pinned.
+/// What the escrow announced of a milestone's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Delivered {
+pub(crate) struct Announced {
     pub(crate) state: SlowState,
-    /// Where the seller says that the bytes are; empty when it says nothing, or too much.
+    /// Where the seller says that the bytes are; empty when it says nothing, or too much, and of
+    /// every state but the one in which a delivery was pinned.
     pub(crate) uri: String,
 }
 
@@ -102,7 +107,7 @@ impl Chain {
             jury: config.jury,
             consumers: config.consumers.clone().into(),
             tag: config.block_tag.into(),
-            delivered: Arc::default(),
+            announced: Arc::default(),
         }
     }
 
@@ -246,47 +251,52 @@ impl Chain {
         Ok(answer.is_some_and(|bytes| bytes.get(..32) == Some(magic.as_slice())))
     }
 
-    /// The pinned delivery whose state's digest the escrow holds, from the event that announced it.
+    /// The state whose digest the escrow holds, from the event that announced it.
     ///
     /// Searches from the newest block back to `since`: an older state's window is over.
-    pub(crate) async fn delivered(
+    pub(crate) async fn announced(
         &self,
         at: Block,
         place: Place,
         state_digest: B256,
         since: u64,
-    ) -> Result<Option<Delivered>, JurorError> {
-        let remembered = || self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+    ) -> Result<Option<Announced>, JurorError> {
+        let remembered = || self.announced.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (place, state_digest);
         let known = remembered().get(&key).cloned();
         if known.is_some() {
             return Ok(known);
         }
-        let found = self.search_delivered(at, place, state_digest, since).await?;
-        if let Some(delivered) = &found {
+        let is_it = |found: &Announced| keccak256(found.state.abi_encode()) == state_digest;
+        let found = self.search(at, place, since, is_it).await?;
+        if let Some(announced) = &found {
             let mut remembered = remembered();
             if remembered.len() >= REMEMBERED {
                 remembered.clear();
             }
-            remembered.insert(key, delivered.clone());
+            remembered.insert(key, announced.clone());
         }
         Ok(found)
     }
 
-    async fn search_delivered(
+    /// What the escrow announced of a milestone and `is_it`, from the newest block back to `since`.
+    pub(crate) async fn search(
         &self,
         at: Block,
         place: Place,
-        state_digest: B256,
         since: u64,
-    ) -> Result<Option<Delivered>, JurorError> {
+        is_it: impl Fn(&Announced) -> bool,
+    ) -> Result<Option<Announced>, JurorError> {
         let mut to = at.number;
         let mut span = LOG_SPAN;
         loop {
             let from = to.saturating_sub(span);
             let filter = Filter::new()
                 .address(place.consumer)
-                .event_signature(MilestoneDelivered::SIGNATURE_HASH)
+                .event_signature(vec![
+                    MilestoneDelivered::SIGNATURE_HASH,
+                    MilestoneMoved::SIGNATURE_HASH,
+                ])
                 .topic1(place.deal_id)
                 .topic2(U256::from(place.milestone))
                 .from_block(from)
@@ -298,11 +308,7 @@ impl Chain {
                 }
                 continue;
             };
-            let found = logs
-                .iter()
-                .filter_map(|log| MilestoneDelivered::decode_log(&log.inner).ok())
-                .map(|event| Delivered::new(event.data))
-                .find(|found| keccak256(found.state.abi_encode()) == state_digest);
+            let found = logs.iter().filter_map(Announced::of).find(&is_it);
             if found.is_some() || from == 0 {
                 return Ok(found);
             }
@@ -314,9 +320,18 @@ impl Chain {
     }
 }
 
-impl Delivered {
-    /// What one event says. A URI that no signed delivery may have is none.
-    fn new(event: MilestoneDelivered) -> Self {
+impl Announced {
+    /// What one event says.
+    fn of(log: &Log) -> Option<Self> {
+        if let Ok(event) = MilestoneDelivered::decode_log(&log.inner) {
+            return Some(Self::pinned(event.data));
+        }
+        let event = MilestoneMoved::decode_log(&log.inner).ok()?;
+        Some(Self { state: event.data.state, uri: String::new() })
+    }
+
+    /// A pinned delivery. A URI that no signed delivery may have is none.
+    fn pinned(event: MilestoneDelivered) -> Self {
         let MilestoneDelivered { state, uri, .. } = event;
         let fits = uri.chars().count() <= limits::URI_CHARS;
         Self { state, uri: if fits { uri } else { String::new() } }
@@ -377,7 +392,7 @@ mod tests {
                 state: SlowState::default(),
                 uri: uri.clone(),
             };
-            assert_eq!(Delivered::new(event).uri == uri, kept, "{chars}");
+            assert_eq!(Announced::pinned(event).uri == uri, kept, "{chars}");
         }
     }
 }

@@ -121,7 +121,8 @@ impl Desk {
         }
         let asked = self.asked_before(&row)?;
         let moment = self.chain.moment().await?;
-        let over = moment.head.timestamp >= asked.judge_by()
+        let now = moment.head.timestamp;
+        let over = now >= asked.judge_by(now)
             || self.chain.milestone(moment.settled, asked.place).await?.ended;
         if !over {
             let detail = "transcripts are shown once the milestone has ended";

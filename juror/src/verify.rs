@@ -2,6 +2,8 @@
 //!
 //! The relayer's word counts for nothing here. A refusal names the field and the rule.
 
+mod round;
+
 use std::time::Duration;
 
 use alloy::{
@@ -17,13 +19,12 @@ use surety_jury::{Template, wire::CaseRequest};
 use surety_seal::SealError;
 use surety_terms::{MilestoneSheet, Problem, Recipients, TermSheet, digest, limits};
 
+use self::round::{FIRST, SECOND};
 use crate::{
     JurorError,
-    chain::{Block, Chain, Delivered, MilestoneView, Moment, Place},
+    chain::{Block, Chain, MilestoneView, Moment, Place},
 };
 
-/// `IDealEscrow.Status.Delivered`: the ABI knows an enum only as a number.
-const DELIVERED: u8 = 1;
 /// No provider is waited for longer at a time.
 const PATIENCE_SECS: u64 = 3_600;
 
@@ -67,7 +68,8 @@ pub(crate) struct Standing {
     pub(crate) pinned: Option<Pinned>,
 }
 
-/// A delivery on the chain: the escrow saw to it that the seller put it there, or signed it.
+/// A delivery on the chain: the escrow saw to it that the seller put it there, or signed it, or that
+/// the panel judged it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pinned {
     pub(crate) deliverable: B256,
@@ -176,7 +178,11 @@ impl Asked {
         };
         most(delivery.uri.chars().count(), limits::URI_CHARS, "delivery.uri", "characters")?;
         most(signature.len(), limits::SIGNATURE_BYTES, "signature", "bytes")?;
-        need(round, &1, "round", "must be 1: no deal can reach an appeal yet")?;
+        if !(FIRST..=SECOND).contains(round) {
+            let (detail, rule) =
+                (format!("round is {round}"), "must be 1, or 2 for an appeal panel");
+            return Err(refusal("case-mismatch", detail, ("round", rule)).into());
+        }
         let case = Case {
             chainId: U256::from(chain.id()),
             jury: chain.jury,
@@ -243,8 +249,11 @@ impl Asked {
         let Some(seat) = seat else {
             return Err(refusal(
                 "not-in-panel",
-                format!("juror {juror} holds no seat in jury {}", self.terms.jury),
-                ("termSheet.jury", "must name a jury whose panel holds this juror's key"),
+                format!(
+                    "juror {juror} holds no seat of round {} in jury {}",
+                    self.round, self.terms.jury
+                ),
+                ("termSheet.jury", "must name a jury whose panel of that round holds this key"),
             )
             .into());
         };
@@ -266,43 +275,9 @@ impl Asked {
         Err(refusal("template-unknown", detail, ("termSheet.template", rule)).into())
     }
 
-    /// When the buyer's time to reveal is over: a quarter of the window after the case came in, and
-    /// before the last tenth of the window.
-    pub(crate) fn reveal_by(&self, seen_at: u64, window: Window) -> u64 {
-        let within: u64 = self.terms.judgeWithin.to();
-        seen_at.saturating_add(within / 4).min(window.last_tenth)
-    }
-
-    /// When a sealed ballot is shown whoever has committed: when half of `judgeWithin` has passed, or
-    /// half of what was left of it when the case came in, so that a panel that is asked late commits
-    /// too.
-    pub(crate) fn half_time(&self, window: Window, seen_at: u64) -> u64 {
-        let half = window.judge_end.saturating_sub(self.terms.judgeWithin.to::<u64>() / 2);
-        if seen_at < half {
-            return half;
-        }
-        seen_at.saturating_add(window.judge_end.saturating_sub(seen_at) / 2)
-    }
-
-    /// The first moment after `standing` at which half of `judgeWithin` may have passed. While
-    /// nothing is pinned, a delivery that is pinned later begins a window of its own.
-    pub(crate) fn half_time_earliest(&self, standing: &Standing, seen_at: u64) -> u64 {
-        let half = self.half_time(standing.window, seen_at);
-        match standing.pinned {
-            Some(_) => half,
-            None => half.min(standing.now.saturating_add(self.terms.judgeWithin.to::<u64>() / 2)),
-        }
-    }
-
     /// The jury's digest.
     pub(crate) const fn jury(&self) -> B256 {
         self.terms.jury
-    }
-
-    /// The last moment at which it could be judged: a delivery on the chain comes before
-    /// `deliverBy`, so its window is over by then too.
-    pub(crate) fn judge_by(&self) -> u64 {
-        self.deliver_by.saturating_add(self.terms.judgeWithin.to())
     }
 
     /// The same without its signature, which turned out to be none of the seller's.
@@ -329,21 +304,8 @@ impl Asked {
     pub(crate) async fn standing(&self, chain: &Chain, moment: Moment) -> Result<Standing, Fault> {
         let (now, at) = (moment.head.timestamp, moment.settled);
         let view = self.live(chain, at).await?;
-        let delivered = if view.state_digest.is_zero() {
-            None
-        } else {
-            // A delivery that was pinned longer ago than this can no longer be judged.
-            let since = now.saturating_sub(self.terms.judgeWithin.to::<u64>());
-            let found = chain.delivered(at, self.place, view.state_digest, since).await?;
-            Some(found.filter(|found| found.state.status == DELIVERED).ok_or_else(|| {
-                conflict(
-                    "window-over",
-                    format!("milestone {} is past round 1", self.place.milestone),
-                    ("delivery.milestone", "must still be in the window of this round"),
-                )
-            })?)
-        };
-        let window = self.window(delivered.as_ref());
+        let announced = self.announced(chain, at, (now, view.state_digest)).await?;
+        let window = self.window(announced.as_ref());
         if now >= window.judge_end {
             return Err(conflict(
                 "window-over",
@@ -352,11 +314,12 @@ impl Asked {
             )
             .into());
         }
-        let pinned = delivered.map(|delivered| Pinned {
-            deliverable: delivered.state.deliverable,
-            uri: delivered.uri,
+        let pinned = announced.map(|announced| Pinned {
+            deliverable: announced.state.deliverable,
+            uri: announced.uri,
         });
         let standing = Standing { now, window, pinned };
+        self.expect_judged_before(&standing)?;
         // Also of a case that was taken: a reorganisation may have taken the pinned delivery back.
         if self.signature.is_empty()
             && standing.pins(self.deliverable()).is_none()
@@ -389,15 +352,6 @@ impl Asked {
             .into());
         }
         Ok(view)
-    }
-
-    fn window(&self, delivered: Option<&Delivered>) -> Window {
-        let within: u64 = self.terms.judgeWithin.to();
-        let judge_end = delivered.map_or_else(
-            || self.deliver_by.saturating_add(within),
-            |delivered| delivered.state.until.to::<u64>(),
-        );
-        Window { judge_end, last_tenth: judge_end.saturating_sub(within / 10) }
     }
 
     /// Nobody vouches for the delivery: neither the seller's signature nor the chain.
@@ -531,6 +485,16 @@ mod tests {
         let standing = Standing { now: 20, window, pinned: None };
         assert_eq!(asked.half_time_earliest(&standing, 0), 70);
         assert_eq!(asked.half_time_earliest(&standing, 180), 70);
+    }
+
+    #[test]
+    fn round_1_ends_by_the_sheet_and_round_2_at_most_a_window_from_now() {
+        let mut asked = asked(b"");
+        asked.terms.judgeWithin = U40::from(100);
+        asked.deliver_by = 50;
+        assert_eq!(asked.judge_by(1_000), 150);
+        asked.round = SECOND;
+        assert_eq!(asked.judge_by(1_000), 1_100);
     }
 
     #[test]

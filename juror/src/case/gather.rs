@@ -52,7 +52,13 @@ impl Work {
             () = tokio::time::sleep(wait) => {}
             () = self.last_tenth(), if over => {}
         }
-        let uri = self.asked.uri(&self.standing.borrow()).to_owned();
+        let uri = match self.uri().await {
+            Ok(uri) => uri,
+            Err(err) => {
+                self.not_fetched(&err.to_string());
+                return None;
+            }
+        };
         let bounds = self.desk.fetch.bounds();
         let most_bytes = ciphertext_most(bounds.most_bytes);
         let answer = surety_fetch::get(&uri, &Bounds { most_bytes, ..bounds }).await;
@@ -66,6 +72,16 @@ impl Work {
         };
         self.not_fetched(&why);
         None
+    }
+
+    /// Where the seller says that the bytes are. What it said before this round is looked for once.
+    async fn uri(&self) -> Result<String, JurorError> {
+        let standing = self.standing.borrow().clone();
+        if !self.asked.is_told_earlier() {
+            return Ok(self.asked.uri(&standing).to_owned());
+        }
+        let search = || self.asked.told_earlier(&self.desk.chain, standing.window);
+        Ok(self.told.get_or_try_init(search).await?.clone())
     }
 
     fn not_fetched(&self, why: &str) {

@@ -36,6 +36,8 @@ mod private;
 pub(crate) mod provider;
 #[path = "juror/refused.rs"]
 mod refused;
+#[path = "juror/rounds.rs"]
+mod rounds;
 #[path = "juror/sealed.rs"]
 mod sealed;
 #[path = "juror/sources.rs"]
@@ -146,6 +148,432 @@ async fn a_juror_says_who_it_is_and_whether_it_is_up() {
     assert_eq!(problem(court.http.get(url("/v2")).send().await.unwrap()).await.slug(), "not-found");
     let got = court.http.get(url("/v1/cases")).send().await.unwrap();
     assert_eq!(problem(got).await.slug(), "method-not-allowed");
+}
+
+/// Makes an honest request wrong.
+type Spoil = fn(&mut CaseRequest);
+
+#[tokio::test]
+async fn a_case_that_is_wrong_in_itself_is_refused_by_field() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let honest = court.request(WORK);
+    let spoilt: [(Spoil, &str); 10] = [
+        (|r| r.term_sheet.chain_id += 1, "termSheet.chainId"),
+        (|r| r.term_sheet.escrow = Address::repeat_byte(9), "termSheet.escrow"),
+        (|r| r.term_sheet.title.push('!'), "delivery.dealId"),
+        (|r| r.delivery.dealId = B256::ZERO, "delivery.dealId"),
+        (|r| r.delivery.milestone = 1, "delivery.milestone"),
+        (|r| r.round = 3, "round"),
+        (|r| r.delivery.uri = "a".repeat(1_025), "delivery.uri"),
+        (|r| r.signature = vec![1; 4_097].into(), "signature"),
+        (
+            |r| r.term_sheet.milestones[0].pass_bps = surety_terms::Bps::ZERO,
+            "termSheet.milestones[0].passBps",
+        ),
+        (|r| r.signature = forged(), "signature"),
+    ];
+    for (spoil, field) in spoilt {
+        let mut request = honest.clone();
+        spoil(&mut request);
+        let problem = court.refused(&juror, &request).await;
+        assert_eq!(problem.field.as_deref(), Some(field), "{problem:?}");
+        assert!(problem.rule.is_some() && problem.status == 422, "{problem:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_the_seller_did_not_sign_is_refused() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let mut request = court.request(WORK);
+    let digest = digest::delivery_digest(&request.delivery, &court.sheet.domain());
+    request.signature = sign::digest(&court.world.buyer(), digest);
+    assert_eq!(court.refused(&juror, &request).await.slug(), "signature-invalid");
+
+    // A signature of another deliverable is none of this one.
+    request.signature = court.request(b"other work").signature;
+    assert_eq!(court.refused(&juror, &request).await.slug(), "signature-invalid");
+}
+
+#[tokio::test]
+async fn a_deal_that_was_never_opened_is_refused() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let mut sheet = court.sheet.clone();
+    sheet.salt = B256::repeat_byte(2);
+    let problem = court.refused(&juror, &court.request_for(&sheet, WORK, "")).await;
+    assert_eq!((problem.slug(), problem.status), ("deal-not-open", 409));
+    assert_eq!(problem.field.as_deref(), Some("delivery.dealId"));
+}
+
+#[tokio::test]
+async fn a_jury_without_this_key_is_refused() {
+    let mut court = Court::kind().await;
+    let panel: Vec<Address> = (1..5).map(|seat| court.world.juror(seat).address()).collect();
+    court.sheet.jury = court.world.create_jury(&panel, &[]);
+    court.world.open(&court.sheet.terms()).unwrap();
+    court.node = court.world.node();
+    let juror = court.start().await;
+
+    let problem = court.refused(&juror, &court.request(WORK)).await;
+    assert_eq!(problem.slug(), "not-in-panel");
+    assert_eq!(problem.field.as_deref(), Some("termSheet.jury"));
+
+    court.sheet.jury = B256::repeat_byte(3);
+    assert_eq!(court.refused(&juror, &court.request(WORK)).await.slug(), "not-in-panel");
+}
+
+#[tokio::test]
+async fn a_milestone_that_has_ended_is_refused() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let valid_until = court.node.now() + DAY;
+    let act = Concede {
+        dealId: court.sheet.deal_id(),
+        milestone: 0,
+        round: 1,
+        standing: 0,
+        fee: U96::ZERO,
+        validUntil: alloy::primitives::aliases::U40::from(valid_until),
+    };
+    court
+        .send(&DealEscrow::concedeCall {
+            terms: court.sheet.terms(),
+            milestone: 0,
+            state: vec![],
+            seller: Consent {
+                fee: act.fee,
+                validUntil: act.validUntil,
+                signature: sign::concede(&court.world.seller(), court.world.contracts(), &act),
+                authorization: Bytes::new(),
+            },
+        })
+        .await;
+    let problem = court.refused(&juror, &court.request(WORK)).await;
+    assert_eq!((problem.slug(), problem.status), ("milestone-ended", 409));
+}
+
+#[tokio::test]
+async fn a_late_delivery_is_refused_unless_it_was_pinned_in_time() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    court.go_to(court.deliver_by() - 2);
+    court.pin(WORK).await;
+    court.go_to(court.deliver_by());
+
+    let problem = court.refused(&juror, &court.request(b"too late")).await;
+    assert_eq!(problem.slug(), "late-delivery");
+    assert_eq!(problem.field.as_deref(), Some("delivery.deliverable"));
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.push(&juror, WORK).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn a_delivery_in_the_last_second_is_taken() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    court.go_to(court.deliver_by() - 1);
+    court.take(&juror, &court.request(WORK)).await;
+}
+
+#[tokio::test]
+async fn a_milestone_gets_its_first_deliverable_then_only_a_pinned_one_and_never_a_third() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    court.take(&juror, &court.request(b"first")).await;
+    let problem = court.refused(&juror, &court.request(b"second")).await;
+    assert_eq!((problem.slug(), problem.status), ("other-deliverable", 409));
+
+    court.pin(b"second").await;
+    court.take(&juror, &court.request(b"second")).await;
+    assert_eq!(court.refused(&juror, &court.request(b"third")).await.slug(), "other-deliverable");
+}
+
+#[tokio::test]
+async fn a_malformed_or_oversized_body_is_refused_and_nothing_is_stored() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let honest = serde_json::to_string(&court.request(WORK)).unwrap();
+    let url = format!("{}/v1/cases", juror.url());
+    for (body, slug) in [
+        ("{".to_owned(), "not-json"),
+        (format!("{honest} {honest}"), "not-json"),
+        (honest.replacen('{', "{\"round\":1,", 1), "duplicate-key"),
+        (honest.replacen('{', "{\"extra\":1,", 1), "shape-invalid"),
+        (honest.replace("\"round\":1", "\"round\":\"1\""), "shape-invalid"),
+        (" ".repeat(1 << 20), "too-large"),
+    ] {
+        let answer = court.http.post(&url).body(body).send().await.unwrap();
+        assert_eq!(problem(answer).await.slug(), slug);
+    }
+    juror.shutdown().await;
+    let mut store = sqlite(&court).await;
+    let cases: (i64,) =
+        sqlx::query_as("SELECT count(*) FROM cases").fetch_one(&mut store).await.unwrap();
+    assert_eq!(cases.0, 0);
+}
+
+#[tokio::test]
+async fn only_bytes_that_an_open_case_asks_for_are_taken() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    assert_eq!(problem(court.push(&juror, WORK).await).await.slug(), "unasked-deliverable");
+    let taken = court.take(&juror, &court.request(WORK)).await;
+
+    let url = format!("{}/v1/deliverables/{}", juror.url(), keccak256(WORK));
+    let other = court.http.put(&url).body("other").send().await.unwrap();
+    assert_eq!(problem(other).await.slug(), "digest-mismatch");
+    let large = court.http.put(&url).body(vec![b'a'; (1 << 16) + 1]).send().await.unwrap();
+    assert_eq!(problem(large).await.slug(), "too-large");
+    let bad = format!("{}/v1/deliverables/0x12", juror.url());
+    let bad = court.http.put(bad).body("other").send().await.unwrap();
+    assert_eq!(problem(bad).await.slug(), "malformed");
+
+    assert_eq!(court.push(&juror, WORK).await.status(), 204);
+    court.ballot(&juror, taken.case_id).await;
+    assert_eq!(court.push(&juror, WORK).await.status(), 204, "pushing again is harmless");
+}
+
+#[tokio::test]
+async fn an_unknown_case_is_not_found() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    for (path, slug) in [
+        (format!("/v1/cases/{}", B256::ZERO), "unknown-case"),
+        ("/v1/cases/12".to_owned(), "malformed"),
+        (format!("/v1/cases/{}?waitSecs=soon", B256::ZERO), "malformed"),
+    ] {
+        let answer = court.http.get(format!("{}{path}", juror.url())).send().await.unwrap();
+        assert_eq!(problem(answer).await.slug(), slug, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_are_fetched_from_the_uri_when_nobody_pushes_them() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let uri = serve(WORK).await;
+    let taken = court.take(&juror, &court.request_for(&court.sheet, WORK, &uri)).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn a_pinned_unsigned_delivery_is_judged_with_the_chains_uri_whatever_the_request_says() {
+    for signature in [Bytes::new(), forged()] {
+        let court = Court::kind().await;
+        let juror = court.start().await;
+        court.pin_directly(&[(&court.sheet, WORK, &serve(WORK).await)]).await;
+        let trap = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let lie = format!("http://{}/work", trap.local_addr().unwrap());
+        let mut request = court.unsigned(&court.sheet, WORK, &lie);
+        request.signature = signature;
+
+        let taken = court.take(&juror, &request).await;
+        let ballot = court.ballot(&juror, taken.case_id).await;
+
+        assert_eq!((ballot.met, ballot.reason), (0b111, 0));
+        let knocked = tokio::time::timeout(std::time::Duration::ZERO, trap.accept()).await;
+        assert!(knocked.is_err(), "the request's URI was asked");
+    }
+}
+
+#[tokio::test]
+async fn a_restart_takes_the_chains_uri_of_an_unsigned_delivery_too() {
+    let court = Court::kind().await;
+    let mut patient = court.config();
+    patient.fetch.grace_secs = 3_600;
+    let juror = court.try_start(patient).await.unwrap();
+    court.pin_directly(&[(&court.sheet, WORK, &serve(WORK).await)]).await;
+    let mut request = court.unsigned(&court.sheet, WORK, "http://127.0.0.1:9/");
+    request.signature = forged();
+    let taken = court.take(&juror, &request).await;
+    assert_eq!(taken.state, CaseState::AwaitingDeliverable);
+    juror.shutdown().await;
+
+    let juror = court.start().await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn an_unsigned_delivery_that_is_not_pinned_is_refused_by_field() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let request = court.unsigned(&court.sheet, WORK, "");
+    let problem = court.refused(&juror, &request).await;
+    assert_eq!((problem.slug(), problem.status), ("signature-missing", 422));
+    assert_eq!(problem.field.as_deref(), Some("signature"));
+    assert!(problem.rule.unwrap().contains("unless the delivery stands on the chain"));
+
+    court.pin_directly(&[(&court.sheet, b"other work", "")]).await;
+    assert_eq!(court.refused(&juror, &request).await.slug(), "signature-missing");
+}
+
+#[tokio::test]
+async fn another_deals_pin_of_the_same_bytes_in_the_same_second_does_not_lend_its_uri() {
+    let mut court = Court::kind().await;
+    let mut other = court.sheet.clone();
+    other.salt = B256::repeat_byte(2);
+    court.world.open(&other.terms()).unwrap();
+    court.node = court.world.node();
+    let juror = court.start().await;
+    let uri = serve(WORK).await;
+    court.pin_directly(&[(&other, WORK, "http://127.0.0.1:9/"), (&court.sheet, WORK, &uri)]).await;
+    court.take(&juror, &court.unsigned(&other, WORK, "")).await;
+    let taken = court.take(&juror, &court.unsigned(&court.sheet, WORK, "")).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn an_unsigned_case_falls_silent_when_a_reorganisation_takes_the_pin_back() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    court.pin_directly(&[(&court.sheet, WORK, "")]).await;
+    let taken = court.take(&juror, &court.unsigned(&court.sheet, WORK, "")).await;
+    court.node.reorg(1, Orphans::Forget);
+    let status = court.status(&juror, taken.case_id, 30).await;
+    assert_eq!(status.state, CaseState::Silent);
+    assert_eq!(status.problem.unwrap().slug(), "signature-missing");
+
+    // The seller's signature is as good as its pin.
+    let again = court.take(&juror, &court.request(WORK)).await;
+    assert_eq!((again.case_id, again.state), (taken.case_id, CaseState::AwaitingDeliverable));
+    court.push(&juror, WORK).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn a_private_host_is_not_fetched_from_by_default() {
+    let court = Court::kind().await;
+    let mut config = court.config();
+    config.fetch = FetchConfig { allow_private_hosts: false, ..config.fetch };
+    let juror = court.try_start(config).await.unwrap();
+    let uri = serve(WORK).await;
+    let taken = court.take(&juror, &court.request_for(&court.sheet, WORK, &uri)).await;
+    court.go_to(court.deliver_by() + DAY * 9 / 10);
+    assert_eq!(court.ballot(&juror, taken.case_id).await.reason, 1);
+}
+
+#[tokio::test]
+async fn missing_is_said_only_in_the_last_tenth_of_the_window() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.go_to(court.deliver_by() + DAY * 9 / 10 - 1);
+    let status = court.status(&juror, taken.case_id, 1).await;
+    assert_eq!(status.state, CaseState::AwaitingDeliverable);
+
+    court.go_to(court.deliver_by() + DAY * 9 / 10);
+    let ballot = court.ballot(&juror, taken.case_id).await;
+    assert_eq!((ballot.met, ballot.failed, ballot.reason), (0, 0b111, 1));
+    assert!(court.provider.seen().is_empty());
+}
+
+#[tokio::test]
+async fn pinning_moves_the_window_and_the_last_tenth_with_it() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.pin(WORK).await;
+    let pinned_at = court.node.now();
+    court.go_to(pinned_at + DAY * 9 / 10);
+    assert_eq!(court.ballot(&juror, taken.case_id).await.reason, 1);
+}
+
+#[tokio::test]
+async fn after_the_window_a_juror_stays_silent() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.go_to(court.deliver_by() + DAY);
+    let status = court.status(&juror, taken.case_id, 30).await;
+    assert_eq!((status.state, &status.ballot), (CaseState::Silent, &None));
+    assert_eq!(status.problem.unwrap().slug(), "window-over");
+    assert_eq!(court.refused(&juror, &court.request(b"other")).await.slug(), "window-over");
+}
+
+#[tokio::test]
+async fn a_case_that_a_reorganisation_ended_is_taken_up_again() {
+    let mut court = Court::kind().await;
+    // The deal is opened on the node, so that a reorganisation can take it back.
+    court.sheet.salt = B256::repeat_byte(5);
+    court.open().await;
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.node.reorg(1, Orphans::Return);
+    let status = court.status(&juror, taken.case_id, 30).await;
+    assert_eq!(status.state, CaseState::Silent);
+    assert_eq!(status.problem.unwrap().slug(), "deal-not-open");
+    let still = court.take(&juror, &court.request(WORK)).await;
+    assert_eq!(still.state, CaseState::Silent);
+
+    court.node.mine();
+    let again = court.take(&juror, &court.request(WORK)).await;
+    assert_eq!((again.case_id, again.state), (taken.case_id, CaseState::AwaitingDeliverable));
+    court.push(&juror, WORK).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn an_outage_on_one_question_is_an_abstention_on_it_but_not_before_the_last_tenth() {
+    let court = Court::new(
+        Double::start(|_, question| match question.criterion.text.as_str() {
+            "The deliverable is complete." => Act::Vote("MET"),
+            _ => Act::Raw(503, "down"),
+        })
+        .await,
+    );
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.push(&juror, WORK).await;
+    let status = court.status(&juror, taken.case_id, 3).await;
+    assert_eq!(status.state, CaseState::Judging);
+    assert_eq!(court.provider.seen().len(), 4, "one answer, three attempts, and now it waits");
+
+    court.go_to(court.deliver_by() + DAY * 9 / 10);
+    let ballot = court.ballot(&juror, taken.case_id).await;
+    assert_eq!((ballot.met, ballot.failed, ballot.reason), (0b011, 0, 0));
+}
+
+#[tokio::test]
+async fn a_provider_that_answers_nothing_makes_the_whole_seat_void() {
+    let court = Court::new(Double::captured(|_, _| Act::Raw(503, "down")).await);
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.push(&juror, WORK).await;
+    court.go_to(court.deliver_by() + DAY * 9 / 10);
+    let ballot = court.ballot(&juror, taken.case_id).await;
+    assert_eq!(
+        (ballot.met, ballot.failed, ballot.reason),
+        (0, 0, 4),
+        "checks alone decide nothing"
+    );
+}
+
+#[tokio::test]
+async fn a_provider_that_comes_back_is_asked_again() {
+    let court = Court::new(
+        Double::start(|number, _| if number < 6 { Act::Raw(500, "") } else { Act::Vote("MET") })
+            .await,
+    );
+    let juror = court.start().await;
+    let taken = court.take(&juror, &court.request(WORK)).await;
+    court.push(&juror, WORK).await;
+    assert_eq!(court.ballot(&juror, taken.case_id).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn garbage_is_never_met() {
+    for text in ["MET", "", "{\"verdict\":\"MET\"}", "null"] {
+        let court = Court::new(Double::start(move |_, _| Act::Text(text)).await);
+        let juror = court.start().await;
+        let taken = court.take(&juror, &court.request(WORK)).await;
+        court.push(&juror, WORK).await;
+        let ballot = court.ballot(&juror, taken.case_id).await;
+        // The check's own bit, and an abstention on every question.
+        assert_eq!((ballot.met, ballot.failed, ballot.reason), (0b001, 0, 0), "{text:?}");
+    }
 }
 
 #[tokio::test]

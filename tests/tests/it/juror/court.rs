@@ -45,8 +45,17 @@ impl Court {
 
     /// An open deal whose milestone has one check and two questions.
     pub(crate) fn new(provider: Double) -> Self {
-        let mut world = World::new();
-        let sheet = sheet(&world);
+        Self::of(World::new(), provider, |_| ())
+    }
+
+    /// The same in this world, with a sheet that is changed before anybody signs it.
+    pub(crate) fn of(
+        mut world: World,
+        provider: Double,
+        change: impl FnOnce(&mut TermSheet),
+    ) -> Self {
+        let mut sheet = sheet(&world);
+        change(&mut sheet);
         world.open(&sheet.terms()).unwrap();
         let node = world.node();
         let folder = tempfile::tempdir().unwrap();
