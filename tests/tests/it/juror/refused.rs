@@ -16,7 +16,7 @@ async fn a_case_that_is_wrong_in_itself_is_refused_by_field() {
         (|r| r.term_sheet.title.push('!'), "delivery.dealId"),
         (|r| r.delivery.dealId = B256::ZERO, "delivery.dealId"),
         (|r| r.delivery.milestone = 1, "delivery.milestone"),
-        (|r| r.round = 2, "round"),
+        (|r| r.round = 3, "round"),
         (|r| r.delivery.uri = "a".repeat(1_025), "delivery.uri"),
         (|r| r.signature = vec![1; 4_097].into(), "signature"),
         (
