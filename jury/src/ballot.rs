@@ -40,7 +40,8 @@ pub enum Reason {
     Unreadable = 2,
     /// The deliverable tries to instruct its jurors: every criterion is failed.
     Injection = 3,
-    /// The seat itself failed (a wrong canary, no provider): an abstention on everything.
+    /// The seat itself failed (a wrong canary, a contradiction, no provider): an abstention on
+    /// everything but hidden criteria that were not revealed, which are met on every ballot.
     Void = 4,
 }
 
