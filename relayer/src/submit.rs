@@ -72,7 +72,11 @@ async fn queue(relayer: &Relayer, row: &CaseRow, calldata: Bytes) -> Result<Next
     let id = keccak256(&calldata);
     let request = Request { id, to: relayer.escrow.address, calldata };
     let mut tx = relayer.begin(row.id).await?;
-    cases::sent(&mut tx, row.id, id).await?;
+    if !cases::sent(&mut tx, row.id, id).await? {
+        // It went with others, ended or was given up since it was read.
+        tx.rollback().await?;
+        return Ok(Next::Again);
+    }
     relayer.sender.queue(&mut tx, &request).await?;
     surety_failpoint::here("case.sent.written");
     tx.commit().await?;

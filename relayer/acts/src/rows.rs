@@ -128,7 +128,8 @@ pub async fn overdue(conn: &mut Conn, now: u64) -> Result<u64> {
 pub async fn sending(conn: &mut Conn, row: &ActRow, id: B256, look: u64) -> Result<bool> {
     let found = sqlx::query(
         "UPDATE timed_act SET sending = $5, look = $6
-         WHERE deal = $1 AND milestone = $2 AND act = $3 AND due = $4",
+         WHERE deal = $1 AND milestone = $2 AND act = $3 AND due = $4
+           AND sending IS NOT DISTINCT FROM $7",
     )
     .bind(row.deal.as_slice())
     .bind(i64::from(row.milestone))
@@ -136,6 +137,7 @@ pub async fn sending(conn: &mut Conn, row: &ActRow, id: B256, look: u64) -> Resu
     .bind(kept(row.due.at))
     .bind(id.as_slice())
     .bind(kept(look))
+    .bind(row.sending.as_ref().map(B256::as_slice))
     .execute(conn)
     .await?;
     Ok(found.rows_affected() == 1)
@@ -206,6 +208,8 @@ mod tests {
         let row = ActRow { deal, milestone: 0, due: reclaim, sending: None };
         assert_eq!(due, [row]);
         assert!(sending(&mut tx, &row, id, 160).await.unwrap());
+        let other = B256::repeat_byte(10);
+        assert!(!sending(&mut tx, &row, other, 160).await.unwrap(), "one is on its way");
         assert!(to_look_at(&mut tx, 159, 9).await.unwrap().is_empty());
         assert_eq!(overdue(&mut tx, 159).await.unwrap(), 1);
 

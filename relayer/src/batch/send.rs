@@ -9,7 +9,7 @@ use surety_jury::SignedBatch;
 use crate::RelayerError;
 use crate::relayer::Relayer;
 use crate::store::batches;
-use crate::store::cases::{self, CaseState};
+use crate::store::cases;
 
 /// Queues what the escrow would take. Returns the cases that are sent: all of the list, or none.
 pub(super) async fn send(
@@ -56,12 +56,10 @@ async fn queue(
     let request = Request { id, to: relayer.escrow.address, calldata };
     let mut tx = relayer.begin_all(&list).await?;
     for case in &list {
-        let row = cases::get(&mut tx, *case).await?;
-        // It ended or was given up meanwhile. What is dropped here was never written.
-        if row.is_none_or(|row| row.state != CaseState::Decided) {
+        // It went alone, ended or was given up meanwhile. What is dropped here was never written.
+        if !cases::sent(&mut tx, *case, id).await? {
             return Ok(Vec::new());
         }
-        cases::sent(&mut tx, *case, id).await?;
     }
     batches::sent(&mut tx, id, list.len()).await?;
     relayer.sender.queue(&mut tx, &request).await?;

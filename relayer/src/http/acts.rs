@@ -41,7 +41,9 @@ pub(super) async fn post(
     let row = row(&relayer, &asked).await?;
     pays(&relayer, &asked, &calldata).await?;
     let request = Request { id, to: relayer.escrow.address, calldata };
-    let status = queue(&relayer, row.as_ref(), &request).await?;
+    let Some(status) = queue(&relayer, row.as_ref(), &request).await? else {
+        return Err(under_way());
+    };
     relayer.metrics.act(asked.action.as_str(), "asked");
     Ok(accepted(id, Some(status)))
 }
@@ -130,12 +132,16 @@ async fn row(relayer: &Relayer, asked: &ActRequest) -> Result<Option<ActRow>, Re
     if let Some(row) = &row
         && acts::is_under_way(relayer, row).await?
     {
-        let detail = "The act is already on its way, for no fee.";
-        return Err(Problem::new("under-way", 409, "Under way", detail)
-            .with_field("action", "must not be under way already")
-            .into());
+        return Err(under_way());
     }
     Ok(row)
+}
+
+fn under_way() -> Refusal {
+    let detail = "The act is already on its way, or the milestone has just moved on.";
+    Problem::new("under-way", 409, "Under way", detail)
+        .with_field("action", "must not be under way already")
+        .into()
 }
 
 /// The escrow must take the call, fee and all, and the fee must cover what the call costs.
@@ -163,19 +169,22 @@ async fn pays(relayer: &Relayer, asked: &ActRequest, calldata: &Bytes) -> Result
 }
 
 /// Queues the call. Where the act would have been performed for nothing, the row says that it is done
-/// this way.
+/// this way, unless it has changed since it was read: then nothing is queued.
 async fn queue(
     relayer: &Relayer,
     row: Option<&ActRow>,
     request: &Request,
-) -> Result<SendStatus, RelayerError> {
+) -> Result<Option<SendStatus>, RelayerError> {
     let mut tx = relayer.store.begin().await?;
-    if let Some(row) = row {
-        rows::sending(&mut tx, row, request.id, acts::again(relayer)).await?;
+    if let Some(row) = row
+        && !rows::sending(&mut tx, row, request.id, acts::again(relayer)).await?
+    {
+        tx.rollback().await?;
+        return Ok(None);
     }
     let status = relayer.sender.queue(&mut tx, request).await?;
     tx.commit().await?;
     relayer.sender.wake();
     relayer.changed();
-    Ok(status)
+    Ok(Some(status))
 }

@@ -256,15 +256,15 @@ pub(crate) async fn decided(
 }
 
 /// The settlement is with the sender; written in the transaction that queues it.
-pub(crate) async fn sent(conn: &mut Conn, id: B256, sending: B256) -> Result<()> {
-    sqlx::query(
+pub(crate) async fn sent(conn: &mut Conn, id: B256, sending: B256) -> Result<bool> {
+    let found = sqlx::query(
         "UPDATE case_file SET state = 'sent', sending = $2 WHERE id = $1 AND state = 'decided'",
     )
     .bind(id.as_slice())
     .bind(sending.as_slice())
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(found.rows_affected() == 1)
 }
 
 /// The settlement failed; the ballots are still good.

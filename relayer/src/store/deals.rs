@@ -271,39 +271,32 @@ fn read(row: &DbRow) -> Result<MilestoneRow> {
 }
 
 /// Whether a milestone's end still stands in a block. If it does, it stays until this transaction ends.
-pub(crate) async fn has_ended_in(
-    conn: &mut Conn,
-    (deal, milestone): (B256, u8),
-    block: u64,
-) -> Result<bool> {
-    let found = sqlx::query(
-        "UPDATE milestone SET ended_block = ended_block
-         WHERE deal = $1 AND milestone = $2 AND ended_block = $3",
-    )
-    .bind(deal.as_slice())
-    .bind(i64::from(milestone))
-    .bind(kept(block))
-    .execute(conn)
-    .await?;
-    Ok(found.rows_affected() == 1)
+pub(crate) async fn has_ended_in(conn: &mut Conn, place: (B256, u8), block: u64) -> Result<bool> {
+    let statement = "UPDATE milestone SET ended_block = ended_block
+         WHERE deal = $1 AND milestone = $2 AND ended_block = $3";
+    stands_in(conn, statement, place, block).await
 }
 
 /// Whether a milestone's state still stands in a block. If it does, it stays until this transaction
 /// ends.
-pub(crate) async fn has_moved_in(
+pub(crate) async fn has_moved_in(conn: &mut Conn, place: (B256, u8), block: u64) -> Result<bool> {
+    let statement = "UPDATE milestone SET delivered_block = delivered_block
+         WHERE deal = $1 AND milestone = $2 AND delivered_block = $3";
+    stands_in(conn, statement, place, block).await
+}
+
+async fn stands_in(
     conn: &mut Conn,
+    statement: &'static str,
     (deal, milestone): (B256, u8),
     block: u64,
 ) -> Result<bool> {
-    let found = sqlx::query(
-        "UPDATE milestone SET delivered_block = delivered_block
-         WHERE deal = $1 AND milestone = $2 AND delivered_block = $3",
-    )
-    .bind(deal.as_slice())
-    .bind(i64::from(milestone))
-    .bind(kept(block))
-    .execute(conn)
-    .await?;
+    let found = sqlx::query(statement)
+        .bind(deal.as_slice())
+        .bind(i64::from(milestone))
+        .bind(kept(block))
+        .execute(conn)
+        .await?;
     Ok(found.rows_affected() == 1)
 }
 

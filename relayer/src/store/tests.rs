@@ -78,9 +78,11 @@ async fn a_case_goes_from_state_to_state_and_back_when_its_end_is_orphaned(scrat
     assert_eq!(cases::of_deal(&mut tx, digest(0xdd)).await.unwrap().len(), 1);
     cases::asked(&mut tx, id).await.unwrap();
     cases::decided(&mut tx, id, (&ballots, &tally), 1_000).await.unwrap();
-    cases::sent(&mut tx, id, digest(9)).await.unwrap();
+    assert!(cases::sent(&mut tx, id, digest(9)).await.unwrap());
+    // Whoever still believes that it is decided queues nothing.
+    assert!(!cases::sent(&mut tx, id, digest(8)).await.unwrap());
     cases::unsent(&mut tx, id).await.unwrap();
-    cases::sent(&mut tx, id, digest(9)).await.unwrap();
+    assert!(cases::sent(&mut tx, id, digest(9)).await.unwrap());
     cases::ended(&mut tx, id, 20, Some(1_500)).await.unwrap();
     cases::given_up(&mut tx, id, "never").await.unwrap();
     tx.commit().await.unwrap();
