@@ -13,15 +13,15 @@ mod lease;
 #[cfg(any(test, feature = "scratch"))]
 pub mod scratch;
 mod store;
+mod tx;
 
 pub use blobs::{Blobs, Bucket};
 pub use error::StoreError;
 pub use lease::{Lease, Leases, Role};
 pub use store::{Store, check, migrations};
+pub use tx::Tx;
 
 /// A connection, or a transaction behind a reference: what every query takes.
 pub type Conn = sqlx::AnyConnection;
 /// A row of an answer.
 pub type DbRow = sqlx::any::AnyRow;
-/// A write in progress. Dropped without a commit, it never was.
-pub type Tx = sqlx::Transaction<'static, sqlx::Any>;

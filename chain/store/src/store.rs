@@ -10,11 +10,12 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, AssertSqlSafe, Executor as _};
 use url::Url;
 
+use crate::tx::Log;
 use crate::{Leases, StoreError, Tx};
 
-/// What a connection to SQLite begins with. A commit survives a power cut: a signed transaction must
-/// be on disk before it leaves the process.
-const SQLITE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
+/// What a connection to SQLite begins with. A commit survives a power cut, since [`Tx`] waits for the
+/// log's flush: a signed transaction must be on disk before it leaves the process.
+const SQLITE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL";
 
 /// The same for PostgreSQL, whatever its server is configured to. A process that is frozen in the
 /// middle of a transaction is cut off when its leases run out: it would hold up its successor.
@@ -51,6 +52,8 @@ pub struct Store {
     /// Held as long as any clone lives, so that a second process refuses to start. None where
     /// processes share a database.
     lock: Option<Arc<File>>,
+    /// What commits wait for. None where a server flushes.
+    log: Option<Arc<Log>>,
 }
 
 /// What SQLite and PostgreSQL do not agree about.
@@ -89,13 +92,16 @@ impl Store {
         let dir = dir.canonicalize().map_err(folder)?;
         let lock = File::create(dir.join(format!("{name}.lock"))).map_err(folder)?;
         lock.try_lock().map_err(|_| StoreError::InUse { path: dir.clone() })?;
-        let file = Url::from_file_path(dir.join(format!("{name}.sqlite")))
+        let file = dir.join(format!("{name}.sqlite"));
+        let log = Some(Arc::new(Log::of(&file)));
+        let file = Url::from_file_path(file)
             .map_err(|()| StoreError::Url("the store's folder must have an absolute path"))?;
         let url = format!("sqlite://{}", file.path());
         let writer = pool(&format!("{url}?mode=rwc"), 1, SQLITE.to_owned()).await?;
         let reader = pool(&format!("{url}?mode=ro"), READERS, SQLITE.to_owned()).await?;
         let lock = Some(Arc::new(lock));
-        Ok(Self { writer, reader, dialect: IN_SQLITE, instance: instance(), leases, lock })
+        let (dialect, instance) = (IN_SQLITE, instance());
+        Ok(Self { writer, reader, dialect, instance, leases, lock, log })
     }
 
     /// Connects to a PostgreSQL database, such as `postgres://relayer@db.example/relayer`, which
@@ -111,7 +117,7 @@ impl Store {
         let writer = pool(url.as_str(), WRITERS, writes(leases)).await?;
         let reader = pool(url.as_str(), READERS, READER.to_owned()).await?;
         let (dialect, instance) = (IN_POSTGRES, instance());
-        Ok(Self { writer, reader, dialect, instance, leases, lock: None })
+        Ok(Self { writer, reader, dialect, instance, leases, lock: None, log: None })
     }
 
     async fn joined(self) -> Result<Self, StoreError> {
@@ -167,7 +173,7 @@ impl Store {
 
     /// Begins a write. In SQLite it waits for the write in progress, if any.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(self.writer.begin_with(self.dialect.begin).await?)
+        Ok(Tx::new(self.writer.begin_with(self.dialect.begin).await?, self.log.clone()))
     }
 
     /// A connection that sees everything committed and cannot write.
