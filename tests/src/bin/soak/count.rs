@@ -61,22 +61,27 @@ fn shorten(mut problems: Vec<String>) -> Vec<String> {
     problems
 }
 
-/// Waits until the relayer has read what is final and has nothing left to do; then says what of its
-/// numbers is wrong.
+/// Stops the chain once everything on it is final, and waits until the relayer has read it and has nothing
+/// left to do; then says what of its numbers is wrong.
 pub(super) async fn relayer(
     chain: &Chain,
     cast: &Cast,
     (book, ledger): (&Book, &Ledger),
 ) -> anyhow::Result<(Numbers, Vec<String>)> {
     let http = Client::builder().pool_max_idle_per_host(0).build()?;
-    let (since, goal) = (Instant::now(), as_number(ledger.last + DEEP));
+    while chain.head().await? < ledger.last + DEEP {
+        tokio::time::sleep(LOOK).await;
+    }
+    // An audit sees a range of blocks only when the relayer had followed all of it.
+    chain.stop().await?;
+    let (since, goal) = (Instant::now(), as_number(chain.head().await?));
     let operator = Operator::of_store(&cast.relayer_store())?;
     let (numbers, key) = loop {
         let numbers = Numbers::ask(&http, &cast.relayer_url).await?;
         let keys = operator.keys().await?;
         let key = keys.get(0).context("a relayer without a key")?.clone();
-        let is_done = numbers.head_block >= goal && numbers.open() < 0.5 && is_idle(&key);
-        if is_done || since.elapsed() > PATIENCE {
+        let has_work = numbers.open() > 0.5 || numbers.acts_due > 0.5 || !is_idle(&key);
+        if (numbers.head_block >= goal && !has_work) || since.elapsed() > PATIENCE {
             break (numbers, key);
         }
         tokio::time::sleep(LOOK).await;

@@ -110,7 +110,6 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<Vec<String>> {
     problems.extend(count::compare(&book, &ledger));
     let (numbers, wrong) = count::relayer(&chain, &cast, (&book, &ledger)).await?;
     problems.extend(wrong);
-    chain.stop().await?;
     problems.extend(cast.end().await?);
     let (audit, unclean) = count::audit(&cast, &book, &ledger).await?;
     problems.extend(unclean);
