@@ -45,9 +45,11 @@ pub(super) struct Seat {
 /// that juror does not start and says so.
 pub(super) fn seats() -> anyhow::Result<Vec<Seat>> {
     let urls = reserve(SEATS.len())?;
-    let seats = SEATS.into_iter().zip(urls);
-    let seat = |([family, dialect, path, model], url)| Seat { family, dialect, path, model, url };
-    Ok(seats.map(seat).collect())
+    let seats = SEATS.into_iter().zip(urls).map(|(words, url)| {
+        let [family, dialect, path, model] = words;
+        Seat { family, dialect, path, model, url }
+    });
+    Ok(seats.collect())
 }
 
 /// A process; it ends with this value.
