@@ -103,8 +103,10 @@ async fn measure(relayer: &Relayer) -> Result<(), RelayerError> {
         let (total, unnamed) = deliverables::totals(&mut conn).await?;
         metrics.shelf(total.saturating_sub(unnamed), unnamed);
     }
-    for (state, count) in relayer.sender.totals().await? {
-        metrics.transactions_in(state, count);
+    let totals = relayer.sender.totals().await?;
+    for state in ["queued", "signed", "mined", "failed"] {
+        let count = totals.iter().find(|(name, _)| name == state).map_or(0, |(_, count)| *count);
+        metrics.transactions_in(state.to_owned(), count);
     }
     let (mut longest, mut poorest) = (0, None);
     for key in relayer.sender.each() {

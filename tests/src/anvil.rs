@@ -5,6 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use alloy::primitives::{B256, U256};
+use alloy::providers::{DynProvider, Provider as _};
+use alloy::rpc::client::BatchRequest;
+use alloy::rpc::types::TransactionRequest;
+
+use crate::actors;
+use crate::contracts::Message;
+
 /// Where npm puts anvil (Linux x86-64 only). Its own file, not npm's shim, which can leave it alive.
 const PACKAGED: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -14,6 +22,12 @@ const PACKAGED: &str = concat!(
 /// The flags that make anvil most like Base: its EVM, and its cap on one transaction's gas.
 const FLAGS: [&str; 6] =
     ["--chain-id", "31337", "--hardfork", "osaka", "--enable-tx-gas-limit", "--host=127.0.0.1"];
+
+/// Transactions that are handed to anvil in one request.
+const TOGETHER: usize = 100;
+
+/// What each of them may burn; deploying the contracts takes most.
+const GAS: u64 = 9_000_000;
 
 /// A running anvil; it ends with this handle.
 #[derive(Debug)]
@@ -63,6 +77,32 @@ impl Drop for Anvil {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+/// Makes a world once more on an anvil that was started with `--auto-impersonate`: gives the relayer and
+/// the deployer ether, and sends what the world was made of.
+pub async fn build(provider: &DynProvider, sent: &[Message]) -> anyhow::Result<()> {
+    for actor in [actors::relayer(), actors::deployer()] {
+        let set = (actor.address(), U256::from(10).pow(U256::from(21)));
+        provider.raw_request::<_, ()>("anvil_setBalance".into(), set).await?;
+    }
+    for messages in sent.chunks(TOGETHER) {
+        let mut batch = BatchRequest::new(provider.client());
+        let mut answers = Vec::new();
+        for Message { from, to, data } in messages {
+            let request = TransactionRequest::default()
+                .from(*from)
+                .to(*to)
+                .gas_limit(GAS)
+                .input(data.clone().into());
+            answers.push(batch.add_call::<_, B256>("eth_sendTransaction", &(request,))?);
+        }
+        batch.send().await?;
+        for answer in answers {
+            answer.await?;
+        }
+    }
+    Ok(())
 }
 
 fn find() -> Option<PathBuf> {

@@ -14,6 +14,7 @@ pub mod gas;
 pub mod meter;
 pub mod model;
 pub mod node;
+pub mod process;
 pub mod recorded;
 pub mod red_team;
 pub mod sealed;

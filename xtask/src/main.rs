@@ -70,6 +70,9 @@ enum Task {
         /// About how long it may take; with 0 and `--only mutation` it tells what is known of mutants.
         #[arg(long, default_value_t = 1, value_name = "N")]
         hours: u32,
+        /// How long the soak takes: the hours when it runs alone, a quarter hour of each otherwise.
+        #[arg(long, value_name = "M")]
+        minutes: Option<u32>,
         /// Only this part.
         #[arg(long)]
         only: Option<deep::Part>,
@@ -107,9 +110,9 @@ fn run(repository: &Repository, task: Task) -> anyhow::Result<()> {
         Task::Gas { check } => gas(repository, check),
         Task::Corpus => programs::start(repository, "surety-corpus", &[]),
         Task::Bench { name } => bench(repository, name.as_deref()),
-        Task::Deep { hours, only, sample, seed } => {
+        Task::Deep { hours, minutes, only, sample, seed } => {
             let sample = deep::mutation::Sample { size: sample, seed };
-            deep::deep(repository, hours, only, sample)
+            deep::deep(repository, (hours, minutes), only, sample)
         }
         Task::Tidy => tidy::run(repository, &Cli::command()),
         Task::Ci => {

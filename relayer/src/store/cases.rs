@@ -42,6 +42,9 @@ pub enum CaseState {
 }
 
 impl CaseState {
+    const ALL: [Self; 6] =
+        [Self::Seen, Self::Asked, Self::Decided, Self::Sent, Self::Final, Self::GivenUp];
+
     /// The word that JSON and the store hold.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -320,12 +323,18 @@ pub(crate) async fn taken_up(conn: &mut Conn, id: B256) -> Result<()> {
     Ok(())
 }
 
-/// How many cases there are in each state that has some.
+/// How many cases there are in each state, those with none included: a gauge that is not set says
+/// what it said before.
 pub(crate) async fn totals(conn: &mut Conn) -> Result<Vec<(CaseState, u64)>> {
     let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM case_file GROUP BY state")
         .fetch_all(conn)
         .await?;
-    rows.iter().map(|row| Ok((CaseState::read(row)?, number(row, "n")?))).collect()
+    let mut totals = CaseState::ALL.map(|state| (state, 0_u64));
+    for row in &rows {
+        let (state, count) = (CaseState::read(row)?, number::<u64>(row, "n")?);
+        totals.iter_mut().filter(|total| total.0 == state).for_each(|total| total.1 = count);
+    }
+    Ok(totals.to_vec())
 }
 
 /// Opens cases again whose end stands in an orphaned block, at the stage that they had reached.

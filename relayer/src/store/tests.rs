@@ -35,6 +35,7 @@ surety_store::on_both!(
     seats_end_once_and_are_counted,
     the_time_to_commit_begins_once_and_ends_for_good,
     what_failed_in_company_goes_alone,
+    a_state_without_cases_counts_none,
 );
 
 async fn opened(scratch: &Scratch, leases: Leases) -> Store {
@@ -172,6 +173,16 @@ async fn named_deliverables_leave_the_strangers_share(scratch: &Scratch) {
     assert_eq!(deliverables::totals(&mut tx).await.unwrap(), (15, 0));
     assert!(deliverables::has(&mut tx, digest(2)).await.unwrap());
     assert!(!deliverables::has(&mut tx, digest(3)).await.unwrap());
+}
+
+async fn a_state_without_cases_counts_none(scratch: &Scratch) {
+    let store = opened(scratch, Leases::default()).await;
+    seen(&store, 1).await;
+    let mut tx = store.begin().await.unwrap();
+    let totals = cases::totals(&mut tx).await.unwrap();
+    assert_eq!(totals.len(), 6);
+    let some: Vec<_> = totals.into_iter().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(some, [(CaseState::Seen, 1)]);
 }
 
 /// Claims for a store's instance, and says which cases it got.

@@ -9,6 +9,7 @@ pub(crate) mod mutation;
 pub(crate) mod page;
 mod python;
 pub(crate) mod slither;
+mod soak;
 mod storm;
 pub(crate) mod symbolic;
 
@@ -42,6 +43,8 @@ pub(crate) enum Part {
     Crash,
     /// Whole lives of deals from seeds: bad jurors, wrong clocks, cut networks, deaths, reorganisations.
     Simulation,
+    /// The relayer with five jurors under load, as processes, with flat memory and a clean audit.
+    Soak,
 }
 
 /// What a part found out.
@@ -53,23 +56,25 @@ struct Report {
     problems: Vec<String>,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part::Slither,
     Part::Symbolic,
     Part::Mutation,
     Part::Storm,
     Part::Crash,
     Part::Simulation,
+    Part::Soak,
     Part::Model,
 ];
 
 /// How long histories run when the other parts took all the time.
 const LEAST: Duration = Duration::from_mins(5);
 
-/// Runs every part, or one, in about `hours`, and writes the page. Histories take what is left.
+/// Runs every part, or one, in about `hours`, and writes the page. Histories take what is left. The soak
+/// takes `minutes` where they are given.
 pub(crate) fn deep(
     repository: &Repository,
-    hours: u32,
+    (hours, minutes): (u32, Option<u32>),
     only: Option<Part>,
     sample: mutation::Sample,
 ) -> anyhow::Result<()> {
@@ -100,6 +105,10 @@ pub(crate) fn deep(
             }
             Part::Simulation => {
                 problems.extend(storm::simulation(repository)?);
+                continue;
+            }
+            Part::Soak => {
+                problems.extend(soak::run(repository, soak::minutes(minutes, hours, only))?);
                 continue;
             }
             Part::Model => {

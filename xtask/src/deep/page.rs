@@ -51,6 +51,7 @@ fn heading(part: Part) -> &'static str {
         Part::Storm => "The relayer in a storm",
         Part::Crash => "The relayer that is killed",
         Part::Simulation => "Whole lives from seeds",
+        Part::Soak => "The relayer under load",
     }
 }
 

@@ -1,27 +1,20 @@
 //! A real anvil with the contracts, a jury, and deals that are open.
 
-use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy::primitives::{Address, Bytes, keccak256};
 use alloy::providers::{DynProvider, Provider as _, ProviderBuilder};
-use alloy::rpc::client::BatchRequest;
-use alloy::rpc::types::{Filter, TransactionRequest};
+use alloy::rpc::types::Filter;
 use alloy::sol_types::SolEvent as _;
 use anyhow::{Context as _, ensure};
 use surety_bindings::escrow::DealEscrow::{DealOpened, MilestoneEnded};
 use surety_bindings::escrow::Delivery;
 use surety_terms::TermSheet;
 use surety_terms::wire::DeliveryRequest;
-use surety_tests::anvil::Anvil;
-use surety_tests::contracts::Message;
+use surety_tests::anvil::{self, Anvil};
 use surety_tests::world::GENESIS;
 use surety_tests::{Contracts, World, actors, sign};
 
 use super::super::juror;
 use super::jurors::{Panel, SEATS};
-
-/// Transactions that are handed to anvil in one request.
-const TOGETHER: usize = 100;
-/// What each of them may burn; deploying the contracts takes most.
-const GAS: u64 = 9_000_000;
 
 /// The chain of one run.
 pub(super) struct Chain {
@@ -42,36 +35,11 @@ impl Chain {
         let anvil = Anvil::start(&flags).context("no anvil is here: `cargo x setup` gets it")?;
         let provider = ProviderBuilder::new().connect_http(anvil.url().parse()?).erased();
         let chain = Self { anvil, provider, contracts, sheets };
-        for actor in [actors::relayer(), actors::deployer()] {
-            let set = (actor.address(), U256::from(10).pow(U256::from(21)));
-            chain.provider.raw_request::<_, ()>("anvil_setBalance".into(), set).await?;
-        }
-        chain.replay(world.sent()).await?;
+        anvil::build(&chain.provider, world.sent()).await?;
         let opened = Filter::new().from_block(0).event_signature(DealOpened::SIGNATURE_HASH);
         let opened = chain.provider.get_logs(&opened).await?.len();
         ensure!(opened == deals, "{opened} of {deals} deals were opened");
         Ok(chain)
-    }
-
-    /// Sends what built the world once more.
-    async fn replay(&self, sent: &[Message]) -> anyhow::Result<()> {
-        for messages in sent.chunks(TOGETHER) {
-            let mut batch = BatchRequest::new(self.provider.client());
-            let mut answers = Vec::new();
-            for Message { from, to, data } in messages {
-                let request = TransactionRequest::default()
-                    .from(*from)
-                    .to(*to)
-                    .gas_limit(GAS)
-                    .input(data.clone().into());
-                answers.push(batch.add_call::<_, B256>("eth_sendTransaction", &(request,))?);
-            }
-            batch.send().await?;
-            for answer in answers {
-                answer.await?;
-            }
-        }
-        Ok(())
     }
 
     pub(super) fn url(&self) -> &str {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use reqwest::Client;
 use serde_json::Value;
-use surety_tests::actors;
+use surety_tests::{actors, process};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -74,10 +74,7 @@ impl Process {
     /// What the operating system says that it holds; zero where it is no Linux.
     pub(super) fn resident_mb(&self) -> anyhow::Result<f64> {
         let pid = self.child.id().context("the relayer has ended")?;
-        let Ok(text) = fs::read_to_string(format!("/proc/{pid}/status")) else { return Ok(0.0) };
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-        Ok((kib / 102.4).round() / 10.0)
+        Ok((process::resident_mib(pid).unwrap_or_default() * 10.0).round() / 10.0)
     }
 
     /// How many of its cases are final.
