@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use surety_agent::Chain;
-use surety_criteria::{Lint, lint};
+use surety_criteria::lint::{self, Lint, Prose};
 use surety_jury::Template;
 use surety_terms::{HiddenCriterion, TermSheet, limits};
 use url::Url;
@@ -146,7 +146,8 @@ async fn lint(args: LintArgs, output: Output) -> Result<ExitCode> {
     };
     let paid = prices.as_ref().is_none_or(|prices| prices.covered);
     let pinned = Template::pinned(sheet.template);
-    let prose = pinned.as_ref().unwrap_or(&Template::NEWEST).prose();
+    let is_shown = pinned.as_ref().is_ok_and(|template| template.shows_prose());
+    let prose = if is_shown { Prose::Shown } else { Prose::Unseen };
     let findings = [lint::sheet(&sheet, prose), lint::panel(&sheet, &families)].concat();
     let template = pinned.err().map(|unknown| unknown.to_string());
     let signable = lint::refusal(&findings).is_none() && template.is_none() && paid;

@@ -8,13 +8,12 @@
 //! the tests say so.
 
 use alloy::primitives::{B256, keccak256};
-use surety_criteria::lint::{self, Lint, Prose};
+use surety_criteria::lint::{self, Lint};
 use surety_terms::HiddenCriterion;
 
 use crate::canary;
 use crate::error::JuryError;
 use crate::prompt::{CLOSING, MARK, NEGATION};
-use crate::reading::Reading;
 use crate::view;
 use crate::vote::SCHEMA_TEXT;
 
@@ -60,15 +59,7 @@ impl Template {
 
     /// Whether a model is shown the milestone's title and description.
     pub const fn shows_prose(self) -> bool {
-        matches!(self.prose(), Prose::Shown)
-    }
-
-    /// The same in the linter's words.
-    pub const fn prose(self) -> Prose {
-        match self {
-            Self::J3 | Self::J5 => Prose::Shown,
-            Self::J4 => Prose::Unseen,
-        }
+        matches!(self, Self::J3 | Self::J5)
     }
 
     /// The rules by which a revealed criterion is read.
@@ -79,10 +70,12 @@ impl Template {
         }
     }
 
-    /// The rules by which answers become a ballot.
-    pub const fn reading(self) -> Reading {
+    /// The name of the rules by which answers become a ballot: what is a vote, which outcome settles a
+    /// question, what all of it adds up to. A rule changes for another name in another version only,
+    /// or what was recorded before is replayed to another ballot.
+    pub const fn reading(self) -> &'static str {
         match self {
-            Self::J3 | Self::J4 | Self::J5 => Reading::R1,
+            Self::J3 | Self::J4 | Self::J5 => "r1",
         }
     }
 
@@ -94,8 +87,8 @@ impl Template {
 
     /// keccak256 over name, system message, closing line, denial, the canaries' wordings and words,
     /// vote schema, the linter's version, mark, the limits of the view (bytes, lines, characters of a
-    /// line), where no prose is shown the words that say so, and from `J5` on the version of the
-    /// reading, each ended by a zero byte.
+    /// line), where no prose is shown the words that say so, and from `J5` on the name of the reading,
+    /// each ended by a zero byte.
     pub fn digest(self) -> B256 {
         let limits = [view::MAX_VIEW_BYTES, view::MAX_VIEW_LINES, view::MAX_LINE_CHARS];
         let texts = [
@@ -114,7 +107,7 @@ impl Template {
         let prose = if self.shows_prose() { "" } else { "without prose\0" };
         let reading = match self {
             Self::J3 | Self::J4 => String::new(),
-            Self::J5 => format!("{}\0", self.reading().name()),
+            Self::J5 => format!("{}\0", self.reading()),
         };
         let mark = format!("{MARK}\0");
         let parts = [texts.concat(), mark, limits.concat(), prose.to_owned(), reading];
@@ -124,11 +117,6 @@ impl Template {
     /// The version with this digest, if this build has it.
     pub fn of_digest(digest: B256) -> Option<Self> {
         Self::ALL.into_iter().find(|template| template.digest() == digest)
-    }
-
-    /// The version of this name, if this build has it.
-    pub fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|template| template.name() == name)
     }
 
     /// The version that a sheet pins, or the default where it pins none. Fails with what this build
@@ -148,6 +136,8 @@ impl Template {
 
 #[cfg(test)]
 mod tests {
+    mod reading;
+
     use surety_criteria::lint::Rule;
     use surety_terms::Kind;
 
@@ -183,11 +173,9 @@ mod tests {
         for template in Template::ALL {
             assert_eq!(Template::pinned(Some(template.digest())), Ok(template));
             assert_eq!(Template::of_digest(template.digest()), Some(template));
-            assert_eq!(Template::of_name(template.name()), Some(template));
         }
         assert_eq!(Template::pinned(None), Ok(Template::DEFAULT));
         assert_eq!(Template::of_digest(B256::ZERO), None);
-        assert_eq!(Template::of_name("j2"), None);
         assert_eq!(Template::ALL.last(), Some(&Template::NEWEST));
     }
 

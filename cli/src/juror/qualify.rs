@@ -166,7 +166,7 @@ impl QualifyArgs {
 /// A template by its name.
 fn named(name: &str) -> Result<Template, String> {
     let unknown = || format!("no prompt template has that name; there are {}", Template::known());
-    Template::of_name(name).ok_or_else(unknown)
+    Template::ALL.into_iter().find(|template| template.name() == name).ok_or_else(unknown)
 }
 
 fn means(config: &Config, most_micro_usd: Option<u64>) -> Result<Means> {

@@ -1,11 +1,11 @@
-//! What the rules say of every kind of answer, as one digest: it changes with each rule.
+//! What the rules by which answers become a ballot say of every kind of answer, as digests: a changed
+//! rule changes one.
 
 use std::fmt::Write as _;
 
 use alloy::primitives::{B256, keccak256};
 use serde_json::{Value, json};
 
-use super::*;
 use crate::opinion::{CanaryFound, Finding, Found, Opinion};
 use crate::prompt::tests::{a_criterion, a_view};
 use crate::transcript::{Call, Entry};
@@ -185,7 +185,7 @@ fn opinions() -> String {
 #[test]
 fn the_rules_of_the_first_version_are_pinned() {
     // Deals pin templates that are read by these: another digest is another version's.
-    assert!(Template::ALL.iter().all(|template| template.reading() == Reading::R1));
+    assert!(Template::ALL.iter().all(|template| template.reading() == "r1"));
     let got = [votes(), settled(), opinions()].map(|told| keccak256(told).to_string());
     let pinned = [
         "0xf945d5423c9697de86a7eb6b231a285cb5f395a6be45fcb7d2af990928436cf5",
