@@ -66,6 +66,10 @@ const HEARD: [Finding; 6] = [
     Finding::Injection,
 ];
 
+fn piece(line: u32, quote: &str, supports: &str) -> Value {
+    json!({ "line": line, "quote": quote, "supports": supports })
+}
+
 /// One line per answer: whether it is a vote, and what it says.
 fn votes() -> String {
     let (view, nonce) = (a_view(), Nonce::new([0xab; 16]));
@@ -89,7 +93,6 @@ fn votes() -> String {
             "verdict": verdict,
         })
     };
-    let piece = |line: u32, quote: &str, supports: &str| json!({ "line": line, "quote": quote, "supports": supports });
     let pieces = [
         piece(2, "thank you very much", "MET"),
         piece(3, "See you soon.", "NOT_MET"),
