@@ -173,7 +173,7 @@ fn is_askable(phrase: &str) -> bool {
         evidence_required: false,
         kind: Kind::Llm,
     };
-    // By the first version in every template, or a later one would change what older deals are asked.
+    // The first version in every template: another would change what older deals are asked.
     !lint::criterion(Version::L1, &criterion, "")
         .iter()
         .any(|lint| lint.rule == Rule::InstructsJurors)

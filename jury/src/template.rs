@@ -1,11 +1,11 @@
 //! The versions of the prompt, each known by its digest.
 //!
-//! A term sheet may pin a digest, and a transcript says in which version its questions were asked. So
-//! a version never changes and never leaves this list while deals that pin it live: another system
-//! message, closing line, denial, vote form, canary, mark, linter, limit of the view or rule by which
-//! answers are read is another version. What all versions of today share stands where it is used; a
-//! version that differs in it has to make it a choice of the template, or every digest changes and
-//! the tests say so.
+//! A term sheet may pin a digest, and a transcript says in which version its questions were asked.
+//! So a version never changes and never leaves this list while deals that pin it live: another
+//! system message, closing line, denial, vote form, canary, mark, linter, limit of the view or rule
+//! by which answers are read is another version. What all versions of today share stands where it
+//! is used; a version that differs in it has to make it a choice of the template, or every digest
+//! changes and the tests say so.
 
 use alloy::primitives::{B256, keccak256};
 use surety_criteria::lint::{self, Lint};
@@ -25,9 +25,9 @@ pub enum Template {
     /// Shows nothing of the sheet but the criterion: whatever a party writes into title or
     /// description, a price, a name or an instruction, is out of sight.
     J4,
-    /// Asks in the words of `J3`, and opens no revealed criterion that a sheet could not hold in the
-    /// open. Criteria are about an order, and most name what only the order says: so it shows the
-    /// order, as `J3` does, and not `J4`'s criterion alone.
+    /// Asks in the words of `J3`, and opens no revealed criterion that a sheet could not hold in
+    /// the open. Criteria are about an order, and most name what only the order says: so it shows
+    /// the order, as `J3` does, and not `J4`'s criterion alone.
     J5,
 }
 
@@ -70,25 +70,25 @@ impl Template {
         }
     }
 
-    /// The name of the rules by which answers become a ballot: what is a vote, which outcome settles a
-    /// question, what all of it adds up to. A rule changes for another name in another version only,
-    /// or what was recorded before is replayed to another ballot.
+    /// The name of the rules by which answers become a ballot: what is a vote, which outcome
+    /// settles a question, what all of it adds up to. A rule changes for another name in another
+    /// version only, or what was recorded before is replayed to another ballot.
     pub const fn reading(self) -> &'static str {
         match self {
             Self::J3 | Self::J4 | Self::J5 => "r1",
         }
     }
 
-    /// With what a revealed document opens nothing, so that its criterion counts as met as if nothing
-    /// had been revealed. Every juror says the same, since both parties signed the template.
+    /// Why a revealed document opens nothing, so that its criterion counts as met. Every juror says
+    /// the same, since both parties signed the template.
     pub fn refusal(self, document: &HiddenCriterion) -> Option<Lint> {
         lint::refusal(&lint::hidden(self.lint(), document)).cloned()
     }
 
     /// keccak256 over name, system message, closing line, denial, the canaries' wordings and words,
-    /// vote schema, the linter's version, mark, the limits of the view (bytes, lines, characters of a
-    /// line), where no prose is shown the words that say so, and from `J5` on the name of the reading,
-    /// each ended by a zero byte.
+    /// vote schema, the linter's version, mark, the limits of the view (bytes, lines, characters of
+    /// a line), where no prose is shown the words that say so, and from `J5` on the name of the
+    /// reading, each ended by a zero byte.
     pub fn digest(self) -> B256 {
         let limits = [view::MAX_VIEW_BYTES, view::MAX_VIEW_LINES, view::MAX_LINE_CHARS];
         let texts = [

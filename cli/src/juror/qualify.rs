@@ -32,7 +32,8 @@ pub(crate) struct QualifyArgs {
     /// Measure with the first so many cases only
     #[arg(long, value_name = "COUNT")]
     most_cases: Option<usize>,
-    /// The prompt template to measure with, as `surety jury templates` names it; by default the newest
+    /// The prompt template to measure with, as `surety jury templates` names it; by default the
+    /// newest
     #[arg(long, value_name = "NAME", value_parser = named)]
     template: Option<Template>,
     /// What all cases may cost, in millionths of a US dollar; by default `budget.day_micro_usd`

@@ -165,8 +165,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Writes down what was revealed, once, and puts it where it was hidden. What the template's rules
-    /// refuse opens nothing, whoever took it.
+    /// Writes down what was revealed, once, and puts it where it was hidden. What the template's
+    /// rules refuse opens nothing, whoever took it.
     async fn open_hidden(&mut self, reveals: &[Reveal]) -> Result<(), JudgeError> {
         for criterion in self.milestone.criteria.iter().filter(|criterion| criterion.is_hidden()) {
             let id = &criterion.id;

@@ -22,8 +22,8 @@ use surety_terms::{Criterion, HiddenCriterion, Kind, MilestoneSheet, TermSheet};
 /// jurors read what is revealed by the rules that both parties signed, whatever release they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
-    /// Leaves a claim alone in which no word tells English, such as "Done.", and does not ask whether
-    /// any juror has to take a size.
+    /// Leaves a claim alone in which no word tells English, such as "Done.", and does not ask
+    /// whether any juror has to take a size.
     L1,
     /// Asks a revealed criterion everything that is asked of one in a sheet.
     L2,
@@ -236,8 +236,8 @@ impl Rule {
                 "put both parties' age recipients in, or sign it only if everybody may read the deal"
             }
             Self::Unpinned => {
-                "pin the last template that `surety jury templates` lists: without one, jurors open \
-                 a hidden criterion such as \"Done.\""
+                "pin the last template that `surety jury templates` lists; without one, jurors \
+                 open a hidden criterion such as \"Done.\""
             }
         }
     }
@@ -259,8 +259,8 @@ impl std::fmt::Display for Lint {
     }
 }
 
-/// Everything there is to say about a sheet that is valid, before anybody signs it. `prose` is what the
-/// template that it pins shows.
+/// Everything there is to say about a sheet that is valid, before anybody signs it. `prose` is what
+/// the template that it pins shows.
 pub fn sheet(sheet: &TermSheet, prose: Prose) -> Vec<Lint> {
     let open = sheet.recipients.is_none();
     let public = open.then(|| Lint::new("recipients", Rule::Public, "null"));
@@ -299,8 +299,9 @@ pub fn criterion(version: Version, item: &Criterion, path: &str) -> Vec<Lint> {
     asked(version, &item.text, (&item.kind, item.evidence_required), path)
 }
 
-/// What there is to say about a document that was hidden until now. One that is refused opens nothing.
-/// What only a whole milestone shows is not asked: whoever commits to a document may not have one yet.
+/// What there is to say about a document that was hidden until now. One that is refused opens
+/// nothing. What only a whole milestone shows is not asked: whoever commits to a document may not
+/// have one yet.
 pub fn hidden(version: Version, document: &HiddenCriterion) -> Vec<Lint> {
     asked(version, &document.text, (&document.kind, false), "document")
 }

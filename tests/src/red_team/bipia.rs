@@ -41,9 +41,9 @@ pub fn recorded_sample() -> Vec<String> {
 }
 
 /// Sends every recorded attack to juries with seats that do what it says, asked in a template and
-/// these dialects: alone, within bad work, and there beside an order to answer met, which captures a
-/// seat of another kind.
-/// The second number is how many answers of seats that did other work would have counted as a vote.
+/// these dialects: alone, within bad work, and there beside an order to answer met, which captures
+/// a seat of another kind. The second number is how many answers of seats that did other work would
+/// have counted as a vote.
 pub fn attack_recorded(
     template: Template,
     dialects: &[Dialect],

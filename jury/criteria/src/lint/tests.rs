@@ -130,8 +130,8 @@ fn the_page_about_criteria_names_every_rule_kind_and_limit() {
 
 #[test]
 fn the_lists_are_pinned() {
-    // Jurors read revealed criteria by these lists: with other ones they come to other ballots. So a
-    // changed list stands beside the old one, for the next version of the rules.
+    // Jurors read revealed criteria by these lists: with other ones they come to other ballots. So
+    // a changed list stands beside the old one, for the next version of the rules.
     let lists = [
         words::VAGUE,
         words::COMPARATIVES,

@@ -159,8 +159,8 @@ pub(super) fn money(text: &str, field: &str, lints: &mut Vec<Lint>) {
     }
 }
 
-/// Rules about a claim that a model has to judge. Jurors read revealed criteria by these, so whatever
-/// a version does not know is asked from the next one on.
+/// Rules about a claim that a model has to judge. Jurors read revealed criteria by these, so
+/// whatever a version does not know is asked from the next one on.
 pub(super) fn claim(
     version: Version,
     text: &str,

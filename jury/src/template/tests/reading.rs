@@ -1,5 +1,5 @@
-//! What the rules by which answers become a ballot say of every kind of answer, as digests: a changed
-//! rule changes one.
+//! What the rules by which answers become a ballot say of every kind of answer, as digests: a
+//! changed rule changes one.
 
 use std::fmt::Write as _;
 
