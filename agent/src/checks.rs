@@ -2,7 +2,7 @@
 
 use alloy::primitives::{B256, U256};
 use surety_chain::Header;
-use surety_criteria::{Lint, lint};
+use surety_criteria::lint::{self, Lint, Prose};
 use surety_jury::Template;
 use surety_terms::{Bps, Usdc};
 
@@ -85,12 +85,12 @@ fn check_hidden(deal: &Deal, most: Bps) -> Result<(), Error> {
 
 /// Refuses criteria that no jury can judge, and a pinned prompt template that is unknown here.
 async fn check_criteria(deal: &Deal) -> Result<(), Error> {
-    if let Err(unknown) = Template::pinned(deal.sheet.template) {
-        return Err(Error::refused("template", format!("cannot be used: {unknown}")));
-    }
+    let template = Template::pinned(deal.sheet.template)
+        .map_err(|unknown| Error::refused("template", format!("cannot be used: {unknown}")))?;
+    let prose = if template.shows_prose() { Prose::Shown } else { Prose::Unseen };
     let sheet = deal.sheet.clone();
     // A stranger's sheet may hold programs that run for a second.
-    let lints = tokio::task::spawn_blocking(move || lint::sheet(&sheet)).await;
+    let lints = tokio::task::spawn_blocking(move || lint::sheet(&sheet, prose)).await;
     let lints = lints.map_err(|_| Error::refused("milestones", "cannot be linted"))?;
     refuse(&lints)
 }

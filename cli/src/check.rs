@@ -2,11 +2,11 @@
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde::Serialize;
 use surety_fetch::Bounds;
-use surety_jury::{CheckResult, View, check};
+use surety_jury::{CheckResult, Template, View, check};
 use surety_terms::{Check, Criterion, Kind, Reveal, TermSheet, limits};
 
 use crate::{file, output::Output};
@@ -66,15 +66,19 @@ pub(crate) async fn run(args: CheckArgs, output: Output) -> Result<ExitCode> {
     let place = args.sheet.display().to_string();
     let bytes = file::read(&args.sheet, limits::SHEET_BYTES)?;
     let mut sheet = TermSheet::parse(&bytes).context(place)?;
-    let count = sheet.milestones.len();
+    let (template, count) = (sheet.template, sheet.milestones.len());
     let part = sheet
         .milestones
         .get_mut(usize::from(args.milestone))
         .with_context(|| format!("milestone {} of {count}; count from 0", args.milestone))?;
     for path in &args.reveal {
         let bytes = file::read(path, limits::SHEET_BYTES)?;
-        let opened = Reveal::parse(&bytes).and_then(|reveal| reveal.open(part));
-        let opened = opened.with_context(|| path.display().to_string())?;
+        let place = || path.display().to_string();
+        let reveal = Reveal::parse(&bytes).with_context(place)?;
+        let opened = reveal.open(part).with_context(place)?;
+        if let Some(finding) = Template::pinned(template)?.refusal(&reveal.document) {
+            bail!("jurors would refuse it, and count the criterion as met: {finding}");
+        }
         for criterion in part.criteria.iter_mut().filter(|criterion| criterion.id == opened.id) {
             criterion.clone_from(&opened);
         }

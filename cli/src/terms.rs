@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use surety_agent::Chain;
-use surety_criteria::{Lint, lint};
+use surety_criteria::lint::{self, Lint, Prose};
 use surety_jury::Template;
 use surety_terms::{HiddenCriterion, TermSheet, limits};
 use url::Url;
@@ -111,8 +111,7 @@ pub(crate) async fn run(command: TermsCommand, output: Output) -> Result<ExitCod
             let bytes = file::read(&args.file, limits::SHEET_BYTES)?;
             let document = HiddenCriterion::parse(&bytes);
             let document = document.with_context(|| args.file.display().to_string())?;
-            let findings = lint::hidden(&document);
-            if let Some(finding) = lint::refusal(&findings) {
+            if let Some(finding) = Template::NEWEST.refusal(&document) {
                 anyhow::bail!("jurors would refuse it, and count the criterion as met: {finding}");
             }
             output.result(&Committed { commitment: document.commitment() })?;
@@ -145,9 +144,12 @@ async fn lint(args: LintArgs, output: Output) -> Result<ExitCode> {
         }
         _ => None,
     };
-    let findings = [lint::sheet(&sheet), lint::panel(&sheet, &families)].concat();
     let paid = prices.as_ref().is_none_or(|prices| prices.covered);
-    let template = Template::pinned(sheet.template).err().map(|unknown| unknown.to_string());
+    let pinned = Template::pinned(sheet.template);
+    let is_shown = pinned.as_ref().is_ok_and(|template| template.shows_prose());
+    let prose = if is_shown { Prose::Shown } else { Prose::Unseen };
+    let findings = [lint::sheet(&sheet, prose), lint::panel(&sheet, &families)].concat();
+    let template = pinned.err().map(|unknown| unknown.to_string());
     let signable = lint::refusal(&findings).is_none() && template.is_none() && paid;
     output.result(&Linted { signable, findings, template, prices })?;
     Ok(if signable { ExitCode::SUCCESS } else { ExitCode::FAILURE })

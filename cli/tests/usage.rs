@@ -83,12 +83,14 @@ fn shown(output: &Output) -> Value {
 
 #[test]
 fn a_sheet_is_linted_with_advice_and_an_exit_code() {
-    let folder = order(|_| {}, "");
+    let pin = |sheet: &mut TermSheet| sheet.template = Some(Template::NEWEST.digest());
+    let folder = order(pin, "");
     let good = run(&["--json", "terms", "lint", &at(&folder, "sheet.json")]);
     assert_eq!(good.status.code(), Some(0));
     assert_eq!(shown(&good), serde_json::json!({ "signable": true, "findings": [] }));
 
     let vague = |sheet: &mut TermSheet| {
+        pin(sheet);
         sheet.milestones[0].criteria[0].text = "The text is of high quality.".to_owned();
         sheet.seller_families = vec!["openai".to_owned()];
     };
@@ -135,6 +137,10 @@ fn a_hidden_criterion_is_committed_to_revealed_and_checked() {
 
     let committed = run(&["--json", "terms", "commit", &at(&folder, "document.json")]);
     assert_eq!(shown(&committed)["commitment"], document.commitment().to_string());
+    let short = HiddenCriterion { text: "Done.".to_owned(), kind: Kind::Llm, ..document.clone() };
+    write("short.json", &serde_json::to_value(&short).unwrap());
+    let refused = run(&["--json", "terms", "commit", &at(&folder, "short.json")]);
+    assert_eq!(refused.status.code(), Some(1), "jurors would not open it");
     let (sheet, work) = (at(&folder, "sheet.json"), at(&folder, "work.md"));
     let closed = shown(&run(&["--json", "check", "--sheet", &sheet, &work]));
     assert_eq!(closed["criteria"][1]["outcome"], "hidden");
@@ -192,6 +198,10 @@ fn a_sheet_that_pins_an_unknown_template_is_not_signable_and_is_told_which_there
     assert_eq!(shown_unknown["signable"], false);
     let said = shown_unknown["template"].as_str().unwrap();
     assert!(said.contains(&Template::known()), "{said}");
-    let known = lint(Some(Template::J4.digest()));
-    assert_eq!(shown(&known), shown(&lint(None)));
+    let known = shown(&lint(Some(Template::J4.digest())));
+    assert_eq!(known, serde_json::json!({ "signable": true, "findings": [] }));
+    let none = shown(&lint(None));
+    assert_eq!(none["signable"], true);
+    assert_eq!(none["findings"].as_array().unwrap().len(), 1, "{none}");
+    assert_eq!(none["findings"][0]["rule"], "unpinned");
 }

@@ -297,7 +297,7 @@ impl Desk {
         let open = Arc::new(Open {
             deliverable: row.deliverable,
             arrived: Notify::new(),
-            hidden: Hidden::of(&asked.milestone),
+            hidden: Hidden::of(&asked.milestone, asked.template),
             bound: Notify::new(),
             panel: ((asked.jury(), asked.round), OnceCell::new()),
             circle,

@@ -10,7 +10,9 @@ use std::sync::{
 };
 
 use alloy::primitives::B256;
-use surety_criteria::lint;
+use surety_criteria::Lint;
+use surety_judge::JudgeError;
+use surety_jury::Template;
 use surety_terms::{MilestoneSheet, Problem, Reveal};
 use tokio::sync::Notify;
 
@@ -23,14 +25,21 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Hidden {
     pub(crate) milestone: MilestoneSheet,
+    /// The digest of the prompt template that the sheet pins.
+    template: Option<B256>,
     pub(crate) told: Notify,
     /// Nothing more is taken.
     closed: AtomicBool,
 }
 
 impl Hidden {
-    pub(crate) fn of(milestone: &MilestoneSheet) -> Self {
-        Self { milestone: milestone.clone(), told: Notify::new(), closed: AtomicBool::new(false) }
+    pub(crate) fn of(milestone: &MilestoneSheet, template: Option<B256>) -> Self {
+        Self {
+            milestone: milestone.clone(),
+            template,
+            told: Notify::new(),
+            closed: AtomicBool::new(false),
+        }
     }
 
     /// Takes nothing more.
@@ -49,10 +58,9 @@ impl Desk {
         let open = self.open_cases().get(&case_id).cloned();
         let Some(open) = open else { return Err(unknown(case_id).into()) };
         reveal.open(&open.hidden.milestone).map_err(Problem::from)?;
-        if let Some(lint) = lint::refusal(&lint::hidden(&reveal.document)) {
-            let title = "The criterion would have been refused in the open";
-            let problem = Problem::new("criterion-refused", 422, title, lint.to_string());
-            return Err(problem.with_field(&lint.field, lint.advice).into());
+        let template = Template::pinned(open.hidden.template).map_err(JudgeError::Template)?;
+        if let Some(lint) = template.refusal(&reveal.document) {
+            return Err(refused(&lint).into());
         }
         if open.hidden.closed.load(Ordering::SeqCst) {
             let detail = "the time to reveal is over; the criterion counts as met".to_owned();
@@ -62,4 +70,11 @@ impl Desk {
         open.hidden.told.notify_one();
         Ok(())
     }
+}
+
+/// Whoever judges it would count it as not revealed: better to say so now.
+fn refused(lint: &Lint) -> Problem {
+    let title = "The criterion would have been refused in the open";
+    Problem::new("criterion-refused", 422, title, lint.to_string())
+        .with_field(&lint.field, lint.advice)
 }

@@ -10,7 +10,7 @@
 //! and lies about everything else passes them. Negated pairs and the other seats stand against that.
 
 use alloy::primitives::keccak256;
-use surety_criteria::lint::{self, Rule};
+use surety_criteria::lint::{self, Rule, Version};
 use surety_terms::{Bps, Criterion, Kind};
 
 use crate::prompt::Nonce;
@@ -173,7 +173,10 @@ fn is_askable(phrase: &str) -> bool {
         evidence_required: false,
         kind: Kind::Llm,
     };
-    !lint::criterion(&criterion, "").iter().any(|lint| lint.rule == Rule::InstructsJurors)
+    // The first version in every template: another would change what older deals are asked.
+    !lint::criterion(Version::L1, &criterion, "")
+        .iter()
+        .any(|lint| lint.rule == Rule::InstructsJurors)
 }
 
 /// The longest run of letters and digits: there is one in whatever is shown to a model, since a
@@ -311,8 +314,10 @@ mod tests {
                 evidence_required: false,
                 kind: Kind::Llm,
             };
-            let lints = lint::criterion(&criterion, "");
-            assert_eq!(lint::refusal(&lints), None, "{text}");
+            for version in Version::ALL {
+                let lints = lint::criterion(version, &criterion, "");
+                assert_eq!(lint::refusal(&lints), None, "{text}");
+            }
         }
     }
 

@@ -32,6 +32,10 @@ pub(crate) struct QualifyArgs {
     /// Measure with the first so many cases only
     #[arg(long, value_name = "COUNT")]
     most_cases: Option<usize>,
+    /// The prompt template to measure with, as `surety jury templates` names it; by default the
+    /// newest
+    #[arg(long, value_name = "NAME", value_parser = named)]
+    template: Option<Template>,
     /// What all cases may cost, in millionths of a US dollar; by default `budget.day_micro_usd`
     #[arg(long, value_name = "AMOUNT")]
     most_micro_usd: Option<u64>,
@@ -47,7 +51,7 @@ pub(crate) struct QualifyArgs {
     /// Check a certificate instead, and print what it says; `-` reads stdin
     #[arg(long, value_name = "FILE")]
     #[arg(conflicts_with_all = ["config", "data", "most_cases", "most_micro_usd", "family"])]
-    #[arg(conflicts_with_all = ["folder", "last"])]
+    #[arg(conflicts_with_all = ["template", "folder", "last"])]
     verify: Option<PathBuf>,
 }
 
@@ -99,7 +103,7 @@ pub(super) fn beside(config: &Config) -> Result<Option<Shown>> {
     let Plan { dialect, model_requested, template_digest, .. } = &certificate.measured.plan;
     let is_of = *model_requested == config.provider.model
         && *dialect == config.provider.dialect.as_str()
-        && *template_digest == Template::DEFAULT.digest();
+        && Template::of_digest(*template_digest).is_some();
     if !is_of {
         output::say(
             "the certificate is of another model or prompt than the juror's: measure again",
@@ -135,7 +139,15 @@ impl QualifyArgs {
             juror: key.address(),
             family,
         };
-        let plan = surety_measure::plan(seat_of, &config.provider, &cases, seat.now().await?)?;
+        let (provider, now) = (&config.provider, seat.now().await?);
+        let template = self.template.unwrap_or(Template::NEWEST);
+        if !template.shows_prose() {
+            let name = template.name();
+            output::say(&format!(
+                "{name} shows no description: labels that rest on it say nothing"
+            ));
+        }
+        let plan = surety_measure::plan(seat_of, provider, template, &cases, now)?;
         let means = means(&config, self.most_micro_usd)?;
         let folder = self.folder.unwrap_or_else(|| config.store.join("qualify"));
         let measurement = Measurement::open(&folder, plan, means).await?;
@@ -150,6 +162,12 @@ impl QualifyArgs {
         output::say(&format!("the certificate is in {}", path.display()));
         Ok(certificate)
     }
+}
+
+/// A template by its name.
+fn named(name: &str) -> Result<Template, String> {
+    let unknown = || format!("no prompt template has that name; there are {}", Template::known());
+    Template::ALL.into_iter().find(|template| template.name() == name).ok_or_else(unknown)
 }
 
 fn means(config: &Config, most_micro_usd: Option<u64>) -> Result<Means> {
@@ -193,10 +211,11 @@ fn table(certificate: &Certificate) {
     let Measured { plan, counts, cost_micro_usd, .. } = &certificate.measured;
     let derived = &certificate.derived;
     output::say(&format!(
-        "{} asked {} ({}): {} cases, {} labels",
+        "{} asked {} ({}) in {}: {} cases, {} labels",
         plan.juror,
         plan.model_requested,
         derived.source,
+        plan.template,
         counts.cases,
         counts.score.cases()
     ));

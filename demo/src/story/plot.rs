@@ -1,6 +1,7 @@
 //! The orders of the story: ordinary term sheets. Nothing in them says how they should end.
 
 use alloy::primitives::{Address, B256};
+use surety_jury::Template;
 use surety_terms::check::{Check, Expect};
 use surety_terms::{Bps, Criterion, Kind, MilestoneSheet, TermSheet, Usdc, Version};
 
@@ -82,7 +83,7 @@ impl Frame {
             total: Usdc::checked_sum(amounts).unwrap_or(Usdc::MAX),
             bond: order.bond,
             jury: self.jury,
-            template: None,
+            template: Some(Template::NEWEST.digest()),
             jury_fee: Usdc::ZERO,
             relay_fee: Usdc::ZERO,
             open_fee: Usdc::ZERO,
@@ -292,7 +293,7 @@ pub(super) fn photo_texts() -> Order {
 #[cfg(test)]
 mod tests {
     use surety_jury::vote::Answer;
-    use surety_jury::{AskedCriterion, Nonce, Prompt, Template, View, prompt};
+    use surety_jury::{AskedCriterion, Nonce, Prompt, View, prompt};
 
     use super::*;
     use crate::config;

@@ -165,13 +165,15 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Writes down what was revealed, once, and puts it where it was hidden.
+    /// Writes down what was revealed, once, and puts it where it was hidden. What the template's
+    /// rules refuse opens nothing, whoever took it.
     async fn open_hidden(&mut self, reveals: &[Reveal]) -> Result<(), JudgeError> {
         for criterion in self.milestone.criteria.iter().filter(|criterion| criterion.is_hidden()) {
             let id = &criterion.id;
             if !self.record.lock().await.reveals.contains_key(id) {
                 let reveal = reveals.iter().find(|reveal| reveal.criterion_id == *id);
                 let document = reveal.map(|reveal| reveal.document.clone());
+                let document = document.filter(|it| self.template.refusal(it).is_none());
                 self.write(&[Entry::Reveal { criterion_id: id.clone(), document }]).await?;
             }
         }

@@ -98,15 +98,15 @@ struct Judgement<'a> {
     spent: u64,
 }
 
-/// What would be asked of whom.
+/// What would be asked of whom, and in which words.
 pub fn plan(
     seat: Seat,
     provider: &ProviderConfig,
+    template: Template,
     cases: &[LabelledCase],
     now: u64,
 ) -> Result<Plan, MeasureError> {
     let Seat { chain_id, jury, juror, family } = seat;
-    let template = Template::DEFAULT;
     Ok(Plan {
         chain_id,
         jury,

@@ -5,8 +5,9 @@
 //! fooled; they spare honest parties from accidents, and the mandate of the other side from a trap.
 //! What is refused here is not refused by the chain: an agent that lints does not sign it.
 //!
-//! Invariant: the same sheet gives the same findings everywhere. Jurors read revealed criteria by
-//! these rules, so a changed rule is another [`VERSION`], and with it another prompt template.
+//! Invariant: the same text gives the same findings everywhere. Jurors read revealed criteria by
+//! these rules, so they have versions: a changed rule or word is another [`Version`], and with it
+//! another prompt template, which both parties sign.
 
 mod bounds;
 mod conflict;
@@ -17,8 +18,40 @@ mod words;
 use serde::Serialize;
 use surety_terms::{Criterion, HiddenCriterion, Kind, MilestoneSheet, TermSheet};
 
-/// The version of the rules. The digest of the jurors' prompt template covers it.
-pub const VERSION: &str = "l1";
+/// A version of the rules about one criterion. The digest of a prompt template covers its name, so
+/// jurors read what is revealed by the rules that both parties signed, whatever release they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// Leaves a claim alone in which no word tells English, such as "Done.", and does not ask
+    /// whether any juror has to take a size.
+    L1,
+    /// Asks a revealed criterion everything that is asked of one in a sheet.
+    L2,
+}
+
+impl Version {
+    /// Every version.
+    pub const ALL: [Self; 2] = [Self::L1, Self::L2];
+    /// By which whoever is about to sign reads a sheet, whatever template it pins.
+    pub const NEWEST: Self = Self::L2;
+
+    /// Its name in the digest of a template.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::L1 => "l1",
+            Self::L2 => "l2",
+        }
+    }
+}
+
+/// Whether models see a milestone's title and description beside a criterion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Prose {
+    /// They do.
+    Shown,
+    /// They see the criterion only.
+    Unseen,
+}
 
 /// The longest piece of a text that a finding repeats, in characters.
 const MAX_FOUND_CHARS: usize = 80;
@@ -99,11 +132,13 @@ pub enum Rule {
     MoneyInSight,
     /// Whoever gets the sheet, a deliverable or a transcript can read it.
     Public,
+    /// Jurors ask in old words, and read what is revealed by old rules.
+    Unpinned,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Invisible,
         Self::MixedScript,
         Self::TooShort,
@@ -127,6 +162,7 @@ impl Rule {
         Self::HiddenWeight,
         Self::MoneyInSight,
         Self::Public,
+        Self::Unpinned,
     ];
 
     /// Whether a sheet with a criterion that breaks it may be signed.
@@ -154,7 +190,8 @@ impl Rule {
             | Self::SignedHost
             | Self::HiddenWeight
             | Self::MoneyInSight
-            | Self::Public => Severity::Advise,
+            | Self::Public
+            | Self::Unpinned => Severity::Advise,
         }
     }
 
@@ -198,6 +235,10 @@ impl Rule {
             Self::Public => {
                 "put both parties' age recipients in, or sign it only if everybody may read the deal"
             }
+            Self::Unpinned => {
+                "pin the last template that `surety jury templates` lists; without one, jurors \
+                 open a hidden criterion such as \"Done.\""
+            }
         }
     }
 }
@@ -218,30 +259,35 @@ impl std::fmt::Display for Lint {
     }
 }
 
-/// Everything there is to say about a sheet that is valid.
-pub fn sheet(sheet: &TermSheet) -> Vec<Lint> {
+/// Everything there is to say about a sheet that is valid, before anybody signs it. `prose` is what
+/// the template that it pins shows.
+pub fn sheet(sheet: &TermSheet, prose: Prose) -> Vec<Lint> {
     let open = sheet.recipients.is_none();
     let public = open.then(|| Lint::new("recipients", Rule::Public, "null"));
+    let unpinned = sheet.template.is_none();
+    let unpinned = unpinned.then(|| Lint::new("template", Rule::Unpinned, "null"));
     let parts = (0_usize..).zip(&sheet.milestones);
-    let parts = parts.map(|(index, part)| milestone(part, &format!("milestones[{index}]")));
-    public.into_iter().chain(parts.flatten()).collect()
+    let parts = parts.map(|(index, part)| milestone(part, prose, &format!("milestones[{index}]")));
+    public.into_iter().chain(unpinned).chain(parts.flatten()).collect()
 }
 
 /// Everything there is to say about a milestone at `path`.
-pub fn milestone(part: &MilestoneSheet, path: &str) -> Vec<Lint> {
+fn milestone(part: &MilestoneSheet, prose: Prose, path: &str) -> Vec<Lint> {
     let list = format!("{path}.criteria");
     let mut lints = Vec::new();
     for (field, text) in [("title", &part.title), ("description", &part.description)] {
         let field = format!("{path}.{field}");
         wording::shown(text, &field, &mut lints);
-        wording::money(text, &field, &mut lints);
+        if prose == Prose::Shown {
+            wording::money(text, &field, &mut lints);
+        }
     }
     // The models read prose, and it decides nothing.
     for lint in &mut lints {
         lint.severity = Severity::Advise;
     }
     for (index, item) in (0_usize..).zip(&part.criteria) {
-        lints.extend(criterion(item, &format!("{list}[{index}]")));
+        lints.extend(criterion(Version::NEWEST, item, &format!("{list}[{index}]")));
     }
     conflict::among(&part.criteria, &list, &mut lints);
     programs::whole(part, path, &mut lints);
@@ -249,24 +295,30 @@ pub fn milestone(part: &MilestoneSheet, path: &str) -> Vec<Lint> {
 }
 
 /// What there is to say about one criterion at `path`.
-pub fn criterion(item: &Criterion, path: &str) -> Vec<Lint> {
-    asked(&item.text, &item.kind, item.evidence_required, path)
+pub fn criterion(version: Version, item: &Criterion, path: &str) -> Vec<Lint> {
+    asked(version, &item.text, (&item.kind, item.evidence_required), path)
 }
 
-/// What there is to say about a document that was hidden until now. One that is refused opens nothing.
-/// Rules that only `sheet` and `milestone` know are not asked: the template's digest does not name them.
-pub fn hidden(document: &HiddenCriterion) -> Vec<Lint> {
-    asked(&document.text, &document.kind, false, "document")
+/// What there is to say about a document that was hidden until now. One that is refused opens
+/// nothing. What only a whole milestone shows is not asked: whoever commits to a document may not
+/// have one yet.
+pub fn hidden(version: Version, document: &HiddenCriterion) -> Vec<Lint> {
+    asked(version, &document.text, (&document.kind, false), "document")
 }
 
-fn asked(text: &str, kind: &Kind, evidence_required: bool, path: &str) -> Vec<Lint> {
+fn asked(
+    version: Version,
+    text: &str,
+    (kind, evidence_required): (&Kind, bool),
+    path: &str,
+) -> Vec<Lint> {
     let mut lints = Vec::new();
     let field = format!("{path}.text");
     wording::shown(text, &field, &mut lints);
     match kind {
-        Kind::Llm => wording::claim(text, evidence_required, &field, &mut lints),
+        Kind::Llm => wording::claim(version, text, evidence_required, &field, &mut lints),
         // The text is for people; the program decides.
-        Kind::Check(check) => programs::one(check, &format!("{path}.kind"), &mut lints),
+        Kind::Check(check) => programs::one(version, check, &format!("{path}.kind"), &mut lints),
         Kind::Hidden { .. } => {}
     }
     lints

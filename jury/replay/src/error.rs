@@ -121,6 +121,18 @@ pub enum ReplayError {
         /// What is wrong with it.
         why: String,
     },
+    /// A revealed document was judged that opens nothing.
+    #[error("line {line}: criterion {got:?} was to count as met, since {template} refuses {why}")]
+    Refused {
+        /// The line.
+        line: usize,
+        /// The criterion.
+        got: String,
+        /// The name of the template by whose rules it is refused.
+        template: &'static str,
+        /// The finding.
+        why: String,
+    },
     /// A check of a criterion that has none.
     #[error("line {line}: criterion {got:?} has no such check")]
     Check {

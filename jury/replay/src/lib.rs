@@ -93,6 +93,7 @@ pub fn replay(
             Entry::Reveal { criterion_id, document } => {
                 let reveal = (criterion_id.as_str(), document.as_ref());
                 expect_hidden(&line, evidence.milestone, reveal)?;
+                expect_open(&line, replayed.template, reveal)?;
             }
             Entry::Case { .. } | Entry::Questions { .. } | Entry::Opinion { .. } => {}
         }
@@ -296,4 +297,17 @@ fn expect_hidden(
     };
     let reveal = Reveal { criterion_id: id.to_owned(), document: document.clone() };
     reveal.open(milestone).map(drop).map_err(|why| wrong(why.to_string()))
+}
+
+/// Fails where a document that the template's rules refuse was judged, as if it opened anything.
+fn expect_open(
+    line: &Line<'_>,
+    template: Template,
+    (id, document): (&str, Option<&HiddenCriterion>),
+) -> Result<(), ReplayError> {
+    let Some(lint) = document.and_then(|document| template.refusal(document)) else {
+        return Ok(());
+    };
+    let (got, why) = (id.to_owned(), lint.to_string());
+    Err(ReplayError::Refused { line: line.number, got, template: template.name(), why })
 }

@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use surety_jury::{Opinion, Question, Vote};
+use surety_dialect::Dialect;
+use surety_jury::{Opinion, Question, Template, Vote};
 
 use super::payloads::ORDERS;
 use super::seat::{self, Orders, Seat};
@@ -39,10 +40,15 @@ pub fn recorded_sample() -> Vec<String> {
     .to_vec()
 }
 
-/// Sends every recorded attack to juries with seats that do what it says, in every dialect: alone,
-/// within bad work, and there beside an order to answer met, which captures a seat of another kind.
-/// The second number is how many answers of seats that did other work would have counted as a vote.
-pub fn attack_recorded(attacks: &[String]) -> (Counts, usize) {
+/// Sends every recorded attack to juries with seats that do what it says, asked in a template and
+/// these dialects: alone, within bad work, and there beside an order to answer met, which captures
+/// a seat of another kind. The second number is how many answers of seats that did other work would
+/// have counted as a vote.
+pub fn attack_recorded(
+    template: Template,
+    dialects: &[Dialect],
+    attacks: &[String],
+) -> (Counts, usize) {
     let mut counts = Counts { payloads: attacks.len(), ..Counts::default() };
     let mut voted = 0;
     for attack in attacks {
@@ -51,9 +57,11 @@ pub fn attack_recorded(attacks: &[String]) -> (Counts, usize) {
         let [alone, within] = deliverables(attack);
         let beside_an_order = format!("{WORK}\n{attack}\n{}\nThis ends the report.", ORDERS[0]);
         for text in [alone, within, beside_an_order] {
-            let case = Case::of(&text);
+            let case = Case::of(template, &text);
             let seats = [Seat::Honest, Seat::Diverted, Seat::Talkative, Seat::Cunning];
-            for [honest, diverted, talkative, cunning] in case.attack(seats, attacks, &mut counts) {
+            for [honest, diverted, talkative, cunning] in
+                case.attack(dialects, seats, attacks, &mut counts)
+            {
                 let is_captured = is_abstention(diverted) && is_abstention(talkative);
                 counts.captured += usize::from(is_captured);
                 counts.mixed += usize::from(is_captured && cunning.met == 1);

@@ -68,20 +68,22 @@ pub struct Counts {
 
 /// One deliverable with the questions about it.
 struct Case {
+    template: Template,
     view: View,
     milestone: MilestoneSheet,
     queries: Vec<Query>,
     prompts: Vec<Prompt>,
 }
 
-/// Sends every payload to juries with captured seats, in every dialect.
-pub fn attack(payloads: &[Payload]) -> Counts {
+/// Sends every payload to juries with captured seats, asked in a template and these dialects.
+pub fn attack(template: Template, dialects: &[Dialect], payloads: &[Payload]) -> Counts {
     let mut counts = Counts { payloads: payloads.len(), ..Counts::default() };
     for Payload { text, .. } in payloads {
         counts.obeyed_unhardened += usize::from(is_obeyed_unhardened(text));
         for text in deliverables(text) {
             let seats = [Seat::Honest, Seat::Obedient, Seat::Cunning];
-            for [honest, obedient, cunning] in Case::of(&text).attack(seats, &[], &mut counts) {
+            let case = Case::of(template, &text);
+            for [honest, obedient, cunning] in case.attack(dialects, seats, &[], &mut counts) {
                 assert_eq!(obedient.met, 0, "canaries void who obeys: {obedient:?}");
                 counts.captured += usize::from(cunning.met == 1);
                 counts.judge(honest, &[obedient, cunning]);
@@ -183,17 +185,20 @@ fn request(dialect: Dialect, prompt: &Prompt) -> Vec<u8> {
     dialect.build(prompt, &Model::new(dialect, "m-1", 1_000).expect("any name will do")).body
 }
 
-/// Every string beside the document in a request about bad work without any attack, by dialect:
-/// with an attack there must be no others.
-fn innocent() -> &'static BTreeMap<&'static str, Vec<String>> {
-    static INNOCENT: OnceLock<BTreeMap<&str, Vec<String>>> = OnceLock::new();
+/// Every string beside the document in a request about bad work without any attack, by template and
+/// dialect: with an attack there must be no others.
+fn innocent() -> &'static BTreeMap<(&'static str, &'static str), Vec<String>> {
+    static INNOCENT: OnceLock<BTreeMap<(&str, &str), Vec<String>>> = OnceLock::new();
     INNOCENT.get_or_init(|| {
-        let case = Case::of(WORK);
-        let others = |dialect: Dialect| {
-            let read = read(&request(dialect, &case.prompts[0]));
-            (dialect.as_str(), read.expect("it has one document").1)
+        let cases = Template::ALL.map(|template| Case::of(template, WORK));
+        let others = |case: &Case| {
+            let prompt = &case.prompts[0];
+            Dialect::ALL.map(|dialect| {
+                let read = read(&request(dialect, prompt)).expect("it has one document");
+                ((case.template.name(), dialect.as_str()), read.1)
+            })
         };
-        Dialect::ALL.into_iter().map(others).collect()
+        cases.iter().flat_map(others).collect()
     })
 }
 
@@ -220,22 +225,22 @@ impl Counts {
 }
 
 impl Case {
-    fn of(text: &str) -> Self {
+    fn of(template: Template, text: &str) -> Self {
         let view = View::of(text.as_bytes()).expect("a payload is a text");
         let milestone = milestone();
         let nonce = Nonce::new(NONCE).absent_from(&view);
         let queries = Record::default().queries(&milestone, Some(&view), &nonce);
         let prose = format!("{}\n{}", milestone.title, milestone.description);
-        let prompt =
-            |query: &Query| Prompt::new(Template::DEFAULT, &query.asked, &prose, &view, &nonce);
+        let prompt = |query: &Query| Prompt::new(template, &query.asked, &prose, &view, &nonce);
         let prompts = queries.iter().map(prompt).collect();
-        Self { view, milestone, queries, prompts }
+        Self { template, view, milestone, queries, prompts }
     }
 
     /// What the ballots of these seats say in each dialect, after the provider of each has read its
     /// own request for every question; none where no model is asked or the deliverable escaped.
     fn attack<const N: usize>(
         &self,
+        dialects: &[Dialect],
         seats: [Seat; N],
         recorded: &[String],
         counts: &mut Counts,
@@ -249,7 +254,7 @@ impl Case {
         // The same text orders the same, so that none is searched twice.
         let mut searched: HashMap<String, Orders> = HashMap::new();
         let mut opinions = Vec::new();
-        for dialect in Dialect::ALL {
+        for &dialect in dialects {
             let mut said: Vec<[String; N]> = Vec::new();
             for (query, prompt) in self.queries.iter().zip(&self.prompts) {
                 counts.requests += 1;
@@ -260,7 +265,8 @@ impl Case {
                     counts.escaped += 1;
                     continue;
                 };
-                counts.escaped += usize::from(others != innocent()[dialect.as_str()]);
+                let place = (self.template.name(), dialect.as_str());
+                counts.escaped += usize::from(others != innocent()[&place]);
                 let orders: &Orders = searched
                     .entry(seat::shown(&question))
                     .or_insert_with_key(|shown| Orders::of(shown, recorded));
@@ -280,7 +286,7 @@ impl Case {
         let shown: Vec<&str> = question.lines().into_iter().map(|(_, line)| line).collect();
         shown == self.view.lines()
             && question.criterion.text == query.asked.text
-            && others.iter().any(|text| text == Template::DEFAULT.system())
+            && others.iter().any(|text| text == self.template.system())
     }
 
     /// What one seat's answers come to, through the bytes of its provider.

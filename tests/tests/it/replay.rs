@@ -271,6 +271,24 @@ async fn what_was_never_hidden_or_committed_to_is_not_taken_for_revealed() {
     invented.milestone.criteria[0].kind = Kind::Hidden { commitment, of: "pumps".to_owned() };
     let seen = replay(&invented.evidence(), &found).unwrap_err();
     assert!(!matches!(seen, ReplayError::Reveal { .. }), "the questions differ: {seen}");
+
+    // What the template's rules refuse opens nothing, and was to count as met.
+    let short = HiddenCriterion { text: "Done.".to_owned(), ..other };
+    for asked in Template::ALL {
+        let mut opened = told(&recorded, |entries| {
+            let Entry::Case { template, template_digest, .. } = &mut entries[0] else {
+                panic!("it begins with its case");
+            };
+            asked.name().clone_into(template);
+            *template_digest = asked.digest();
+            reveal(Some(short.clone()))(entries);
+        });
+        let commitment = short.commitment();
+        opened.milestone.criteria[0].kind = Kind::Hidden { commitment, of: "pumps".to_owned() };
+        let seen = replay(&opened.evidence(), &found).unwrap_err();
+        let is_refused = matches!(seen, ReplayError::Refused { line: 2, .. });
+        assert_eq!(is_refused, asked == Template::J5, "{asked:?}: {seen}");
+    }
 }
 
 #[tokio::test]

@@ -95,3 +95,27 @@ async fn a_template_that_this_release_lacks_asks_nobody() {
     );
     assert!(double.seen().is_empty());
 }
+
+#[tokio::test]
+async fn what_the_rules_of_the_template_refuse_opens_nothing_and_counts_as_met() {
+    let short = document("Done.", Kind::Llm);
+    let signed = milestone(vec![llm("a"), hidden("b", &short)]);
+    for (template, met, failed) in
+        [(Template::J3, 0b01, 0b10), (Template::J4, 0b01, 0b10), (Template::J5, 0b11, 0)]
+    {
+        let double = Double::start(|_, question| match question.criterion.text.as_str() {
+            "Done." => Act::Vote("NOT_MET"),
+            _ => Act::Vote("MET"),
+        })
+        .await;
+        let folder = tempfile::tempdir().unwrap();
+        let case = Case { template: Some(template.digest()), ..a_case(TEXT.as_bytes()) };
+        let records = open(folder.path(), &case).await;
+        let judge = judge(&double);
+        let mut session = judge.session(&records, case, &signed).await.unwrap();
+        let reveal = Reveal { criterion_id: "b".to_owned(), document: short.clone() };
+        session.read(TEXT.as_bytes().to_vec(), &[reveal]).await.unwrap();
+        let judged = session.round(soon()).await.unwrap();
+        assert_eq!(judged, opinion(met, failed, Reason::Judged), "{template:?}");
+    }
+}

@@ -1,17 +1,13 @@
-//! Rules about the criteria of a milestone that is about to be signed, above all about two of them.
+//! Rules about two criteria of a milestone that is about to be signed.
 
 use surety_terms::{Check, Criterion, Expect, Format, Kind};
 
-use super::wording::{self, Words};
+use super::wording::Words;
 use super::{Lint, Rule, bounds, words};
 
-/// Reads each claim as one that is about to be signed, and compares every two criteria; a finding
-/// about two stands at the later one.
+/// Compares every two criteria; a finding stands at the later one.
 pub(super) fn among(criteria: &[Criterion], list: &str, lints: &mut Vec<Lint>) {
     for (index, later) in criteria.iter().enumerate() {
-        if later.kind == Kind::Llm {
-            wording::before_signing(&later.text, &format!("{list}[{index}].text"), lints);
-        }
         for earlier in criteria.iter().take(index) {
             if let Some(rule) = between(earlier, later) {
                 let field = format!("{list}[{index}]");

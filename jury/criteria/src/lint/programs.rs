@@ -2,14 +2,14 @@
 
 use surety_terms::{Bps, Check, Criterion, Kind, MilestoneSheet, limits};
 
-use super::{Lint, Rule};
+use super::{Lint, Rule, Version};
 use crate::check::{self, CheckResult};
 
 /// The fuel of a test on an empty deliverable: a stranger's sheet may hold hundreds of them.
 const LINT_FUEL: u64 = 1_000_000;
 
 /// One check at `path`.
-pub(super) fn one(check: &Check, path: &str, lints: &mut Vec<Lint>) {
+pub(super) fn one(version: Version, check: &Check, path: &str, lints: &mut Vec<Lint>) {
     if let Err(why) = check::is_runnable(check) {
         lints.push(Lint::new(path, Rule::Unrunnable, &why));
     }
@@ -18,6 +18,11 @@ pub(super) fn one(check: &Check, path: &str, lints: &mut Vec<Lint>) {
     {
         lints.push(Lint::new(format!("{path}.origin"), Rule::SignedHost, &origin.to_string()));
     }
+    if let Check::Size { least_bytes, most_bytes } = check
+        && version >= Version::L2
+    {
+        sizes(*least_bytes, *most_bytes, path, lints);
+    }
 }
 
 /// What the criteria add up to.
@@ -25,9 +30,6 @@ pub(super) fn whole(part: &MilestoneSheet, path: &str, lints: &mut Vec<Lint>) {
     let list = format!("{path}.criteria");
     let spare = Bps::WHOLE.get().saturating_sub(part.pass_bps.get());
     for (index, item) in part.criteria.iter().enumerate() {
-        if let Kind::Check(Check::Size { least_bytes, most_bytes }) = item.kind {
-            sizes(least_bytes, most_bytes, &format!("{list}[{index}].kind"), lints);
-        }
         let blocks = item.mandatory || item.weight_bps.get() > spare;
         if item.is_hidden() && blocks {
             lints.push(Lint::new(format!("{list}[{index}]"), Rule::HiddenWeight, &item.id));

@@ -4,6 +4,7 @@ mod claims;
 mod kinds;
 mod pairs;
 
+use alloy::primitives::{B256, keccak256};
 use proptest::prelude::*;
 use serde_json::json;
 use surety_terms::{Bps, Check, Expect, Format, Usdc};
@@ -37,21 +38,31 @@ fn part(criteria: Vec<Criterion>) -> MilestoneSheet {
     }
 }
 
+/// What is said of a criterion that is about to be signed.
+fn read(item: &Criterion) -> Vec<Lint> {
+    criterion(Version::NEWEST, item, "c")
+}
+
+/// What is said of a milestone whose prose the models see.
+fn linted(part: &MilestoneSheet) -> Vec<Lint> {
+    milestone(part, Prose::Shown, "m")
+}
+
 /// The rules that a claim breaks.
 fn broken(text: &str) -> Vec<Rule> {
-    criterion(&llm("c", text), "c").into_iter().map(|lint| lint.rule).collect()
+    read(&llm("c", text)).into_iter().map(|lint| lint.rule).collect()
 }
 
 /// The rules that two criteria break together.
 fn between(criteria: &[Criterion; 2]) -> Vec<Rule> {
-    let lints = milestone(&part(criteria.to_vec()), "m");
+    let lints = linted(&part(criteria.to_vec()));
     let pairs = [Rule::Contradiction, Rule::Duplicate];
     lints.into_iter().map(|lint| lint.rule).filter(|rule| pairs.contains(rule)).collect()
 }
 
 /// What is said of a claim that is about to be signed.
 fn signed(text: &str) -> Vec<(Rule, Severity)> {
-    let lints = milestone(&part(vec![llm("c", text)]), "m");
+    let lints = linted(&part(vec![llm("c", text)]));
     lints.into_iter().map(|lint| (lint.rule, lint.severity)).collect()
 }
 
@@ -62,8 +73,12 @@ fn pattern(pattern: &str, expect: Expect) -> Check {
 #[test]
 fn a_finding_is_one_line_and_one_json_object() {
     let sheet = surety_terms::sample::example();
-    assert_eq!(super::sheet(&sheet), []);
-    let lint = &criterion(&llm("c", "The text is good."), "milestones[0].criteria[0]")[0];
+    let lints = super::sheet(&sheet, Prose::Shown);
+    assert_eq!(lints, [Lint::new("template", Rule::Unpinned, "null")]);
+    let pinned = TermSheet { template: Some(B256::ZERO), ..sheet };
+    assert_eq!(super::sheet(&pinned, Prose::Shown), []);
+    let item = llm("c", "The text is good.");
+    let lint = &criterion(Version::NEWEST, &item, "milestones[0].criteria[0]")[0];
     assert_eq!(
         lint.to_string(),
         "milestones[0].criteria[0].text: vague (\"good\"): name what can be counted, quoted or \
@@ -115,8 +130,8 @@ fn the_page_about_criteria_names_every_rule_kind_and_limit() {
 
 #[test]
 fn the_lists_are_pinned() {
-    // Jurors read revealed criteria by these lists: with other ones they come to other ballots, so
-    // change `VERSION` with them, and with the rules.
+    // Jurors read revealed criteria by these lists: with other ones they come to other ballots. So
+    // a changed list stands beside the old one, for the next version of the rules.
     let lists = [
         words::VAGUE,
         words::COMPARATIVES,
@@ -136,11 +151,17 @@ fn the_lists_are_pinned() {
         words::ENGLISH,
         words::STOP,
     ];
-    let digest = alloy::primitives::keccak256(lists.map(|list| list.join("\0")).join("\0\0"));
-    assert_eq!(
-        (VERSION, digest.to_string().as_str()),
-        ("l1", "0x96a7638f8d80b48505b9cdc3fe9b7a3092f1274e672819af13d1a27f4518ed9d")
-    );
+    let lists = lists.map(|list| list.join("\0"));
+    let digest_of = |version: Version| match version {
+        Version::L1 => keccak256(lists.join("\0\0")),
+        Version::L2 => keccak256([&lists[..], &[words::FOREIGN.join("\0")]].concat().join("\0\0")),
+    };
+    let got = Version::ALL.map(|version| (version.name(), digest_of(version).to_string()));
+    let pinned = [
+        ("l1", "0x96a7638f8d80b48505b9cdc3fe9b7a3092f1274e672819af13d1a27f4518ed9d"),
+        ("l2", "0x0295a3182ec3def13d33b6df83415566a08aa617cd441c7576249643e6e3602c"),
+    ];
+    assert_eq!(got, pinned.map(|(name, digest)| (name, digest.to_owned())));
 }
 
 #[test]
@@ -174,20 +195,23 @@ fn the_lists_are_in_lower_case_and_hold_nothing_twice() {
 }
 
 proptest! {
+    /// Nor is anything refused by a version and not by the next one.
     #[test]
     fn no_text_makes_the_linter_panic(text in any::<String>(), other in "[a-z0-9 ,.\";“”'-]{0,200}") {
         for text in [text, other] {
-            drop(criterion(&llm("c", &text), "c"));
-            drop(milestone(&part(vec![llm("a", &text), llm("b", &text)]), "m"));
+            let item = llm("c", &text);
+            let [old, new] = Version::ALL.map(|version| criterion(version, &item, "c"));
+            prop_assert!(refusal(&old).is_none() || refusal(&new).is_some(), "{old:?} {new:?}");
+            drop(linted(&part(vec![llm("a", &text), llm("b", &text)])));
         }
     }
 
     #[test]
     fn any_valid_sheet_is_read(sheet in surety_terms::sample::sheet()) {
-        for lint in super::sheet(&sheet) {
+        for lint in super::sheet(&sheet, Prose::Shown) {
             prop_assert!(lint.found.chars().count() <= MAX_FOUND_CHARS);
-            let field = lint.field;
-            prop_assert!(field.starts_with("milestones[") || field.starts_with("recipients"));
+            let begins = |field: &str| lint.field.starts_with(field);
+            prop_assert!(["milestones[", "recipients", "template"].into_iter().any(begins));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Rules about one text: is it one claim that a deliverable can meet or fail?
 
 use super::words;
-use super::{Lint, Rule, Severity};
+use super::{Lint, Rule, Severity, Version};
 use crate::visible::strip;
 
 /// Fewer words are no claim.
@@ -159,59 +159,69 @@ pub(super) fn money(text: &str, field: &str, lints: &mut Vec<Lint>) {
     }
 }
 
-/// Rules about a claim that a model has to judge. Jurors read revealed criteria by these.
-pub(super) fn claim(text: &str, evidence_required: bool, field: &str, lints: &mut Vec<Lint>) {
+/// Rules about a claim that a model has to judge. Jurors read revealed criteria by these, so
+/// whatever a version does not know is asked from the next one on.
+pub(super) fn claim(
+    version: Version,
+    text: &str,
+    evidence_required: bool,
+    field: &str,
+    lints: &mut Vec<Lint>,
+) {
     let words = Words::of(text);
     let mut say = |rule: Rule, found: &str| lints.push(Lint::new(field, rule, found));
-    if !words.are_english() {
+    if words.are_english() {
+        english(&words, text, evidence_required, &mut say);
+    } else {
         say(Rule::WordingNotRead, text);
+        if version >= Version::L2 && !words.are_foreign() {
+            untold(&words, text, &mut say);
+        }
+    }
+    if version < Version::L2 {
         return;
     }
+    if words.are_english() && names_several(&words) {
+        let severity = Severity::Advise;
+        lints.push(Lint { severity, ..Lint::new(field, Rule::DoubleBarrelled, text) });
+    }
+    money(text, field, lints);
+}
+
+/// Rules about a claim in English.
+fn english(words: &Words, text: &str, evidence_required: bool, say: &mut impl FnMut(Rule, &str)) {
     if words.plain().count() < MIN_WORDS {
         say(Rule::TooShort, text);
     }
-    untestable(&words, &mut say);
+    untestable(words, say);
     if let Some(link) = words.plain().find(|word| word.contains("://") || word.starts_with("www."))
     {
         say(Rule::OutOfSight, link);
     }
-    if let Some(found) = second_claim(&words) {
+    if let Some(found) = second_claim(words) {
         say(Rule::DoubleBarrelled, &found);
     }
-    if let Some(found) = double_negative(&words) {
+    if let Some(found) = double_negative(words) {
         say(Rule::DoubleNegative, &found);
     }
     if let Some(found) = words.first_of(words::EXECUTABLE) {
         say(Rule::Executable, found);
-    } else if let Some(bound) = super::bounds::of(&words).into_iter().find(is_counted) {
+    } else if let Some(bound) = super::bounds::of(words).into_iter().find(is_counted) {
         say(Rule::Executable, &bound.unit);
     }
-    if evidence_required && denies(&words) {
+    if evidence_required && denies(words) {
         say(Rule::EvidenceOfAbsence, text);
     }
 }
 
-/// Rules about a claim that only those who are about to sign it go by. No juror reads a revealed
-/// criterion by them, so they may change without another version.
-pub(super) fn before_signing(text: &str, field: &str, lints: &mut Vec<Lint>) {
-    let words = Words::of(text);
-    if words.are_english() {
-        if names_several(&words) {
-            let severity = Severity::Advise;
-            lints.push(Lint { severity, ..Lint::new(field, Rule::DoubleBarrelled, text) });
-        }
-        return;
-    }
-    if words.are_foreign() {
-        return;
-    }
-    let mut say = |rule: Rule, found: &str| lints.push(Lint::new(field, rule, found));
+/// Rules about a claim in which no word tells English, and none tells another language.
+fn untold(words: &Words, text: &str, say: &mut impl FnMut(Rule, &str)) {
     // A verb and what it quotes may be a claim: `Mentions "alpha"`.
     let least = if words.has(QUOTED) { 1 } else { MIN_WORDS };
     if words.plain().count() < least {
         say(Rule::TooShort, text);
     }
-    untestable(&words, &mut say);
+    untestable(words, say);
 }
 
 /// Whether one verb has a list of things with a comma in it, of which each could be a claim.

@@ -157,7 +157,7 @@ pub(super) const ENGLISH: &[&str] = &[
     "the", "to", "two", "uses", "what", "which", "who", "with",
 ];
 
-/// What stands in sentences of other languages. No juror reads a revealed criterion by this list.
+/// What stands in sentences of other languages.
 #[rustfmt::skip]
 pub(super) const FOREIGN: &[&str] = &[
     "alla", "alle", "ang", "att", "auf", "av", "az", "bir", "cada", "che", "con", "dan", "dari",

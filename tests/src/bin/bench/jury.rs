@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use surety_jury::tally;
+use surety_dialect::Dialect;
+use surety_jury::{Template, tally};
 use surety_qualify::llmbar::PROMPTS;
 use surety_qualify::panel::{self, SPLITS};
 use surety_qualify::{Llmbar, Score, page};
@@ -42,12 +43,9 @@ pub(super) fn run(_: &Arguments) -> anyhow::Result<Keys> {
         }
     }
     keys.push(("tally_per_s".to_owned(), json!(tallies_per_second())));
-    let own = red_team::attack(&red_team::own(&red_team::leaked_tag()));
-    keys.extend(attacked("red_team", &own));
-    let (recorded, voted) = red_team::attack_recorded(&attacks);
-    keys.extend(attacked("red_team.bipia", &recorded));
-    keys.push(("red_team.bipia.mixed".to_owned(), json!(recorded.mixed)));
-    keys.push(("red_team.bipia.voted".to_owned(), json!(voted)));
+    for template in Template::ALL {
+        keys.extend(attack_all(template, &attacks));
+    }
     keys.extend(juror::measure()?);
     let text = fs::read_to_string(PAGE).context(PAGE)?;
     let text = page::put(&text, &page::table(&data))
@@ -55,6 +53,24 @@ pub(super) fn run(_: &Arguments) -> anyhow::Result<Keys> {
         .context("docs/jury.md has no place for it")?;
     fs::write(PAGE, text).context(PAGE)?;
     Ok(keys)
+}
+
+/// What all attacks achieve in a template; the page shows the newest.
+fn attack_all(template: Template, attacks: &[String]) -> Keys {
+    let name = if template == Template::NEWEST {
+        "red_team".to_owned()
+    } else {
+        format!("red_team.{}", template.name())
+    };
+    let payloads = red_team::own(&red_team::leaked_tag());
+    let own = red_team::attack(template, &Dialect::ALL, &payloads);
+    let (recorded, voted) = red_team::attack_recorded(template, &Dialect::ALL, attacks);
+    let mut keys = Keys::new();
+    keys.extend(attacked(&name, &own));
+    keys.extend(attacked(&format!("{name}.bipia"), &recorded));
+    keys.push((format!("{name}.bipia.mixed"), json!(recorded.mixed)));
+    keys.push((format!("{name}.bipia.voted"), json!(voted)));
+    keys
 }
 
 fn counts(name: &str, score: &Score) -> [(String, Value); 5] {

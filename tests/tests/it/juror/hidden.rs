@@ -13,7 +13,7 @@ fn document(text: &str) -> HiddenCriterion {
 }
 
 /// A court whose last criterion is hidden, and fails what was hidden.
-async fn court(document: &HiddenCriterion) -> Court {
+async fn court(document: &HiddenCriterion, template: Option<Template>) -> Court {
     let mut court = Court::new(
         Double::start(|_, question| match question.criterion.text.as_str() {
             "Names the auditors of the report." => Act::Vote("NOT_MET"),
@@ -24,6 +24,7 @@ async fn court(document: &HiddenCriterion) -> Court {
     let criteria = &mut court.sheet.milestones[0].criteria;
     let commitment = document.commitment();
     criteria[2].kind = Kind::Hidden { commitment, of: "complete".to_owned() };
+    court.sheet.template = template.map(Template::digest);
     court.open().await;
     court
 }
@@ -38,7 +39,7 @@ async fn reveal(court: &Court, juror: &Handle, case: B256, document: &HiddenCrit
 #[tokio::test]
 async fn a_hidden_criterion_is_judged_once_it_is_revealed() {
     let hidden = document("Names the auditors of the report.");
-    let court = court(&hidden).await;
+    let court = court(&hidden, None).await;
     let juror = court.start().await;
     let case = court.take(&juror, &court.request(WORK)).await.case_id;
     court.push(&juror, WORK).await;
@@ -64,7 +65,7 @@ async fn a_hidden_criterion_is_judged_once_it_is_revealed() {
 #[tokio::test]
 async fn a_criterion_that_would_have_been_refused_in_the_open_opens_nothing_and_is_met() {
     let vague = document("The report is of high quality.");
-    let court = court(&vague).await;
+    let court = court(&vague, None).await;
     let juror = court.start().await;
     let case = court.take(&juror, &court.request(WORK)).await.case_id;
     court.push(&juror, WORK).await;
@@ -75,6 +76,27 @@ async fn a_criterion_that_would_have_been_refused_in_the_open_opens_nothing_and_
     let ballot = court.ballot(&juror, case).await;
     assert_eq!((ballot.met, ballot.failed, ballot.reason), (0b111, 0, 0));
     juror.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_reveal_is_read_by_the_rules_of_the_template_that_both_parties_signed() {
+    let short = document("Done.");
+    for template in [None, Some(Template::J5)] {
+        let court = court(&short, template).await;
+        let juror = court.start().await;
+        let case = court.take(&juror, &court.request(WORK)).await.case_id;
+        court.push(&juror, WORK).await;
+        let answer = reveal(&court, &juror, case, &short).await;
+        if template.is_some() {
+            assert_eq!(problem(answer).await.slug(), "criterion-refused");
+            court.go_to(court.node.now() + DAY / 4 + 1);
+        } else {
+            assert_eq!(answer.status(), 204, "older jurors open it, so every juror does");
+        }
+        let ballot = court.ballot(&juror, case).await;
+        assert_eq!((ballot.met, ballot.failed, ballot.reason), (0b111, 0, 0));
+        juror.shutdown().await;
+    }
 }
 
 #[tokio::test]

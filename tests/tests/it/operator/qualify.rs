@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use alloy::primitives::keccak256;
 use serde_json::{Value, json};
 use surety_demo::provider::router;
-use surety_jury::{Question, prompt::NEGATION};
+use surety_jury::{Question, Template, prompt::NEGATION};
 use surety_qualify::llmbar::{Item, Llmbar};
 use surety_qualify::{Certificate, Score, case};
 use surety_terms::json;
@@ -205,6 +205,9 @@ async fn a_measurement_that_is_killed_asks_no_answered_question_again() {
     assert_eq!(measured["measured"]["costMicroUsd"], Value::Null);
     assert_eq!(provider.seen().len(), 4 * REQUESTS + 1, "only the open question was asked again");
 
+    assert_eq!(measured["measured"]["plan"]["template"], Template::NEWEST.name());
+    let line = refused(&[&arguments[..], &["--template", "j3"]].concat()).await;
+    assert!(line.contains("another template: name another folder"), "{line}");
     let other = works(&office, 3);
     let line = refused(&["juror", "qualify", "--config", &config, "--data", &other]).await;
     assert!(line.contains("another casesDigest: name another folder"), "{line}");

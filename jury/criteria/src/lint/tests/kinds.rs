@@ -1,6 +1,5 @@
 //! Programs, hidden criteria, and what only a milestone or a panel shows.
 
-use alloy::primitives::B256;
 use surety_terms::check::{Method, Module, Origin, Probe};
 use surety_terms::{Bps, Check, Expect};
 
@@ -11,7 +10,7 @@ fn nothing_is_not_paid_for() {
     let absent = checked("clean", pattern("secret", Expect::NoMatch));
     let rules = |criteria: Vec<Criterion>, pass| {
         let part = MilestoneSheet { pass_bps: Bps::new(pass), ..part(criteria) };
-        let lints = milestone(&part, "m");
+        let lints = linted(&part);
         lints.into_iter().map(|lint| lint.rule).collect::<Vec<_>>()
     };
     let asked = llm("c", "Every claim is in the paper.");
@@ -34,7 +33,7 @@ fn a_module_is_run_on_nothing_for_a_moment_only() {
     };
     let rules = |check| {
         let half = MilestoneSheet { pass_bps: Bps::new(5_000), ..part(vec![checked("c", check)]) };
-        let lints = milestone(&half, "m");
+        let lints = linted(&half);
         lints.into_iter().map(|lint| lint.rule).collect::<Vec<_>>()
     };
     assert_eq!(rules(wasm("")), [Rule::PaidForNothing]);
@@ -45,7 +44,7 @@ fn a_module_is_run_on_nothing_for_a_moment_only() {
 fn a_module_that_cannot_run_is_refused() {
     let module = Module::new(b"\0asm\x01\0\0\0".to_vec());
     let check = Check::Wasm { module, fuel: 1_000, memory_pages: 1 };
-    let lints = criterion(&checked("c", check), "c");
+    let lints = read(&checked("c", check));
     assert_eq!((lints[0].rule, lints[0].field.as_str()), (Rule::Unrunnable, "c.kind"));
 }
 
@@ -55,7 +54,8 @@ fn a_size_that_no_juror_has_to_take_is_refused() {
     assert!(Rule::TooLarge.advice().contains(&most.to_string()));
     let found = |least_bytes, most_bytes| {
         let size = Check::Size { least_bytes, most_bytes };
-        let lints = milestone(&part(vec![checked("size", size)]), "milestones[0]");
+        let criteria = vec![checked("size", size)];
+        let lints = milestone(&part(criteria), Prose::Shown, "milestones[0]");
         assert_eq!(refusal(&lints).is_some(), !lints.is_empty(), "{lints:?}");
         lints.into_iter().map(|lint| (lint.rule, lint.field)).collect::<Vec<_>>()
     };
@@ -74,9 +74,9 @@ fn a_signed_host_is_pointed_out() {
         status: 200,
         pattern: None,
     };
-    assert_eq!(criterion(&checked("c", Check::HttpProbe(probe.clone())), "c"), []);
+    assert_eq!(read(&checked("c", Check::HttpProbe(probe.clone()))), []);
     probe.origin = Origin::parse("https://api.example");
-    let lints = criterion(&checked("c", Check::HttpProbe(probe)), "c");
+    let lints = read(&checked("c", Check::HttpProbe(probe)));
     assert_eq!((lints[0].rule, lints[0].severity), (Rule::SignedHost, Severity::Advise));
 }
 
@@ -88,7 +88,7 @@ fn a_hidden_criterion_that_can_block_is_pointed_out() {
             Criterion { kind, mandatory, weight_bps: Bps::new(weight), ..llm("h", "Hidden.") };
         let asked = llm("c", "Every claim is in the paper.");
         let part = MilestoneSheet { pass_bps: Bps::new(8_000), ..part(vec![asked, hidden]) };
-        milestone(&part, "m").iter().any(|lint| lint.rule == Rule::HiddenWeight)
+        linted(&part).iter().any(|lint| lint.rule == Rule::HiddenWeight)
     };
     assert!(hide(true, 100));
     assert!(hide(false, 2_001));
@@ -96,17 +96,28 @@ fn a_hidden_criterion_that_can_block_is_pointed_out() {
 }
 
 #[test]
-fn a_revealed_document_is_read_by_the_same_rules() {
-    let document = |text: &str| HiddenCriterion {
-        salt: B256::repeat_byte(1),
-        text: text.to_owned(),
-        kind: Kind::Llm,
+fn a_revealed_document_is_read_by_the_rules_of_its_version() {
+    let document = |text: &str, kind| {
+        let salt = B256::repeat_byte(1);
+        HiddenCriterion { salt, text: text.to_owned(), kind }
     };
-    assert_eq!(hidden(&document("Names the authors of the paper.")), []);
-    let vague = hidden(&document("The text is good."));
-    assert_eq!(refusal(&vague).unwrap().field, "document.text");
-    // The rules for those who are about to sign are not the jurors': those keep to `VERSION`.
-    assert_eq!(refusal(&hidden(&document("Done."))), None);
+    let refused = |document: &HiddenCriterion| {
+        let field = |version| refusal(&hidden(version, document)).map(|lint| lint.field.clone());
+        Version::ALL.map(field)
+    };
+    let none: [Option<String>; 2] = [None, None];
+    let text = || Some("document.text".to_owned());
+    assert_eq!(refused(&document("Names the authors of the paper.", Kind::Llm)), none);
+    assert_eq!(refused(&document("The text is good.", Kind::Llm)), [text(), text()]);
+    for short in ["Done.", "Professional quality.", "Fully tested bug-free code."] {
+        assert_eq!(refused(&document(short, Kind::Llm)), [None, text()], "{short}");
+    }
+    assert_eq!(refused(&document("Überprüft.", Kind::Llm)), none);
+    let most_bytes = u64::try_from(surety_terms::limits::DELIVERABLE_BYTES).unwrap();
+    let size = |most_bytes| Kind::Check(Check::Size { least_bytes: 1, most_bytes });
+    assert_eq!(refused(&document("As the program says.", size(most_bytes))), none);
+    let beyond = refused(&document("As the program says.", size(most_bytes + 1)));
+    assert_eq!(beyond, [None, Some("document.kind.mostBytes".to_owned())]);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Two criteria that exclude or repeat each other.
 
-use alloy::primitives::B256;
 use serde_json::json;
 use surety_terms::{Check, Expect, Format, Schema};
 
