@@ -11,6 +11,7 @@ pub mod chaos;
 pub mod contracts;
 pub mod evm;
 pub mod gas;
+pub mod histories;
 pub mod meter;
 pub mod model;
 pub mod node;
