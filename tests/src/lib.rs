@@ -15,6 +15,7 @@ pub mod histories;
 pub mod meter;
 pub mod model;
 pub mod node;
+pub mod pacts;
 pub mod recorded;
 pub mod red_team;
 pub mod sealed;

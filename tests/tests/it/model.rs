@@ -1,5 +1,7 @@
 //! Random histories on the model and on the contracts.
 
+mod pacts;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
