@@ -145,7 +145,7 @@ impl Chain {
             from: what.presenter,
             amount: model.promises[&call.pact].0.jury_fee,
             valid_before: what.valid_until,
-            signer: what.payer,
+            signer: what.fee_signer,
         };
         let authorization = self.authorize(fee, claim.eip712_signing_hash(&self.domain));
         let signature = sign::digest(key(what.signer), self.digest(what.record));

@@ -34,7 +34,7 @@ impl Model {
         self.periods.insert(at, period);
         self.presenters.insert(record, what.presenter);
         self.events.push(Event::Presented { record, presenter: what.presenter });
-        let (from, signer, valid_before) = (what.presenter, what.payer, what.valid_until);
+        let (from, signer, valid_before) = (what.presenter, what.fee_signer, what.valid_until);
         let amount = promise.jury_fee;
         self.token.pull(self.now, Pull { from, amount, valid_before, signer })?;
         Ok("present")

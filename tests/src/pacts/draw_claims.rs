@@ -69,11 +69,11 @@ fn present(rng: &mut StdRng, model: &Model, at: At) -> (Call, Presentation) {
         claimed: record,
         presenter,
         valid_until: model.now + one(rng, &[1, 3_600, 86_400]),
-        payer: presenter,
+        fee_signer: presenter,
     };
     match rng.random_range(0..40) {
         0 => what.signer = Who::Stranger,
-        1 => what.payer = Who::Stranger,
+        1 => what.fee_signer = Who::Stranger,
         2 => what.valid_until = model.now,
         3 => what.claimed.content ^= 1,
         4 => {

@@ -32,7 +32,7 @@ pub struct Presentation {
     /// When the fee's authorization ends.
     pub valid_until: Time,
     /// Who signed that.
-    pub payer: Who,
+    pub fee_signer: Who,
 }
 
 /// One thing that somebody does.

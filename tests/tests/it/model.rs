@@ -1,11 +1,11 @@
 //! Random histories on the model and on the contracts.
 
-mod pacts;
-
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use surety_tests::model::history::{self, Counts};
+
+mod pacts;
 
 /// Histories of an ordinary run.
 const HISTORIES: u64 = 200;

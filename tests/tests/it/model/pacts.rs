@@ -90,7 +90,7 @@ const NEVER: [(&str, &str); 7] = [
 
 #[test]
 fn random_histories_of_pacts_end_alike_in_the_model_and_in_the_contracts() {
-    let all = campaign::<Pacts>("pacts", STEPS, Share(1, 4));
+    let all = campaign::<Pacts>("pacts", STEPS, Share(1, 5));
     if all.histories < HISTORIES {
         return;
     }
