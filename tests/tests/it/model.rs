@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use surety_tests::model::history::{self, Counts};
 
+mod pacts;
+
 /// Histories of an ordinary run.
 const HISTORIES: u64 = 200;
 const SEED: u64 = 20_261_123;
