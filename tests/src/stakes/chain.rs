@@ -24,7 +24,7 @@ const NOBODY: Address = address!("000000000000000000000000000000000000dEaD");
 const RICH: u128 = 1 << 98;
 
 static SIGNERS: LazyLock<BTreeMap<Who, PrivateKeySigner>> = LazyLock::new(|| {
-    let signer = |who| (who, actors::actor(&format!("stakes {who:?}")));
+    let signer = |who: Who| (who, actors::actor(&format!("stakes {who:?}")));
     everybody().map(signer).collect()
 });
 

@@ -3,8 +3,9 @@
 use alloy::primitives::U256;
 
 use super::compare;
+use super::draw::which;
 use super::run::Stakes;
-use super::state::Model;
+use super::state::{Juror, Model};
 use super::step::{Form, Signed, Step, Who};
 use crate::histories::{Outcome, Sides as _};
 use crate::model::compare::same;
@@ -24,7 +25,7 @@ pub fn close<const BELIEVED_SECS: Time>(sides: &mut Stakes<BELIEVED_SECS>) -> Re
     for (jury, round, seat) in pots {
         must(sides, &Step::ClaimFees { by: Who::Stranger, jury, round, seat })?;
     }
-    for juror in with(&sides.model, |model, key| model.juror(key).serves()) {
+    for juror in which(&sides.model, Juror::serves) {
         let (nonce, valid_until) = (sides.model.juror(juror).registrations, sides.model.now + 1);
         let (by, signed) = (Who::Stranger, Signed { by: juror, form: Form::Whole });
         must(sides, &Step::Unbond { by, juror, nonce, valid_until, signed })?;
@@ -60,10 +61,6 @@ fn must<const BELIEVED_SECS: Time>(
         Outcome::Done(_) => Ok(()),
         other => Err(format!("{step:?} at the end: {other:?}")),
     }
-}
-
-fn with(model: &Model, so: impl Fn(&Model, Who) -> bool) -> Vec<Who> {
-    model.jurors.keys().copied().filter(|key| so(model, *key)).collect()
 }
 
 /// Whose time is over first, and when.

@@ -105,9 +105,9 @@ fn claimed(rng: &mut StdRng, before: &str, what: &str, juror: Who) -> String {
 fn stake(rng: &mut StdRng, has: u128) -> u128 {
     match rng.random_range(0..20) {
         0..5 => 0,
-        5 => rng.random_range(1..10).min(has),
-        6..9 => rng.random_range(10..1_000).min(has),
-        9..18 => (rng.random_range(1..=40) * DOLLAR).min(has),
+        5 => has.min(rng.random_range(1..10)),
+        6..9 => has.min(rng.random_range(10..1_000)),
+        9..18 => has.min(rng.random_range(1..=40) * DOLLAR),
         18 => has,
         _ => has + 1,
     }
@@ -117,7 +117,7 @@ fn stake(rng: &mut StdRng, has: u128) -> u128 {
 fn spoil(rng: &mut StdRng, model: &Model, step: &mut Step) {
     match step {
         Step::Register { registration, signed, .. } => match rng.random_range(0..10) {
-            0 => registration.valid_until = model.now - rng.random_range(0..2),
+            0 => registration.valid_until = model.now - rng.random_range(0..2u64),
             1 => registration.nonce = other_nonce(rng, registration.nonce),
             2 | 3 => registration.family = text(rng, 32),
             4 | 5 => registration.operator = text(rng, 64),
@@ -125,7 +125,7 @@ fn spoil(rng: &mut StdRng, model: &Model, step: &mut Step) {
             _ => badly(rng, signed),
         },
         Step::Unbond { nonce, valid_until, signed, .. } => match rng.random_range(0..4) {
-            0 => *valid_until = model.now - rng.random_range(0..2),
+            0 => *valid_until = model.now - rng.random_range(0..2u64),
             1 => *nonce = other_nonce(rng, *nonce),
             _ => badly(rng, signed),
         },

@@ -23,7 +23,8 @@ pub fn create(rng: &mut StdRng, model: &Model) -> Step {
     if chance(rng, 80) {
         seats = apart(model, &seats);
     }
-    let mut appeal = seats.split_off(one(rng, &[3, 3, 4, 5]).min(seats.len()));
+    let size = seats.len().min(one(rng, &[3, 3, 4, 5]));
+    let mut appeal = seats.split_off(size);
     appeal.truncate(if chance(rng, 60) { 5 } else { 0 });
     if appeal.len() < 3 {
         appeal.clear();
@@ -104,10 +105,11 @@ pub fn fund(rng: &mut StdRng, model: &Model) -> Step {
         shares.push(share);
     }
     if chance(rng, 20) {
-        match (rng.random_range(0..4), shares.first_mut()) {
-            (0, Some(share)) => *share += left + 1,
-            (1, Some(share)) => *share = u128::MAX,
-            (2, _) => drop(shares.pop()),
+        let first = shares.iter_mut().take(1);
+        match rng.random_range(0..4) {
+            0 => first.for_each(|share| *share += left + 1),
+            1 => first.for_each(|share| *share = u128::MAX),
+            2 => shares.truncate(1),
             _ => shares.push(0),
         }
     }

@@ -30,7 +30,8 @@ pub fn slash(rng: &mut StdRng, model: &Model) -> Step {
         _ => twice(rng, juror, case, answers),
     };
     if chance(rng, 40) {
-        spoil(rng, if chance(rng, 50) { &mut first } else { &mut second });
+        let statement = if chance(rng, 50) { &mut first } else { &mut second };
+        spoil(rng, statement);
     }
     let by = if chance(rng, 10) { juror } else { one(rng, &SENDERS) };
     Step::Slash { by, juror, case, first, second }
