@@ -95,8 +95,7 @@ impl Model {
                 Ballot { seat, met, failed, forged: !signed || met & failed != 0 }
             })
             .collect();
-        let seats = u32::try_from(keys.len()).expect("at most fifteen");
-        let tally = tally(&RULE, seats, &ballots);
+        let tally = tally(&RULE, size(keys), &ballots);
         self.events.push(Event::Counted {
             outcome: tally.outcome as u8,
             met_bps: tally.met_bps,
@@ -109,4 +108,8 @@ impl Model {
     fn jury(&self, jury: usize) -> Result<&Panels, Refusal> {
         self.juries.get(jury).ok_or("JuryUnknown")
     }
+}
+
+fn size(seats: &[Who]) -> u32 {
+    u32::try_from(seats.len()).expect("at most fifteen")
 }
