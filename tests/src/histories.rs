@@ -1,7 +1,7 @@
 //! Random histories of a part of the protocol, on its model and on the contracts.
 //!
 //! A part says what its actors do, how both sides do it and what must hold after each step
-//! ([`Sides`]). Here is what all parts share: drawing a history from a seed, counting what happened,
+//! ([`Sides`]). Here is what all parts share: drawing a history from a seed, counting what happens,
 //! making a failing history short, and running as many as the environment says.
 
 use std::collections::BTreeMap;
@@ -184,9 +184,9 @@ fn number(value: &OsStr) -> u64 {
     value.to_str().expect("text").parse().expect("a whole number")
 }
 
-/// Runs as many histories as the environment says: `SURETY_MODEL_SEED`, and this campaign's share of
-/// `SURETY_MODEL_HISTORIES` or of `SURETY_MODEL_SECONDS`. Says what it did; panics with the seed and
-/// the shortened steps of a history that fails.
+/// Runs as many histories as the environment says: from `SURETY_MODEL_SEED`, this campaign's share
+/// of `SURETY_MODEL_HISTORIES` or of `SURETY_MODEL_SECONDS`. Says what it did; panics with the seed
+/// and the shortened steps of a history that fails.
 #[expect(
     clippy::print_stdout,
     clippy::panic,
