@@ -19,7 +19,7 @@ pub(crate) const MODEL: &str = "model::";
 /// Tests of forge's invariants, by the beginning of their names.
 pub(crate) const INVARIANTS: &str = "^invariant_";
 
-/// How the line begins with which a test of the model says what it did; its campaign's name follows.
+/// How the line begins with which a test of the model says what it did; the campaign's name follows.
 const TOLD: &str = "model: ";
 
 /// What has a model: each says what it did, or something is wrong.
@@ -200,8 +200,8 @@ fn ended(
     Ok(())
 }
 
-/// What each campaign of forge's answer did, and which failed. Calls that reverted do not count; those
-/// of a handler that found nothing to do and returned do.
+/// What each campaign of forge's answer did, and which failed. Calls that reverted do not count;
+/// those of a handler that found nothing to do and returned do.
 fn campaigns(answer: &Value, seed: u32) -> (Vec<String>, Vec<String>) {
     let (mut told, mut problems) = (Vec::new(), Vec::new());
     for (suite, results) in answer.as_object().into_iter().flatten() {
