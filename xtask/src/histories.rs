@@ -19,7 +19,7 @@ pub(crate) const MODEL: &str = "model::";
 /// Tests of forge's invariants, by the beginning of their names.
 pub(crate) const INVARIANTS: &str = "^invariant_";
 
-/// How the line begins with which a test of the model says what it did; the campaign's name follows.
+/// How the line begins with which a test of the model says what it did; then comes the campaign.
 const TOLD: &str = "model: ";
 
 /// What has a model: each says what it did, or something is wrong.
