@@ -1,10 +1,11 @@
 //! Random histories of a part of the protocol, on its model and on the contracts.
 //!
 //! A part says what its actors do, how both sides do it and what must hold after each step
-//! ([`Sides`]). Here is what all parts share: drawing a history from a seed, counting what happened,
+//! ([`Sides`]). Here is what all parts share: drawing a history from a seed, counting what happens,
 //! making a failing history short, and running as many as the environment says.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::{Debug, Write as _};
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -179,19 +180,20 @@ fn shrink<S: Sides>(mut failure: Failure<S::Step>) -> Failure<S::Step> {
     failure
 }
 
-/// Runs as many histories as the environment says: `SURETY_MODEL_SEED`, and this campaign's share of
-/// `SURETY_MODEL_HISTORIES` or of `SURETY_MODEL_SECONDS`. Says what it did; panics with the seed and
-/// the shortened steps of a history that fails.
+fn number(value: &OsStr) -> u64 {
+    value.to_str().expect("text").parse().expect("a whole number")
+}
+
+/// Runs as many histories as the environment says: from `SURETY_MODEL_SEED`, this campaign's share
+/// of `SURETY_MODEL_HISTORIES` or of `SURETY_MODEL_SECONDS`. Says what it did; panics with the seed
+/// and the shortened steps of a history that fails.
 #[expect(
     clippy::print_stdout,
     clippy::panic,
     reason = "a test calls it: it says what it did, and fails with the history"
 )]
 pub fn campaign<S: Sides>(name: &str, steps: Range<usize>, share: Share) -> Counts {
-    let setting = |name: &str| {
-        std::env::var_os(name)
-            .map(|value| value.to_str().expect("text").parse().expect("a whole number"))
-    };
+    let setting = |name: &str| std::env::var_os(name).map(|value| number(&value));
     let seed = setting("SURETY_MODEL_SEED").unwrap_or(SEED);
     let within = setting("SURETY_MODEL_SECONDS").map(|secs| Duration::from_secs(share.of(secs)));
     let most = match (setting("SURETY_MODEL_HISTORIES"), within) {

@@ -22,6 +22,7 @@ pub mod red_team;
 pub mod sealed;
 pub mod seat;
 pub mod sign;
+pub mod stakes;
 pub mod world;
 
 pub use actors::usd;

@@ -1,5 +1,7 @@
 //! Random histories on the model and on the contracts.
 
+mod stakes;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -135,8 +137,8 @@ fn random_histories_end_alike_in_the_model_and_in_the_contracts() {
     let (done, refused) = (sum_of(&all.done), sum_of(&all.refused));
     // `cargo x` looks for this line.
     println!(
-        "model: {} histories from seed {seed}, {done} successful and {refused} refused calls in \
-         {secs:.1} s, {rate:.1} histories a second",
+        "model: escrow: {} histories from seed {seed}, {done} successful and {refused} refused \
+         calls in {secs:.1} s, {rate:.1} histories a second",
         all.histories
     );
     println!("successful calls: {:?}", all.done);

@@ -145,7 +145,8 @@ fn histories(arguments: &Arguments) -> anyhow::Result<Keys> {
     Ok(keys)
 }
 
-/// Successful calls of one campaign of forge on one core, and how long it took, compiling apart.
+/// Calls of one campaign of forge on one core that did not revert, and how long it took, compiling
+/// apart.
 fn campaign(forge: &Path) -> anyhow::Result<(u64, Duration)> {
     let mut command = Command::new(forge);
     command.args(["test", "--json", "--threads", "1", "--match-path", SUITE]);
