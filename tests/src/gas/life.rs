@@ -28,6 +28,7 @@ pub(super) fn measure(world: &World) -> Cases {
     cases.extend(three_milestones(world));
     cases.extend(acts(world));
     cases.extend(slow_path(world));
+    cases.push(("withdraw", withdraw(world)));
     cases.push(("tally_only", tally_only(world)));
     cases
 }
@@ -135,6 +136,15 @@ fn slow_path(world: &World) -> Cases {
         ("appeal", appeal),
         ("settle_round_2", overturned),
     ]
+}
+
+/// What a seller that was credited needs besides.
+fn withdraw(world: &World) -> Cost {
+    let mut step = Step::new(world, |terms| Terms { payAsCredit: true, ..terms });
+    step.open();
+    step.settle(0, 5);
+    let (token, owner) = (world.contracts().token, world.seller().address());
+    step.call(&DealEscrow::withdrawCall { token_: token, owner })
 }
 
 /// The jury's part alone: verifying and counting five ballots.
