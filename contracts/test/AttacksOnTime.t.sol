@@ -210,7 +210,13 @@ contract AttacksOnTimeTest is Stages {
         vm.expectRevert(text("FiatTokenV2: invalid signature"));
         escrow.appeal(t, 0, state, 0, FOREVER, winners);
         state = appealed(t, 0, state);
-        vm.expectRevert();
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IDealEscrow.StatusMismatch.selector,
+                IDealEscrow.Status.Round2,
+                IDealEscrow.Status.Judged
+            )
+        );
         escrow.appeal(t, 0, state, 0, FOREVER, winners);
         vm.warp(state[0].until);
         Purses memory before = purses();

@@ -80,12 +80,16 @@ contract MulticallTest is Stages {
 
     function test_aMulticallInAMulticallIsNoWayAround() public {
         IDealEscrow.Terms memory t = makeTerms(1);
-        open(t);
+        bytes32 id = open(t);
         bytes[] memory inner = new bytes[](1);
         inner[0] = abi.encodeCall(escrow.accept, (t, 0, noState(), unsignedConsent(FOREVER)));
         bytes[] memory outer = new bytes[](1);
         outer[0] = abi.encodeCall(escrow.multicall, (inner));
-        vm.expectRevert();
+        bytes32 digest =
+            digests.acceptDigest(address(escrow), IDealEscrow.Accept(id, 0, 1, 0, 0, FOREVER));
+        vm.expectRevert(
+            abi.encodeWithSelector(IDealEscrow.SignatureInvalid.selector, buyer, digest)
+        );
         vm.prank(RELAYER);
         escrow.multicall(outer);
         vm.prank(buyer);

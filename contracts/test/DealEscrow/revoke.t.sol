@@ -148,8 +148,11 @@ contract RevokeTest is Stages {
         reverts(t, buyer, unsignedConsent(FOREVER), with);
         IDealEscrow.Consent memory c = signed(BUYER_KEY, t, 0);
         c.validUntil -= 1;
-        vm.expectRevert();
-        escrow.revoke(t, buyer, c);
+        bytes32 digest = digests.revokeDigest(
+            address(escrow), IDealEscrow.Revoke(escrow.dealIdOf(t), 0, FOREVER - 1)
+        );
+        with = abi.encodeWithSelector(IDealEscrow.SignatureInvalid.selector, buyer, digest);
+        reverts(t, buyer, c, with);
     }
 
     function test_reverts_whenTheRevocationHasExpired() public {

@@ -51,9 +51,9 @@ contract FactsTest is Assert {
         assertEq(calls, 0, "calls");
     }
 
-    function test_revertsWithTheRegistry() public {
+    function test_revertsWithTheRegistry_withoutData() public {
         refuses = true;
-        vm.expectRevert();
+        vm.expectRevert(bytes(""));
         this.record();
     }
 

@@ -73,12 +73,12 @@ contract JuryCallTest is Assert {
         this.judgeBatch(ballots, 1, 0);
     }
 
-    function test_refusesShortAnswers() public {
+    function test_refusesShortAnswers_withoutData() public {
         answer = new bytes(0xff);
-        vm.expectRevert();
+        vm.expectRevert(bytes(""));
         this.judge("");
         answer = new bytes(0x40 + 3 * 0x100 - 1);
-        vm.expectRevert();
+        vm.expectRevert(bytes(""));
         this.judgeBatch("", 3, 0);
     }
 

@@ -48,7 +48,7 @@ contract PactOpenTest is PactFixture {
         bytes memory a =
             authorization(AGENT_KEY, p.bond, p.openBy, pacts.pactIdOf(p), address(pacts));
         p.slashBps = 999;
-        vm.expectRevert();
+        vm.expectRevert(text("FiatTokenV2: invalid signature"));
         pacts.open(p, a);
     }
 

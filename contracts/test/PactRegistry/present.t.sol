@@ -171,7 +171,7 @@ contract PresentTest is PactFixture {
         IPactRegistry.Claim memory c = makeClaim(r, PRESENTER_KEY);
         bytes memory a = feeAuthorization(p, c, PRESENTER_KEY);
         c.uri = "https://elsewhere.example";
-        vm.expectRevert();
+        vm.expectRevert(text("FiatTokenV2: invalid signature"));
         pacts.present(p, r, s, c, a);
     }
 

@@ -8,7 +8,7 @@ use surety_jury::ballot::{Leaf, Reason, ballot_batch, pack_batch};
 use surety_terms::batch::{BatchItem, pack_items};
 use surety_terms::digest;
 
-use super::{Cases, Cost, one_milestone, plain};
+use super::{Cases, Cost, one_milestone, plain, with_fees};
 use crate::{World, actors, sign, usd};
 
 const VERDICTS: u64 = 50;
@@ -19,6 +19,7 @@ pub(super) fn measure(world: &World) -> Cases {
         ("batch50_transfer_per_verdict", batch(world, SELLERS, plain)),
         ("batch50_netted_per_verdict", batch(world, 1, plain)),
         ("batch50_credit_per_verdict", batch(world, SELLERS, credited)),
+        ("batch50_netted_fees_per_verdict", batch(world, 1, |terms| with_fees(world, terms))),
     ]
 }
 
@@ -27,7 +28,7 @@ fn credited(terms: Terms) -> Terms {
 }
 
 /// Fifty deals of one buyer with `sellers`, each of whom settled and was paid before.
-fn batch(world: &World, sellers: usize, edit: fn(Terms) -> Terms) -> Cost {
+fn batch(world: &World, sellers: usize, edit: impl Fn(Terms) -> Terms) -> Cost {
     let mut world = world.clone();
     let keys: Vec<_> = (0..sellers).map(|i| actors::actor(&format!("seller {i}"))).collect();
     for key in &keys {

@@ -1,23 +1,13 @@
 //! Single operations of a deal's life.
 
-use std::time::Duration;
-
-use alloy::primitives::aliases::U40;
-use alloy::primitives::{Address, B256, Bytes, keccak256};
-use alloy::sol_types::SolCall;
-use surety_bindings::escrow::{
-    Accept, Agree, Appeal, Consent, DealEscrow, Delivery, SlowState, Terms,
-};
+use alloy::primitives::aliases::{U40, U96};
+use alloy::primitives::keccak256;
+use surety_bindings::escrow::{Accept, Agree, DealEscrow, Terms};
 use surety_bindings::jury::{Case, Jury};
-use surety_terms::digest;
 
+use super::step::{DAY, Step, WORK, consent};
 use super::{Cases, Cost, appealable, plain, three, with_fees};
-use crate::sign::{self, Vote};
-use crate::world::Receipt;
-use crate::{World, usd};
-
-const WORK: &str = "work";
-const DAY: Duration = Duration::from_hours(24);
+use crate::{World, sign, usd};
 
 pub(super) fn measure(world: &World) -> Cases {
     let (open, settle) = life(world, plain, 5);
@@ -38,6 +28,7 @@ pub(super) fn measure(world: &World) -> Cases {
     cases.extend(three_milestones(world));
     cases.extend(acts(world));
     cases.extend(slow_path(world));
+    cases.push(("withdraw", withdraw(world)));
     cases.push(("tally_only", tally_only(world)));
     cases
 }
@@ -66,7 +57,7 @@ fn acts(world: &World) -> Cases {
         milestone: 0,
         round: 1,
         standing: 0,
-        fee: alloy::primitives::aliases::U96::ZERO,
+        fee: U96::ZERO,
         validUntil: until,
     };
     let buyer = consent(until, sign::accept(&world.buyer(), world.contracts(), &act));
@@ -82,7 +73,7 @@ fn acts(world: &World) -> Cases {
         standing: 0,
         sellerAmount: 40_000_000,
         asCredit: false,
-        fee: alloy::primitives::aliases::U96::ZERO,
+        fee: U96::ZERO,
         validUntil: until,
     };
     let agree = step.call(&DealEscrow::agreeCall {
@@ -107,7 +98,7 @@ fn acts(world: &World) -> Cases {
 fn slow_path(world: &World) -> Cases {
     let mut step = Step::new(world, plain);
     step.open();
-    let deliver = step.deliver();
+    let deliver = step.deliver(vec![]);
     step.world.advance(2 * DAY);
     let escalate = step.call(&DealEscrow::escalateCall {
         terms: step.terms.clone(),
@@ -134,7 +125,7 @@ fn slow_path(world: &World) -> Cases {
         state: step.state(),
         requested: vec![],
     });
-    let appeal = appealed.appeal();
+    let appeal = appealed.appeal(U96::ZERO);
     let overturned = appealed.settle_round_2();
     vec![
         ("deliver", deliver),
@@ -145,6 +136,15 @@ fn slow_path(world: &World) -> Cases {
         ("appeal", appeal),
         ("settle_round_2", overturned),
     ]
+}
+
+/// What a seller that was credited needs besides.
+fn withdraw(world: &World) -> Cost {
+    let mut step = Step::new(world, |terms| Terms { payAsCredit: true, ..terms });
+    step.open();
+    step.settle(0, 5);
+    let (token, owner) = (world.contracts().token, world.seller().address());
+    step.call(&DealEscrow::withdrawCall { token_: token, owner })
 }
 
 /// The jury's part alone: verifying and counting five ballots.
@@ -167,121 +167,4 @@ fn tally_only(world: &World) -> Cost {
     let to = world.contracts().jury;
     let receipt = step.world.call(world.relayer().address(), to, &judge).expect("judged");
     Cost::of(&receipt)
-}
-
-fn consent(until: U40, signature: Bytes) -> Consent {
-    Consent { validUntil: until, signature, ..Consent::default() }
-}
-
-/// A deal in a world of its own, and the last state that the chain told of it.
-#[derive(Clone)]
-struct Step {
-    world: World,
-    terms: Terms,
-    state: Option<SlowState>,
-}
-
-impl Step {
-    fn new(world: &World, edit: impl Fn(Terms) -> Terms) -> Self {
-        let mut world = world.clone();
-        let terms = edit(world.terms());
-        Self { world, terms, state: None }
-    }
-
-    fn id(&self) -> B256 {
-        sign::deal_id(self.world.contracts(), &self.terms)
-    }
-
-    fn state(&self) -> Vec<SlowState> {
-        self.state.iter().cloned().collect()
-    }
-
-    fn relayer(&self) -> Address {
-        self.world.relayer().address()
-    }
-
-    fn open(&mut self) -> Cost {
-        let terms = self.terms.clone();
-        Cost::of(&self.world.open(&terms).expect("opened"))
-    }
-
-    fn call<C: SolCall>(&mut self, call: &C) -> Cost {
-        let (relayer, escrow) = (self.relayer(), self.world.contracts().escrow);
-        let receipt = self.world.call(relayer, escrow, call).expect("performed");
-        self.remember(&receipt);
-        Cost::of(&receipt)
-    }
-
-    fn remember<T>(&mut self, receipt: &Receipt<T>) {
-        let delivered = receipt.events::<DealEscrow::MilestoneDelivered>().pop();
-        let moved = receipt.events::<DealEscrow::MilestoneMoved>().pop();
-        let state = moved.map(|event| event.state).or(delivered.map(|event| event.state));
-        self.state = state.or(self.state.take());
-    }
-
-    fn settle(&mut self, milestone: u8, ballots: usize) -> Cost {
-        let votes: Vec<Vote> = self.world.unanimous(0b11, 0).into_iter().take(ballots).collect();
-        let delivered = (keccak256(WORK), self.state());
-        let settle = self.world.settle_call(&self.terms, milestone, delivered, &votes);
-        self.call(&settle)
-    }
-
-    fn settle_round_2(&mut self) -> Cost {
-        let case = sign::case(self.world.contracts(), self.id(), 0, keccak256(WORK));
-        let case = Case { round: 2, ..case };
-        let votes = self.world.unanimous(0, 0b11);
-        let jurors = self.world.appeal_jurors();
-        let ballots = sign::ballots(jurors, self.world.contracts(), &case, &votes);
-        self.call(&DealEscrow::settleCall {
-            terms: self.terms.clone(),
-            milestone: 0,
-            state: self.state(),
-            deliverable: case.deliverable,
-            ballots,
-        })
-    }
-
-    fn deliver(&mut self) -> Cost {
-        let delivery = Delivery {
-            dealId: self.id(),
-            milestone: 0,
-            deliverable: keccak256(WORK),
-            uri: "https://seller.example/work".to_owned(),
-        };
-        let seller = self.world.seller();
-        let signature = sign::delivery(&seller, self.world.contracts(), &delivery);
-        self.call(&DealEscrow::deliverCall {
-            terms: self.terms.clone(),
-            milestone: 0,
-            deliverable: delivery.deliverable,
-            uri: delivery.uri,
-            signature,
-            requested: vec![],
-        })
-    }
-
-    /// The buyer appeals the acceptance.
-    fn appeal(&mut self) -> Cost {
-        let standing = self.state.as_ref().map_or(0, |state| state.standing);
-        let until = U40::from(self.world.now() + 600);
-        let act = Appeal {
-            dealId: self.id(),
-            milestone: 0,
-            standing,
-            fee: alloy::primitives::aliases::U96::ZERO,
-            validUntil: until,
-        };
-        let nonce = digest::appeal_digest(&act, &self.world.contracts().escrow_domain());
-        let buyer = self.world.buyer();
-        let contracts = self.world.contracts();
-        let signature = sign::funding(&buyer, contracts, self.terms.appealBond, until.to(), nonce);
-        self.call(&DealEscrow::appealCall {
-            terms: self.terms.clone(),
-            milestone: 0,
-            state: self.state(),
-            fee: act.fee,
-            validUntil: until,
-            authorization: signature,
-        })
-    }
 }

@@ -6,8 +6,11 @@
 //! filled before.
 
 mod batch;
+mod fees;
 mod life;
+mod pacts;
 mod page;
+mod step;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -70,7 +73,14 @@ pub type Costs = BTreeMap<String, Cost>;
 pub fn measure() -> (Costs, String) {
     let mut world = steady(World::with_panels(5, 5));
     world.evm().meter();
-    let cases = [life::measure(&world), batch::measure(&world), newcomers()].concat();
+    let cases = [
+        life::measure(&world),
+        fees::measure(&world),
+        batch::measure(&world),
+        pacts::measure(&world),
+        newcomers(),
+    ]
+    .concat();
     let costs = cases.into_iter().map(|(name, cost)| (name.to_owned(), cost)).collect();
     let page = page::write(&costs, world.contracts());
     (costs, page)

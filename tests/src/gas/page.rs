@@ -18,6 +18,35 @@ const AIMS: [(&str, &str, u64); 7] = [
     ("batch50_credit_per_verdict", "a batch of 50, per verdict, as credit to 16 sellers", 20_000),
 ];
 
+/// Operations without fees, the same with them, and what is paid.
+const FEES: [(&str, &str, &str); 10] = [
+    ("open", "open_fees", "open: `openFee`"),
+    ("settle_transfer", "settle_fees", "settle: five seats' pots, the submitter, a marketplace"),
+    (
+        "batch50_netted_per_verdict",
+        "batch50_netted_fees_per_verdict",
+        "the same in a batch of 50, per verdict, netted to one seller",
+    ),
+    ("finalize", "finalize_fees", "finalize: the same, which was owed since the verdict"),
+    ("settle_round_2", "settle_round_2_fees", "settle in round 2: the same for both rounds"),
+    ("accept", "accept_fee", "accept: the act's fee, by authorization"),
+    ("deliver", "deliver_fee", "deliver: the act's fee, by authorization"),
+    ("agree", "agree_fee", "agree: the act's fee, out of the seller's part"),
+    ("reclaim", "reclaim_fee", "reclaim: the act's fee, out of the refund"),
+    ("appeal", "appeal_fee", "appeal: the act's fee, pulled with the bond"),
+];
+
+const PACTS: [(&str, &str); 8] = [
+    ("pact_open", "open"),
+    ("pact_draw", "draw"),
+    ("pact_fix_seed", "fixSeed"),
+    ("pact_present_first", "present, the period's first record"),
+    ("pact_present", "present, another"),
+    ("pact_settle", "settle: five ballots, rejected, two records"),
+    ("pact_collect", "collect"),
+    ("pact_close", "close"),
+];
+
 const KINDS: [(Kind, &str); 10] = [
     (Kind::Write, "`SSTORE`"),
     (Kind::Read, "`SLOAD`"),
@@ -42,6 +71,25 @@ parts buy, and why the aims are missed, is in [ADR 6](adr/0006-gas.md).
 |---|--:|--:|--:|
 ";
 
+const WITH_FEES: &str = "
+## What fees add
+
+A dollar for each fee that the terms know, one per cent for a marketplace; a dollar for whoever
+submits an act. Who gets it has been paid before.
+
+| Operation and what is paid | Without | With | Calldata bytes |
+|---|--:|--:|--:|
+";
+
+const OF_PACTS: &str = "
+## Pacts
+
+A registry that has judged the agent before; everybody whom it pays holds something.
+
+| Operation | Gas | Calldata bytes |
+|---|--:|--:|
+";
+
 /// The page.
 pub(super) fn write(costs: &Costs, contracts: &Contracts) -> String {
     let mut page = INTRODUCTION.to_owned();
@@ -51,6 +99,17 @@ pub(super) fn write(costs: &Costs, contracts: &Contracts) -> String {
             &mut page,
             &[title, &thousands(cost.gas), &thousands(*aim), &thousands(cost.calldata)],
         );
+    }
+    page.push_str(WITH_FEES);
+    for (without, with, title) in FEES {
+        if let (Some(without), Some(with)) = (costs.get(without), costs.get(with)) {
+            let gas = [without, with].map(|cost| thousands(cost.gas));
+            line(&mut page, &[title, &gas[0], &gas[1], &thousands(with.calldata)]);
+        }
+    }
+    page.push_str(OF_PACTS);
+    for (cost, title) in PACTS.iter().filter_map(|(name, title)| Some((costs.get(*name)?, title))) {
+        line(&mut page, &[title, &thousands(cost.gas), &thousands(cost.calldata)]);
     }
     for ((_, title, _), cost) in measured() {
         table(&mut page, title, cost, contracts);

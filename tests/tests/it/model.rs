@@ -1,13 +1,12 @@
 //! Random histories on the model and on the contracts.
 
+mod pacts;
 mod stakes;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use surety_tests::model::history::{self, Counts};
-
-mod pacts;
 
 /// Histories of an ordinary run.
 const HISTORIES: u64 = 200;

@@ -1,21 +1,25 @@
 //! The interfaces are the specification of what reverts: every `@custom:reverts` names an error of an
-//! interface, every error is named by a function and by a test, and says why and what to do.
+//! interface, and every error is named by a function, thrown by a contract and expected by a test, and
+//! says why and what to do. A test says which error it expects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::solidity::Source;
 use super::{Problem, Tree};
 
+const CONTRACTS: &str = "contracts/src/";
 const INTERFACES: &str = "contracts/src/interfaces/";
+const TESTS: &str = "contracts/test/";
+
+/// Calls whose arguments are what a test expects.
+const EXPECTING: [&str; 3] = ["expectRevert", "encodeWithSelector", "assertEq"];
+
+/// An interface and its error: several interfaces have errors of one name.
+type Name<'a> = (&'a str, &'a str);
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
-    let tested = words_of_tests(tree);
-    // An interface has no constructor; the contract says what its own reverts with.
-    let contracts = tree.ending(".sol").filter(|(file, _)| file.starts_with("contracts/src/"));
-    let constructors = contracts
-        .filter(|(file, _)| !file.starts_with(INTERFACES))
-        .flat_map(|(_, text)| read(text).reverts)
-        .map(|(_, name)| name)
-        .collect::<BTreeSet<_>>();
+    let (thrown, expected) = (thrown(tree), expected(tree));
+    let (mut problems, constructors) = contracts(tree);
     let files = tree.ending(".sol").filter(|(file, _)| file.starts_with(INTERFACES));
     let interfaces: Vec<_> = files.map(|(file, text)| (file, read(text))).collect();
     // An interface inherits errors, and reverts with those of the contracts that it calls.
@@ -23,7 +27,6 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     let declared: BTreeSet<_> = errors.map(|error| error.name).collect();
     let reverts = interfaces.iter().flat_map(|(_, interface)| &interface.reverts);
     let named: BTreeSet<_> = reverts.map(|(_, name)| *name).chain(constructors).collect();
-    let mut problems = Vec::new();
     for (file, interface) in &interfaces {
         for (line, name) in &interface.reverts {
             if !declared.contains(name) {
@@ -32,9 +35,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
             }
         }
         for error in &interface.errors {
+            let own = (error.interface, error.name);
             let faults = [
                 (!named.contains(error.name), "is named by no function's @custom:reverts"),
-                (!tested.contains(error.name), "appears in no test"),
+                (!thrown.contains(&own), "is thrown by no contract"),
+                (!expected.contains(&own), "is expected by no test"),
                 (!error.has_notice, "has no @notice"),
                 (!error.has_remedy, "has no @custom:remedy"),
             ];
@@ -44,6 +49,106 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
             }));
         }
     }
+    problems.extend(bare(tree));
+    problems
+}
+
+/// Errors that are declared beside the interfaces, and what constructors are said to revert with: an
+/// interface has none, so the contract says it.
+fn contracts(tree: &Tree) -> (Vec<Problem>, Vec<&str>) {
+    let files = tree.ending(".sol").filter(|(file, _)| file.starts_with(CONTRACTS));
+    let (mut problems, mut reverts) = (Vec::new(), Vec::new());
+    for (file, text) in files.filter(|(file, _)| !file.starts_with(INTERFACES)) {
+        let contract = read(text);
+        problems.extend(contract.errors.iter().map(|error| {
+            let text = format!("error {} belongs into an interface", error.name);
+            Problem::at(file, error.line, text)
+        }));
+        reverts.extend(contract.reverts.into_iter().map(|(_, name)| name));
+    }
+    (problems, reverts)
+}
+
+/// What the contracts revert with, by `revert` or by `RefusalLib`, which makes an error a value that a
+/// single operation reverts with and a batch reports. Without an interface before it, an error is one
+/// of those that the contracts of the file inherit.
+fn thrown(tree: &Tree) -> BTreeSet<Name<'_>> {
+    let files = tree.ending(".sol").filter(|(file, _)| file.starts_with(CONTRACTS));
+    let sources: Vec<_> = files.map(|(_, text)| Source::read(text)).collect();
+    let parents: BTreeMap<_, _> = sources.iter().flat_map(Source::contracts).collect();
+    let mut thrown = BTreeSet::new();
+    for source in &sources {
+        let names: Vec<_> = source.contracts().into_iter().map(|(name, _)| name).collect();
+        let inherited = ancestors(&parents, names);
+        for tail in source.tails() {
+            match tail {
+                ["revert", interface, ".", name, "(", ..]
+                | ["RefusalLib", ".", "encode", "(", interface, ".", name, ".", "selector", ..] => {
+                    thrown.insert((*interface, *name));
+                }
+                ["revert", name, "(", ..]
+                | ["RefusalLib", ".", "encode", "(", name, ".", "selector", ..] => {
+                    thrown.extend(inherited.iter().map(|interface| (*interface, *name)));
+                }
+                _ => {}
+            }
+        }
+    }
+    thrown
+}
+
+/// These contracts and all that they inherit from.
+fn ancestors<'a>(
+    parents: &BTreeMap<&'a str, Vec<&'a str>>,
+    mut names: Vec<&'a str>,
+) -> BTreeSet<&'a str> {
+    let mut known = BTreeSet::new();
+    while let Some(name) = names.pop() {
+        if known.insert(name) {
+            names.extend(parents.get(name).into_iter().flatten().copied());
+        }
+    }
+    known
+}
+
+/// What tests and what they share expect: `IFoo.Bar.selector` in the arguments of a call that says so,
+/// or of a helper of ours that takes a `bytes4 selector`. A name in a comment, or a double that reverts
+/// with it, expects nothing.
+fn expected(tree: &Tree) -> BTreeSet<Name<'_>> {
+    let files = tree.ending(".sol").filter(|(file, _)| file.starts_with(TESTS));
+    let tests = files.filter(|(file, _)| file.ends_with(".t.sol") || file.contains("/utils/"));
+    let sources: Vec<_> = tests.map(|(_, text)| Source::read(text)).collect();
+    let helpers = sources.iter().flat_map(Source::tails).filter_map(|tail| match tail {
+        ["function", name, "(", "bytes4", "selector", ..] => Some(*name),
+        _ => None,
+    });
+    let expecting: BTreeSet<_> = helpers.chain(EXPECTING).collect();
+    let mut expected = BTreeSet::new();
+    for source in &sources {
+        for (at, tail) in source.tails().enumerate() {
+            if let [interface, ".", name, ".", "selector", ..] = tail
+                && source.callers(at).iter().any(|caller| expecting.contains(caller))
+            {
+                expected.insert((*interface, *name));
+            }
+        }
+    }
+    expected
+}
+
+/// Any revert at all would satisfy `expectRevert()`. A revert without data is `bytes("")`.
+fn bare(tree: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (file, text) in tree.ending(".sol").filter(|(file, _)| file.starts_with(TESTS)) {
+        let source = Source::read(text);
+        for (at, tail) in source.tails().enumerate() {
+            if let [".", "expectRevert", "(", ")", ..] = tail {
+                let text = "expectRevert() takes any revert: name the error and its operands, or \
+                    bytes(\"\")";
+                problems.push(Problem::at(file, source.line(at), text));
+            }
+        }
+    }
     problems
 }
 
@@ -51,6 +156,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
 #[derive(Debug)]
 struct Declared<'a> {
     line: usize,
+    interface: &'a str,
     name: &'a str,
     has_notice: bool,
     has_remedy: bool,
@@ -64,17 +170,18 @@ struct Interface<'a> {
 }
 
 fn read(text: &str) -> Interface<'_> {
-    let mut interface = Interface::default();
+    let mut found = Interface::default();
     let (mut has_notice, mut has_remedy) = (false, false);
     // The next word is the name of an error.
     let mut name_follows = false;
+    let mut interface = "";
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
         if let Some(comment) = line.strip_prefix("///") {
             // forge fmt may wrap a comment anywhere, so a tag may stand anywhere.
             for word in comment.split_whitespace() {
                 if name_follows {
-                    interface.reverts.push((number, word));
+                    found.reverts.push((number, word));
                 }
                 has_notice |= word == "@notice";
                 has_remedy |= word == "@custom:remedy";
@@ -82,21 +189,16 @@ fn read(text: &str) -> Interface<'_> {
             }
             continue;
         }
+        if let Some(rest) = line.strip_prefix("interface ") {
+            interface = rest.split_whitespace().next().unwrap_or_default();
+        }
         if let Some(rest) = line.strip_prefix("error ") {
             let name = rest.split('(').next().unwrap_or_default().trim();
-            interface.errors.push(Declared { line: number, name, has_notice, has_remedy });
+            found.errors.push(Declared { line: number, interface, name, has_notice, has_remedy });
         }
         (has_notice, has_remedy, name_follows) = (false, false, false);
     }
-    interface
-}
-
-/// Every identifier in a test.
-fn words_of_tests(tree: &Tree) -> BTreeSet<&str> {
-    let solidity = tree.ending(".sol").filter(|(file, _)| file.starts_with("contracts/test/"));
-    let rust = tree.ending(".rs").filter(|(file, _)| file.starts_with("tests/tests/"));
-    let texts = solidity.chain(rust).map(|(_, text)| text);
-    texts.flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_')).collect()
+    found
 }
 
 #[cfg(test)]
@@ -114,47 +216,143 @@ interface IA {
     function act() external;
 }
 ";
+    const THROWS: &str = "contract A is B { function act() external { revert Late(2, 1); } }";
+    const EXPECTS: &str = "vm.expectRevert(abi.encodeWithSelector(IA.Late.selector, 2, 1));";
 
-    fn problems(interface: &str, test: &str) -> Vec<String> {
+    /// What is said of an interface, the contract that inherits it through another, and their test.
+    fn problems_of(interface: &str, contract: &str, test: &str) -> Vec<String> {
         let path = format!("{INTERFACES}IA.sol");
-        let tree = Tree::of(&[(&path, interface), ("contracts/test/A.t.sol", test)]);
+        let tree = Tree::of(&[
+            (&path, interface),
+            ("contracts/src/A.sol", contract),
+            ("contracts/src/B.sol", "abstract contract B is IA, EIP712 {}"),
+            ("contracts/test/A.t.sol", test),
+        ]);
         check(&tree).into_iter().map(|problem| problem.text).collect()
     }
 
-    #[test]
-    fn a_documented_and_tested_error_passes() {
-        assert_eq!(problems(GOOD, "vm.expectRevert(IA.Late.selector);"), [""; 0]);
+    fn problems(interface: &str) -> Vec<String> {
+        problems_of(interface, THROWS, EXPECTS)
     }
 
     #[test]
-    fn an_untested_error_is_named() {
-        assert_eq!(problems(GOOD, "IA.Later"), ["error Late appears in no test"]);
+    fn an_error_that_is_documented_thrown_and_expected_passes() {
+        assert_eq!(problems(GOOD), [""; 0]);
+    }
+
+    #[test]
+    fn an_error_that_tests_only_name_is_expected_by_none() {
+        for test in [
+            "",
+            "// vm.expectRevert(IA.Late.selector);",
+            "/* act\n └── IA.Late.selector */ act(); /// IA.Late.selector",
+            "assertTrue(late, \"vm.expectRevert(IA.Late.selector)\");",
+            "import {IA} from \"IA.sol\"; fallback() external { revert IA.Late(1, 2); }",
+            "bytes4 late = IA.Late.selector; vm.expectRevert(early);",
+            "vm.expectRevert(abi.encodeWithSelector(IB.Late.selector, 2, 1));",
+            "vm.expectRevert(abi.encodeWithSelector(IA.Later.selector, 2, 1));",
+        ] {
+            assert_eq!(
+                problems_of(GOOD, THROWS, test),
+                ["error Late is expected by no test"],
+                "{test}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_helper_that_takes_the_selector_expects_it() {
+        let helper =
+            "function err(bytes4 selector, uint256 a) internal pure returns (bytes memory)";
+        let test = format!("{helper} {{}}\nvm.expectRevert(err(IA.Late.selector, 2));");
+        assert_eq!(problems_of(GOOD, THROWS, &test), [""; 0]);
+        let test = "vm.expectRevert(err(IA.Late.selector, 2));";
+        assert_eq!(problems_of(GOOD, THROWS, test), [""; 0], "the outer call says so");
+        let test = "late(err(IA.Late.selector, 2));";
+        assert_eq!(problems_of(GOOD, THROWS, test), ["error Late is expected by no test"]);
+    }
+
+    #[test]
+    fn a_double_or_a_handler_expects_nothing() {
+        let path = format!("{INTERFACES}IA.sol");
+        for file in ["contracts/test/doubles/A.sol", "contracts/test/invariant/Handler.sol"] {
+            let tree = Tree::of(&[
+                (&path, GOOD),
+                ("contracts/src/A.sol", "contract A is IA { function a() { revert Late(); } }"),
+                (file, EXPECTS),
+            ]);
+            let found: Vec<_> = check(&tree).into_iter().map(|problem| problem.text).collect();
+            assert_eq!(found, ["error Late is expected by no test"], "{file}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_nothing_throws_is_named() {
+        for contract in [
+            "contract A is B {}",
+            "contract A is B { /* revert Late(2, 1); */ // revert Late(2, 1);\n}",
+            "contract A is B { string constant WHY = \"revert Late(2, 1);\"; }",
+            "contract A is B { bytes4 constant LATE = Late.selector; }",
+            "contract A is B { function act() external { revert IB.Late(2, 1); } }",
+            "contract A is IB { function act() external { revert Late(2, 1); } }",
+            "contract A is B { function act() external { revert Later(2, 1); } }",
+        ] {
+            let found = problems_of(GOOD, contract, EXPECTS);
+            assert_eq!(found, ["error Late is thrown by no contract"], "{contract}");
+        }
+    }
+
+    #[test]
+    fn a_library_throws_by_the_interface_and_a_value_is_thrown_too() {
+        for contract in [
+            "library A { function a() internal { if (b) revert IA.Late(2, 1); } }",
+            "contract A is B { function a() { return RefusalLib.encode(Late.selector, 2, 1); } }",
+            "library A { function a() { return\n RefusalLib.encode(IA.Late.selector, 2, 1); } }",
+        ] {
+            assert_eq!(problems_of(GOOD, contract, EXPECTS), [""; 0], "{contract}");
+        }
+    }
+
+    #[test]
+    fn an_error_beside_the_interfaces_is_named() {
+        let contract = format!("{THROWS}\nerror Early(uint256 nowAt);");
+        let found = problems_of(GOOD, &contract, EXPECTS);
+        assert_eq!(found, ["error Early belongs into an interface"]);
+    }
+
+    #[test]
+    fn a_test_that_takes_any_revert_is_named() {
+        let test = format!("{EXPECTS}\nvm.expectRevert();\nact();");
+        let found = problems_of(GOOD, THROWS, &test);
+        assert!(matches!(&found[..], [one] if one.starts_with("expectRevert() takes any revert")));
+        for fine in [
+            "vm.expectRevert(bytes(\"\"));",
+            "vm.expectRevert(text(\"Pausable: paused\"));",
+            "// vm.expectRevert();",
+            "function expectRevert() external;",
+        ] {
+            let test = format!("{EXPECTS}\n{fine}");
+            assert_eq!(problems_of(GOOD, THROWS, &test), [""; 0], "{fine}");
+        }
     }
 
     #[test]
     fn an_error_that_no_function_names_is_named() {
         let interface = GOOD.replace("    /// @custom:reverts Late when it is late\n", "");
-        let found = problems(&interface, "Late");
-        assert_eq!(found, ["error Late is named by no function's @custom:reverts"]);
+        assert_eq!(problems(&interface), ["error Late is named by no function's @custom:reverts"]);
     }
 
     #[test]
     fn a_constructor_names_its_errors_in_the_contract() {
         let interface = GOOD.replace("    /// @custom:reverts Late when it is late\n", "");
-        let path = format!("{INTERFACES}IA.sol");
-        let contract = "/// @custom:reverts Late when it is\nconstructor() {}";
-        let tree = Tree::of(&[
-            (&path, &interface),
-            ("contracts/src/A.sol", contract),
-            ("contracts/test/A.t.sol", "Late"),
-        ]);
-        assert_eq!(check(&tree), []);
+        let contract = format!("/// @custom:reverts Late when it is late\n{THROWS}");
+        assert_eq!(problems_of(&interface, &contract, EXPECTS), [""; 0]);
     }
 
     #[test]
     fn an_unknown_error_is_named() {
         let interface = GOOD.replace("reverts Late", "reverts Early");
-        let found = problems(&interface, "Late");
+        let found = problems(&interface);
         assert!(found.iter().any(|text| text.contains("Early: no interface declares such")));
     }
 
@@ -162,14 +360,14 @@ interface IA {
     fn a_wrapped_comment_is_read_whole() {
         let wrapped = GOOD.replace("late.\n    /// @custom", "late. @custom");
         let wrapped = wrapped.replace("@custom:reverts Late", "@custom:reverts\n    /// Late");
-        assert_eq!(problems(&wrapped, "Late"), [""; 0]);
+        assert_eq!(problems(&wrapped), [""; 0]);
     }
 
     #[test]
     fn an_error_says_why_and_what_to_do() {
         let interface = GOOD.replace("@custom:remedy Come earlier.", "Come earlier.");
-        assert_eq!(problems(&interface, "Late"), ["error Late has no @custom:remedy"]);
+        assert_eq!(problems(&interface), ["error Late has no @custom:remedy"]);
         let interface = GOOD.replace("@notice It is late.", "It is late.");
-        assert_eq!(problems(&interface, "Late"), ["error Late has no @notice"]);
+        assert_eq!(problems(&interface), ["error Late has no @notice"]);
     }
 }

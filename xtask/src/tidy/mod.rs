@@ -11,6 +11,7 @@ mod links;
 mod operations;
 mod proofs;
 mod sizes;
+mod solidity;
 mod text;
 mod words;
 
