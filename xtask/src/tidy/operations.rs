@@ -87,7 +87,7 @@ interface IA {
     ) external;
 
     function look() external view returns (uint256);
-}
+} // The end.
 ";
 
     fn problems(page: &str) -> Vec<(usize, String)> {

@@ -13,8 +13,7 @@ impl<'a> Source<'a> {
         let (mut rest, mut line) = (text, 1);
         while let Some(first) = rest.chars().next() {
             let (word, after) = rest.split_at(length(rest, first));
-            let comment = word.starts_with("//") || word.starts_with("/*");
-            if !first.is_whitespace() && !comment {
+            if !first.is_whitespace() && !word.starts_with("//") && !word.starts_with("/*") {
                 source.words.push(word);
                 source.lines.push(line);
             }
@@ -74,6 +73,7 @@ fn length(rest: &str, first: char) -> usize {
     if first == '"' || first == '\'' {
         return quoted(rest, first);
     }
+    let is_of_a_name = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     if is_of_a_name(first) {
         return rest.find(|c: char| !is_of_a_name(c)).unwrap_or(rest.len());
     }
@@ -83,17 +83,12 @@ fn length(rest: &str, first: char) -> usize {
 /// A string ends with its quote, or with the line: then the compiler refuses it.
 fn quoted(rest: &str, quote: char) -> usize {
     let mut escaped = false;
-    for (at, c) in rest.char_indices().skip(1) {
-        if c == '\n' || (c == quote && !escaped) {
-            return at + 1;
-        }
-        escaped = c == '\\' && !escaped;
-    }
-    rest.len()
-}
-
-fn is_of_a_name(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '$'
+    let end = rest.char_indices().skip(1).find(|(_, c)| {
+        let ends = *c == '\n' || (*c == quote && !escaped);
+        escaped = *c == '\\' && !escaped;
+        ends
+    });
+    end.map_or(rest.len(), |(at, _)| at + 1)
 }
 
 #[cfg(test)]
