@@ -173,7 +173,9 @@ async fn queue(
         return Ok(tx.rollback().await?);
     }
     relayer.sender.queue(&mut tx, &request).await?;
+    surety_failpoint::here("act.sent.written");
     tx.commit().await?;
+    surety_failpoint::here("act.sent.stored");
     relayer.sender.wake();
     relayer.changed();
     relayer.metrics.act(row.due.act.as_str(), "sent");
@@ -196,7 +198,10 @@ async fn wait(relayer: &Relayer, role: &Role, row: &ActRow) -> Result<(), Relaye
     let mut tx = role.begin().await?;
     plan(&mut tx, row.deal).await?;
     rows::later(&mut tx, row, again(relayer)).await?;
-    Ok(tx.commit().await?)
+    surety_failpoint::here("act.put-off.written");
+    tx.commit().await?;
+    surety_failpoint::here("act.put-off.stored");
+    Ok(())
 }
 
 /// The chain's time of the next look.
