@@ -34,8 +34,8 @@ async fn is_ours(conn: &mut Conn, deal: B256) -> Result<bool, RelayerError> {
     Ok(rows::was_opened_here(conn, deal).await? || cases::serves(conn, deal).await?)
 }
 
-/// Whether what time allows with a deal is done here for nothing. Should the store have been lost since,
-/// the chain still knows whose key opened the deal. None while the watcher has not read the opening.
+/// Whether what time allows with a deal is done here for nothing. Should the store have been lost,
+/// the chain still knows whose key opened it. None while the watcher has not read the opening.
 pub(crate) async fn owes(relayer: &Relayer, deal: B256) -> Result<Option<bool>, RelayerError> {
     let opened = {
         let mut conn = relayer.store.read().await?;

@@ -31,8 +31,8 @@ use crate::store::batches;
 use crate::store::cases::CaseRow;
 use crate::{RelayerError, submit};
 
-/// Chain time that a settlement has to get into a block after the longest wait for company, in seconds.
-/// Whose panel's time ends sooner goes alone.
+/// Chain time that a settlement has to get into a block after the longest wait for company, in
+/// seconds. Whose panel's time ends sooner goes alone.
 const IN_TIME: u64 = 60;
 /// How long a verdict waits for the gatherer beside the moment and the jurors: only a gatherer that
 /// is gone takes longer.

@@ -30,20 +30,20 @@ impl Claim {
         Ok(Self { place, row, paid })
     }
 
-    /// The request that does it for nothing. Once it is mined the act is done, whether or not its event
-    /// was read yet.
+    /// The request that does it for nothing. Once it is mined the act is done, whether or not its
+    /// event was read yet.
     pub fn free(&self) -> Option<B256> {
         self.row.and_then(|row| row.sending)
     }
 
-    /// The last request that somebody paid for. One that was mined may have been for an earlier state.
+    /// The last request that somebody paid for. A mined one may have been for an earlier state.
     pub const fn paid(&self) -> Option<B256> {
         self.paid
     }
 
     /// Notes a request that somebody pays for, also where the act would have been done for nothing;
-    /// written in the transaction that queues it. Says whether all is still as it was read: if not, the
-    /// transaction has to be given up.
+    /// written in the transaction that queues it. Says whether all is still as it was read: if not,
+    /// the transaction has to be given up.
     pub async fn take(&self, conn: &mut Conn, id: B256, look: u64) -> Result<bool> {
         if let Some(row) = &self.row
             && !rows::sending(conn, row, id, look).await?

@@ -11,8 +11,8 @@ impl Act {
         Self::ALL.into_iter().find(|act| calldata.starts_with(&act.selector()))
     }
 
-    /// The deal's terms, if calldata calls this act as [`Act::calldata`] does without a request. Then
-    /// there is one way to say it: a second one would be a second transaction, which can only revert.
+    /// The deal's terms, if calldata calls this act as [`Act::calldata`] does without a request.
+    /// There is one way to say it: a second one would be a second transaction, which only reverts.
     pub fn plain(self, calldata: &[u8]) -> Option<Terms> {
         let (terms, milestone, state, requested) = match self {
             Self::Reclaim => {

@@ -66,8 +66,8 @@ impl ActRequest {
         }
     }
 
-    /// Refuses what the chain does not allow `now`, and what was signed for another state than the one
-    /// in which the act is due.
+    /// Refuses what the chain does not allow `now`, and what was signed for another state than the
+    /// one in which the act is due.
     pub fn check(
         &self,
         due: Option<Due>,

@@ -141,8 +141,8 @@ fn allowed(calldata: &Bytes) -> Result<(), Refusal> {
         .into())
 }
 
-/// What time allows anybody is done for nothing only with deals that were opened or served here, and
-/// only in the words in which it is done by itself: other words would be another transaction.
+/// What time allows is done for nothing only with deals that were opened or served here, and only in
+/// the words in which it is done by itself: other words would be another transaction.
 async fn is_owed(relayer: &Relayer, calldata: &Bytes) -> Result<(), Refusal> {
     let Some(act) = Act::called(calldata) else { return Ok(()) };
     if let Some(terms) = act.plain(calldata) {
