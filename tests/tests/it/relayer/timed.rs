@@ -354,6 +354,37 @@ async fn of_two_requests_for_the_same_act_one_is_sent() {
 }
 
 #[tokio::test]
+async fn the_command_asks_for_what_the_state_on_the_chain_allows() {
+    let court = appeals().await;
+    court.everyone(Habit::Votes(0b01, 0b10));
+    let relayer = court.start().await;
+    court.over(&relayer, court.deliver(&relayer).await).await;
+    let due = milestone(&court, &relayer).await.next.unwrap().due;
+    let gate = court.gate(super::gate::Rule::Open);
+    let other = surety_relayer::start_on(court.other_config(), gate.provider()).await.unwrap();
+    let deal = court.sheet.deal_id().to_string();
+    eventually("the other one has read of the verdict", || async {
+        let (_, shown) = court.get(&other, &format!("deals/{deal}")).await;
+        shown["milestones"][0]["pinned"].is_string()
+    })
+    .await;
+    court.node.advance(Duration::from_secs(due - court.node.now()));
+    let buyer = actors::buyer();
+    court.keep_key("buyer-key", &buyer);
+    let before = court.dollars(buyer.address()).await;
+    let (served, escrow) = (court.node.serve().await, court.contracts.escrow.to_string());
+    let (rpc, key) = (served.url(), court.folder().join("buyer-key").display().to_string());
+    let line = ["deal", "act", "ask", &deal, "--relayer", other.url(), "--key-file", &key];
+    let place = ["--fee", "5000000", "--rpc", &rpc, "--escrow", &escrow];
+    let asked = crate::cli::result(&[&line[..], &place[..]].concat()).await;
+    assert_eq!((&asked["action"], &asked["milestone"]), (&json!("finalize"), &json!(0)));
+    assert_eq!(asked["transaction"]["state"], "mined", "{asked}");
+    // The milestone's money and the seller's bond, without the fee.
+    assert_eq!(court.dollars(buyer.address()).await, before + 55);
+    assert_eq!(court.relayed().await, 1, "the settlement is all that the first one sent");
+}
+
+#[tokio::test]
 async fn a_fee_that_is_too_small_is_refused_with_the_least_one() {
     let (court, relayer) = strange().await;
     let buyer = actors::buyer();
