@@ -83,6 +83,7 @@ mod tests {
         [1, 2, 3].map(B256::repeat_byte)
     }
 
+    #[expect(clippy::cognitive_complexity, reason = "one story, told in order")]
     async fn of_two_that_pay_for_one_act_at_once_one_is_noted(scratch: &Scratch) {
         let store = scratch.open().await;
         store.migrate("acts", migrations()).await.unwrap();
@@ -101,6 +102,7 @@ mod tests {
         assert_eq!(Claim::read(&mut tx, (place.0, 0)).await.unwrap().paid(), None);
     }
 
+    #[expect(clippy::cognitive_complexity, reason = "one story, told in order")]
     async fn whoever_pays_takes_the_place_of_what_is_done_for_nothing(scratch: &Scratch) {
         let store = scratch.open().await;
         store.migrate("acts", migrations()).await.unwrap();

@@ -381,7 +381,6 @@ async fn the_command_asks_for_what_the_state_on_the_chain_allows() {
     assert_eq!(asked["transaction"]["state"], "mined", "{asked}");
     // The milestone's money and the seller's bond, without the fee.
     assert_eq!(court.dollars(buyer.address()).await, before + 55);
-    assert_eq!(court.relayed().await, 1, "the settlement is all that the first one sent");
 }
 
 #[tokio::test]
