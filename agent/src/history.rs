@@ -1,5 +1,7 @@
 //! What happened to a deal, read from the escrow's events.
 
+use std::collections::BTreeMap;
+
 use alloy::{
     primitives::{Address, B256},
     rpc::types::{Filter, Log},
@@ -23,6 +25,8 @@ pub struct History {
     pub settled: Vec<Settled>,
     /// Endings.
     pub ended: Vec<Ended>,
+    /// The last state that the chain told of, by milestone.
+    states: BTreeMap<u8, SlowState>,
 }
 
 /// `DealOpened`.
@@ -107,10 +111,10 @@ impl History {
         }
     }
 
-    /// The state that a milestone's next call hands in: one if its deliverable is on the chain.
+    /// The state that a milestone's next call hands in: one if its deliverable is on the chain, or a
+    /// verdict stands.
     pub fn state(&self, milestone: u8) -> Vec<SlowState> {
-        let last = self.delivered.iter().rev().find(|event| event.milestone == milestone);
-        last.map(|event| event.state.clone()).into_iter().collect()
+        self.states.get(&milestone).cloned().into_iter().collect()
     }
 
     /// How a milestone ended.
@@ -141,7 +145,14 @@ impl History {
             DealEscrow::MilestoneDelivered::SIGNATURE_HASH => {
                 if let Ok(event) = log.log_decode::<DealEscrow::MilestoneDelivered>() {
                     let DealEscrow::MilestoneDelivered { milestone, state, .. } = event.inner.data;
+                    self.states.insert(milestone, state.clone());
                     self.delivered.push(Delivered { milestone, state, tx_hash });
+                }
+            }
+            DealEscrow::MilestoneMoved::SIGNATURE_HASH => {
+                if let Ok(event) = log.log_decode::<DealEscrow::MilestoneMoved>() {
+                    let DealEscrow::MilestoneMoved { milestone, state, .. } = event.inner.data;
+                    self.states.insert(milestone, state);
                 }
             }
             DealEscrow::MilestoneSettled::SIGNATURE_HASH => {

@@ -66,8 +66,17 @@ impl Client {
         calldata: &Bytes,
         wait_secs: u64,
     ) -> Result<TransactionStatus, Error> {
-        let id = keccak256(calldata);
+        self.transaction(keccak256(calldata), wait_secs).await
+    }
+
+    /// What it says about a transaction that it keeps under this id, after at most `wait_secs`.
+    pub async fn transaction(&self, id: B256, wait_secs: u64) -> Result<TransactionStatus, Error> {
         self.get(&format!("/v1/transactions/{id}?waitSecs={wait_secs}")).await
+    }
+
+    /// Hands in a party's signed request, with a fee, for what time allows with a milestone.
+    pub async fn ask(&self, request: &impl Serialize) -> Result<TransactionStatus, Error> {
+        self.post("/v1/acts", request).await
     }
 
     /// Hands in a signed delivery, which the relayer has judged.

@@ -73,8 +73,7 @@ pub struct SendConfig {
     pub rebroadcast_ms: u64,
     /// What is added to the estimated gas, in percent of it.
     pub gas_margin_percent: u64,
-    /// Mined requests are watched for reorganisations until this many blocks stand above them:
-    /// half an hour of blocks of 200 ms.
+    /// For so many blocks mined requests are watched for reorganisations: half an hour at 200 ms.
     pub watch_blocks: u64,
     /// Limits on fees.
     pub fees: FeeCaps,

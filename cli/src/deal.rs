@@ -1,5 +1,6 @@
 //! `surety deal ...`.
 
+mod act;
 mod preview;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -24,6 +25,9 @@ pub(crate) enum DealCommand {
     Reveal(RevealArgs),
     /// Ask the panel what it would say of a deliverable before it is delivered; binds nobody
     Preview(preview::PreviewArgs),
+    /// Have a relayer do what time allows with a milestone, for a fee
+    #[command(subcommand)]
+    Act(act::ActCommand),
 }
 
 #[derive(Args, Debug)]
@@ -69,6 +73,7 @@ struct Revealed {
 pub(crate) async fn run(command: DealCommand, output: Output) -> Result<ExitCode> {
     match command {
         DealCommand::Preview(args) => preview::run(args, output).await,
+        DealCommand::Act(command) => act::run(command, output).await,
         DealCommand::Show(ShowArgs { deal, from_block, chain }) => {
             let chain = chain.connect().await?;
             output.result(&DealView::of_chain(&chain, deal, from_block).await?)?;

@@ -54,7 +54,7 @@ enum Command {
     /// Create and show juries
     #[command(subcommand)]
     Jury(jury::JuryCommand),
-    /// Show and preview deals, and reveal what was hidden until the delivery
+    /// Show and preview deals, reveal what was hidden until the delivery, ask for what time allows
     #[command(subcommand)]
     Deal(deal::DealCommand),
     /// Check and lint term sheets

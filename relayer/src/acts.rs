@@ -10,7 +10,7 @@ use std::sync::Arc;
 use alloy::primitives::{B256, Bytes, keccak256};
 use futures::StreamExt as _;
 use surety_acts::rows::{self, ActRow};
-use surety_acts::{Act, Due, Told};
+use surety_acts::{Act, Claim, Due, Told};
 use surety_bindings::escrow::{SlowState, Terms};
 use surety_bindings::revert;
 use surety_chain::CallOutcome;
@@ -29,15 +29,42 @@ const AT_ONCE: usize = 8;
 /// Chain time until an act that was sent, or that is not possible yet, is looked at again.
 const AGAIN_SECS: u64 = 30;
 
+/// Whether a deal was opened or served here.
+async fn is_ours(conn: &mut Conn, deal: B256) -> Result<bool, RelayerError> {
+    Ok(rows::was_opened_here(conn, deal).await? || cases::serves(conn, deal).await?)
+}
+
+/// Whether what time allows with a deal is done here for nothing. Should the store have been lost,
+/// the chain still knows whose key opened it. None while the watcher has not read the opening.
+pub(crate) async fn owes(relayer: &Relayer, deal: B256) -> Result<Option<bool>, RelayerError> {
+    let opened = {
+        let mut conn = relayer.store.read().await?;
+        if is_ours(&mut conn, deal).await? {
+            return Ok(Some(true));
+        }
+        deals::get(&mut conn, deal).await?.and_then(|row| row.opened_tx)
+    };
+    let Some(opened) = opened else { return Ok(None) };
+    let from = relayer.escrow.rpc.transaction(opened).await?.map(|sent| sent.from);
+    if !relayer.sender.addresses().any(|key| Some(key) == from) {
+        return Ok(Some(false));
+    }
+    let mut tx = relayer.store.begin().await?;
+    rows::opened_here(&mut tx, deal).await?;
+    plan(&mut tx, deal).await?;
+    tx.commit().await?;
+    Ok(Some(true))
+}
+
 /// Writes what time allows with a deal's milestones, if the deal was opened or served here.
 pub(crate) async fn plan(conn: &mut Conn, deal: B256) -> Result<(), RelayerError> {
-    if !(rows::was_opened_here(conn, deal).await? || cases::serves(conn, deal).await?) {
+    if !is_ours(conn, deal).await? {
         return Ok(());
     }
     // Another writer may be about to say more of this deal.
     deals::lock(conn, deal).await?;
     let Some(terms) = deals::get(conn, deal).await?.and_then(|row| row.terms) else {
-        return Ok(());
+        return Ok(rows::forget(conn, deal).await?);
     };
     let known = deals::milestones(conn, deal).await?;
     let planned = surety_acts::plan(&terms, |milestone| {
@@ -86,7 +113,8 @@ async fn round(relayer: &Relayer, role: &mut Role) -> Result<(), RelayerError> {
 
 /// Queues one act, unless it is on its way or not possible now.
 async fn look(relayer: &Relayer, role: &Role, row: &ActRow) -> Result<(), RelayerError> {
-    if is_under_way(relayer, row).await? {
+    let claim = Claim::read(&mut *relayer.store.read().await?, row.place()).await?;
+    if is_under_way(relayer, &claim).await? {
         return wait(relayer, role, row).await;
     }
     let Some(calldata) = calldata(relayer, row).await? else {
@@ -102,13 +130,17 @@ async fn look(relayer: &Relayer, role: &Role, row: &ActRow) -> Result<(), Relaye
 }
 
 /// Whether a request that does it waits, is out, or stands in a block that the watcher has not read.
-pub(crate) async fn is_under_way(relayer: &Relayer, row: &ActRow) -> Result<bool, RelayerError> {
-    let Some(id) = row.sending else { return Ok(false) };
-    let state = relayer.sender.status(id).await?.map(|status| status.state);
-    Ok(match state {
-        Some(SendState::Queued | SendState::Sent | SendState::Mined) => true,
-        Some(SendState::Failed) | None => false,
-    })
+pub(crate) async fn is_under_way(relayer: &Relayer, claim: &Claim) -> Result<bool, RelayerError> {
+    for (id, also_mined) in [(claim.free(), true), (claim.paid(), false)] {
+        let Some(id) = id else { continue };
+        let state = relayer.sender.status(id).await?.map(|status| status.state);
+        match state {
+            Some(SendState::Queued | SendState::Sent) => return Ok(true),
+            Some(SendState::Mined) if also_mined => return Ok(true),
+            Some(SendState::Mined | SendState::Failed) | None => {}
+        }
+    }
+    Ok(false)
 }
 
 /// A live milestone as the chain told of it.
@@ -173,7 +205,9 @@ async fn queue(
         return Ok(tx.rollback().await?);
     }
     relayer.sender.queue(&mut tx, &request).await?;
+    surety_failpoint::here("act.sent.written");
     tx.commit().await?;
+    surety_failpoint::here("act.sent.stored");
     relayer.sender.wake();
     relayer.changed();
     relayer.metrics.act(row.due.act.as_str(), "sent");
@@ -196,7 +230,10 @@ async fn wait(relayer: &Relayer, role: &Role, row: &ActRow) -> Result<(), Relaye
     let mut tx = role.begin().await?;
     plan(&mut tx, row.deal).await?;
     rows::later(&mut tx, row, again(relayer)).await?;
-    Ok(tx.commit().await?)
+    surety_failpoint::here("act.put-off.written");
+    tx.commit().await?;
+    surety_failpoint::here("act.put-off.stored");
+    Ok(())
 }
 
 /// The chain's time of the next look.

@@ -31,7 +31,8 @@ use crate::store::batches;
 use crate::store::cases::CaseRow;
 use crate::{RelayerError, submit};
 
-/// Chain time before the end of the panel's time from which on nobody waits for company, in seconds.
+/// Chain time that a settlement has to get into a block after the longest wait for company, in
+/// seconds. Whose panel's time ends sooner goes alone.
 const IN_TIME: u64 = 60;
 /// How long a verdict waits for the gatherer beside the moment and the jurors: only a gatherer that
 /// is gone takes longer.
@@ -123,12 +124,15 @@ pub(crate) async fn settle(relayer: &Relayer, row: &CaseRow) -> Result<Next, Rel
     let Some(end) = case::judged_by(relayer, row, &entry.terms).await? else {
         return Ok(Next::Later);
     };
-    if relayer.now().saturating_add(IN_TIME) >= end {
+    let answers = Duration::from_millis(batch.answer_ms.saturating_mul(2));
+    let patience = Duration::from_millis(batch.most_ms) + answers + PATIENCE;
+    let in_time = relayer.now().saturating_add(IN_TIME).saturating_add(patience.as_secs()) < end;
+    // Another deliverable than the pinned one may be refused, and a batch would find out by paying.
+    let is_pinned = entry.state.as_ref().is_none_or(|s| s.deliverable == entry.deliverable);
+    if !(in_time && is_pinned) {
         return submit::submit(relayer, row).await;
     }
     let told = relayer.pool.offer(row.round, entry);
-    let answers = Duration::from_millis(batch.answer_ms.saturating_mul(2));
-    let patience = Duration::from_millis(batch.most_ms) + answers + PATIENCE;
     let fate = relayer.stop.run_until_cancelled(tokio::time::timeout(patience, told)).await;
     match fate {
         None => Ok(Next::Stop),
@@ -146,7 +150,7 @@ mod tests {
     fn entry(case: u8, jury: u8) -> Entry {
         let terms = Terms { jury: B256::repeat_byte(jury), ..Terms::default() };
         let case = B256::repeat_byte(case);
-        Entry { case, terms, milestone: 0, deliverable: case, state: None }
+        Entry { case, terms, milestone: 0, deliverable: case, state: None, after: 0 }
     }
 
     fn cases(lists: &[Vec<Offer>]) -> Vec<Vec<u8>> {

@@ -275,7 +275,9 @@ async fn close(relayer: &Relayer, row: &CaseRow, block: u64) -> Result<Next, Rel
         return Ok(Next::Later);
     }
     cases::ended(&mut tx, row.id, block, None).await?;
+    surety_failpoint::here("case.passed.written");
     tx.commit().await?;
+    surety_failpoint::here("case.passed.stored");
     relayer.forget_verdict(row.id);
     relayer.count_end(row.id, CaseState::Final);
     relayer.changed();

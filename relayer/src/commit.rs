@@ -90,7 +90,9 @@ impl<'a> CommitTime<'a> {
         }
         let mut tx = self.relayer.begin(self.row.id).await?;
         phase::end(&mut tx, self.row.id).await?;
+        surety_failpoint::here("case.revealing.written");
         tx.commit().await?;
+        surety_failpoint::here("case.revealing.stored");
         self.phase.is_over = true;
         Ok(())
     }

@@ -33,6 +33,11 @@ impl DealWord {
     pub(crate) fn is_slow(self, milestone: u8) -> bool {
         bit(self.slow, milestone)
     }
+
+    /// The milestones before this one that have not ended, as a mask.
+    pub(crate) fn live_before(self, milestone: u8) -> u16 {
+        !self.ended & 1_u16.checked_shl(milestone.into()).unwrap_or_default().wrapping_sub(1)
+    }
 }
 
 fn bit(mask: u16, index: u8) -> bool {

@@ -56,7 +56,8 @@ pub(crate) async fn entry(relayer: &Relayer, row: &CaseRow) -> Result<Option<Ent
     let Some(terms) = terms else {
         return Err(RelayerError::Row { what: "a case without a term sheet" });
     };
-    let is_slow = relayer.escrow.deal(deal, BlockTag::Latest).await?.is_slow(milestone);
+    let word = relayer.escrow.deal(deal, BlockTag::Latest).await?;
+    let is_slow = word.is_slow(milestone);
     let open = pin.as_ref().map_or(Some(ROUND), |pin| open_round(&pin.state));
     let is_begun = row.round == ROUND || is_slow;
     if (is_slow && pin.is_none()) || open != Some(row.round) || !is_begun {
@@ -64,7 +65,8 @@ pub(crate) async fn entry(relayer: &Relayer, row: &CaseRow) -> Result<Option<Ent
     }
     let state = pin.filter(|_| is_slow).map(|pin| pin.state);
     let (case, deliverable) = (row.id, row.delivery.deliverable);
-    Ok(Some(Entry { case, terms, milestone, deliverable, state }))
+    let after = if terms.sequential { word.live_before(milestone) } else { 0 };
+    Ok(Some(Entry { case, terms, milestone, deliverable, state, after }))
 }
 
 /// Writes the state and queues the transaction as one act.

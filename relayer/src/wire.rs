@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use surety_jury::{CompactSignature, Outcome, SignedCommitment, Source};
 
 pub use crate::store::cases::CaseState;
-pub use surety_acts::{Act, ActRequest};
+pub use surety_acts::{Act, ActRequest, Due, next as next_act};
 pub use surety_record::JurorRecord;
 
 /// The answer to a delivery.

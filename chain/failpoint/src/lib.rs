@@ -2,6 +2,7 @@
 //!
 //! Every arrow of the relayer's state machines has two: `….written`, when the row is written and not
 //! yet committed, and `….stored`, when it is committed and nothing that it announces has been done.
+//! Where bytes leave the process two more stand around that: handing out, and proposing to jurors.
 //! The crash matrix of `tests/` kills the real binary at each of them, and again while it recovers.
 //!
 //! An operator's binary must not carry a way to kill it from its environment. So a point does nothing
@@ -46,20 +47,34 @@ pub const POINTS: &[&str] = &[
     "seat.asked.stored",
     "seat.heard.written",
     "seat.heard.stored",
+    "case.revealing.written",
+    "case.revealing.stored",
     "seat.silent.written",
     "seat.silent.stored",
     "case.decided.written",
     "case.decided.stored",
+    "batch.proposing",
+    "batch.proposed",
+    "batch.sent.written",
+    "batch.sent.stored",
     "case.sent.written",
     "case.sent.stored",
     "case.unsent.written",
     "case.unsent.stored",
+    "case.passed.written",
+    "case.passed.stored",
     "case.final.written",
     "case.final.stored",
     "case.given-up.written",
     "case.given-up.stored",
     "case.taken-up.written",
     "case.taken-up.stored",
+    "act.sent.written",
+    "act.sent.stored",
+    "act.put-off.written",
+    "act.put-off.stored",
+    "act.asked.written",
+    "act.asked.stored",
     "send.signed.written",
     "send.signed.stored",
     "send.handing-out",

@@ -132,6 +132,8 @@ pub struct FeeHistory {
 /// What we need of a transaction by hash.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SentTransaction {
+    /// Who sent it.
+    pub from: Address,
     /// Who was called; none for a deployment.
     pub to: Option<Address>,
     /// The calldata.

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod claim;
+mod plain;
 mod price;
 mod request;
 pub mod rows;
@@ -9,6 +11,7 @@ use alloy::sol_types::SolCall as _;
 use serde::{Deserialize, Serialize};
 use surety_bindings::escrow::{DealEscrow as E, Requested, SlowState, Terms};
 
+pub use claim::Claim;
 pub use price::{Settings, least_fee};
 pub use request::ActRequest;
 pub use rows::{ActError, migrations};

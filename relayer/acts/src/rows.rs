@@ -95,6 +95,15 @@ pub async fn plan(conn: &mut Conn, deal: B256, planned: &[Option<Due>]) -> Resul
     Ok(())
 }
 
+/// Nothing is known of the deal any more: its opening was orphaned.
+pub async fn forget(conn: &mut Conn, deal: B256) -> Result<()> {
+    sqlx::query("DELETE FROM timed_act WHERE deal = $1")
+        .bind(deal.as_slice())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// What is to be looked at now, longest overdue first.
 pub async fn to_look_at(conn: &mut Conn, now: u64, most: u32) -> Result<Vec<ActRow>> {
     let rows = sqlx::query("SELECT * FROM timed_act WHERE look <= $1 ORDER BY look LIMIT $2")
@@ -171,7 +180,7 @@ fn read(row: &DbRow) -> Result<ActRow> {
     })
 }
 
-fn word(bytes: &[u8], what: &'static str) -> Result<B256> {
+pub(crate) fn word(bytes: &[u8], what: &'static str) -> Result<B256> {
     B256::try_from(bytes).map_err(|_| ActError::Row { what })
 }
 
@@ -223,7 +232,9 @@ mod tests {
         assert_eq!(to_look_at(&mut tx, 150, 9).await.unwrap(), [row]);
         later(&mut tx, &row, 500).await.unwrap();
         assert!(to_look_at(&mut tx, 499, 9).await.unwrap().is_empty());
-        plan(&mut tx, deal, &[None, None]).await.unwrap();
+        plan(&mut tx, deal, &[None, Some(reclaim)]).await.unwrap();
+        assert_eq!(of_deal(&mut tx, deal).await.unwrap().len(), 1);
+        forget(&mut tx, deal).await.unwrap();
         assert!(of_deal(&mut tx, deal).await.unwrap().is_empty());
     }
 

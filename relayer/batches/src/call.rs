@@ -23,6 +23,8 @@ pub struct Entry {
     pub deliverable: B256,
     /// The milestone's state on the slow path, if it has one.
     pub state: Option<SlowState>,
+    /// Bit i: milestone i has to end before this one, and has not.
+    pub after: u16,
 }
 
 /// Verdicts of one panel in the order in which the escrow goes through them.
@@ -37,10 +39,14 @@ pub struct List {
 
 impl List {
     /// A list of as many of these entries, from the first on, as fit: so many verdicts, and so many
-    /// bytes of calldata with the votes of `seats` seats.
+    /// bytes of calldata with the votes of `seats` seats. What comes before its turn is left out: the
+    /// escrow would skip it.
     pub fn fitting(entries: &[Entry], (most, bytes): (usize, usize), seats: usize) -> Self {
         let mut list = Self::default();
         for entry in entries.iter().take(most) {
+            if !list.leads_to(entry) {
+                continue;
+            }
             let Some(longer) = list.with(entry) else { break };
             if longer.bytes(seats) > bytes {
                 break;
@@ -79,6 +85,15 @@ impl List {
             ballots: pack_batch(signed)?,
         };
         Ok(call.abi_encode().into())
+    }
+
+    /// Whether all that has to end before this one is on the list.
+    fn leads_to(&self, entry: &Entry) -> bool {
+        let waits = |milestone: &u8| (entry.after >> milestone) & 1 == 1;
+        let ends = |milestone: u8| {
+            self.entries.iter().any(|one| one.milestone == milestone && one.terms == entry.terms)
+        };
+        (0..entry.milestone.min(16)).filter(waits).all(ends)
     }
 
     /// How long the calldata is at most with the votes of so many seats.
@@ -128,7 +143,7 @@ mod tests {
             ..Terms::default()
         };
         let (case, deliverable) = (B256::repeat_byte(n), B256::with_last_byte(n));
-        Entry { case, terms, milestone: 0, deliverable, state: None }
+        Entry { case, terms, milestone: 0, deliverable, state: None, after: 0 }
     }
 
     fn signed(list: &List, seat: u8) -> SignedBatch {
@@ -151,6 +166,24 @@ mod tests {
         assert_eq!(heads, [0, 1, 0, 1]);
         assert_eq!(call.items.len(), 36 * 4 + 33 * 2);
         assert_eq!(call.ballots.len(), 2 + 2 * (BATCH_HEAD_BYTES + 4 * LEAF_BYTES));
+    }
+
+    #[test]
+    fn what_has_to_wait_for_an_earlier_milestone_comes_behind_it_or_not_at_all() {
+        let milestone = |deal: u8, milestone: u8, after: u16| {
+            let of = entry(deal, 3);
+            let case = B256::repeat_byte((deal << 4) | milestone);
+            Entry { case, milestone, after, ..of }
+        };
+        let cases = |entries: &[Entry]| List::fitting(entries, (10, 1 << 20), 5).cases();
+        let (first, second, third) =
+            (milestone(1, 0, 0), milestone(1, 1, 1), milestone(1, 2, 0b11));
+        let all = [first.clone(), second.clone(), third.clone()];
+        assert_eq!(cases(&all), [0x10, 0x11, 0x12].map(B256::repeat_byte));
+        assert_eq!(cases(&[second.clone(), first.clone()]), [B256::repeat_byte(0x10)]);
+        assert_eq!(cases(&[first, third]), [B256::repeat_byte(0x10)]);
+        // Another deal's milestone does not end this one's.
+        assert_eq!(cases(&[milestone(2, 0, 0), second]), [B256::repeat_byte(0x20)]);
     }
 
     #[test]

@@ -101,7 +101,9 @@ async fn together(relayer: &Relayer, offers: &[Offer]) -> Result<Vec<B256>, Rela
             break;
         }
         let rules = rules(&list);
+        surety_failpoint::here("batch.proposing");
         let signed = ask::signatures(relayer, &seats, &list, &rules).await?;
+        surety_failpoint::here("batch.proposed");
         let stand = decided(&rules, seats.len(), &signed);
         if stand.iter().all(|stands| *stands) {
             return send::send(relayer, first.round, (&list, &signed)).await;

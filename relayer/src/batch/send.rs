@@ -63,7 +63,9 @@ async fn queue(
     }
     batches::sent(&mut tx, id, list.len()).await?;
     relayer.sender.queue(&mut tx, &request).await?;
+    surety_failpoint::here("batch.sent.written");
     tx.commit().await?;
+    surety_failpoint::here("batch.sent.stored");
     relayer.sender.wake();
     relayer.changed();
     relayer.metrics.batch("sent");

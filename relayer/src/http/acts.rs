@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use alloy::primitives::{Bytes, keccak256};
+use alloy::primitives::{B256, Bytes, keccak256};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use surety_acts::rows::{self, ActRow};
-use surety_acts::{ActRequest, least_fee, named_round};
+use surety_acts::{ActRequest, Claim, least_fee};
 use surety_chain::send::{Request, SendState, SendStatus};
 use surety_chain::{BlockTag, CallOutcome};
 use surety_terms::Problem;
@@ -38,10 +37,10 @@ pub(super) async fn post(
     if known.as_ref().is_some_and(|status| status.state != SendState::Failed) {
         return Ok(accepted(id, known));
     }
-    let row = row(&relayer, &asked).await?;
+    let claim = claim(&relayer, (asked.deal_id, asked.milestone)).await?;
     pays(&relayer, &asked, &calldata).await?;
     let request = Request { id, to: relayer.escrow.address, calldata };
-    let Some(status) = queue(&relayer, row.as_ref(), &request).await? else {
+    let Some(status) = queue(&relayer, &claim, &request).await? else {
         return Err(under_way());
     };
     relayer.metrics.act(asked.action.as_str(), "asked");
@@ -56,8 +55,7 @@ async fn find(relayer: &Relayer, asked: &ActRequest) -> Result<Live, Refusal> {
     match known {
         Some(live) if word.opened && !word.revoked && !word.has_ended(place.1) => {
             if word.is_slow(place.1) && live.state.is_none() {
-                let detail = "The chain's newest events are still being read; try again.";
-                return Err(Problem::new("unavailable", 503, "Unavailable", detail).into());
+                return Err(problem::unread().into());
             }
             Ok(live)
         }
@@ -73,38 +71,8 @@ async fn find(relayer: &Relayer, asked: &ActRequest) -> Result<Live, Refusal> {
 /// Time must allow the act now, and the request must have been signed for the state that is.
 async fn is_possible(relayer: &Relayer, asked: &ActRequest, live: &Live) -> Result<(), Refusal> {
     let next = acts::next(relayer, live, asked.milestone).await?;
-    let allowed = next.map_or("nothing", |due| due.act.as_str());
-    let Some(due) = next.filter(|due| due.act == asked.action) else {
-        let detail = format!("In this state time allows {allowed}.");
-        return Err(wrong("act-not-possible", detail, "action", format!("must be {allowed}")));
-    };
     let now = relayer.escrow.rpc.head(BlockTag::Latest).await?.timestamp;
-    if now < due.at {
-        let detail = format!("It is {now} on the chain; the act is possible from {} on.", due.at);
-        let rule = format!("must be asked for from {} on", due.at);
-        return Err(wrong("too-early", detail, "action", rule));
-    }
-    let state = live.state.as_ref();
-    let (round, standing) = (named_round(state), state.map_or(0, |state| state.standing));
-    for (field, got, needed) in
-        [("round", asked.round, round), ("standing", asked.standing, standing)]
-    {
-        if got != needed {
-            let detail = format!("The {field} is {needed} in the milestone's state, not {got}.");
-            return Err(wrong("state-mismatch", detail, field, format!("must be {needed}")));
-        }
-    }
-    if now >= asked.valid_until {
-        let until = asked.valid_until;
-        let detail = format!("It is {now} on the chain; the signature was good until {until}.");
-        let rule = "must be later than the chain's time".to_owned();
-        return Err(wrong("consent-expired", detail, "validUntil", rule));
-    }
-    Ok(())
-}
-
-fn wrong(slug: &str, detail: String, field: &'static str, rule: String) -> Refusal {
-    Problem::new(slug, 409, "Not possible now", detail).with_field(field, rule).into()
+    asked.check(next, live.state.as_ref(), now).map_err(|problem| Refusal::from(*problem))
 }
 
 async fn is_signed(relayer: &Relayer, asked: &ActRequest, live: &Live) -> Result<(), Refusal> {
@@ -124,17 +92,11 @@ async fn is_signed(relayer: &Relayer, asked: &ActRequest, live: &Live) -> Result
         .into())
 }
 
-/// What this relayer would do with the milestone anyway; refused while that is on its way.
-async fn row(relayer: &Relayer, asked: &ActRequest) -> Result<Option<ActRow>, Refusal> {
-    let all = rows::of_deal(&mut *relayer.store.read().await?, asked.deal_id).await;
-    let all = all.map_err(RelayerError::from)?;
-    let row = all.into_iter().find(|row| row.milestone == asked.milestone);
-    if let Some(row) = &row
-        && acts::is_under_way(relayer, row).await?
-    {
-        return Err(under_way());
-    }
-    Ok(row)
+/// What to write the request down by; refused while another one is on its way.
+async fn claim(relayer: &Relayer, place: (B256, u8)) -> Result<Claim, Refusal> {
+    let read = Claim::read(&mut *relayer.store.read().await?, place).await;
+    let claim = read.map_err(RelayerError::from)?;
+    if acts::is_under_way(relayer, &claim).await? { Err(under_way()) } else { Ok(claim) }
 }
 
 fn under_way() -> Refusal {
@@ -168,22 +130,21 @@ async fn pays(relayer: &Relayer, asked: &ActRequest, calldata: &Bytes) -> Result
         .into())
 }
 
-/// Queues the call. Where the act would have been performed for nothing, the row says that it is done
-/// this way, unless it has changed since it was read: then nothing is queued.
+/// Queues the call, unless another one for the same act was queued since.
 async fn queue(
     relayer: &Relayer,
-    row: Option<&ActRow>,
+    claim: &Claim,
     request: &Request,
 ) -> Result<Option<SendStatus>, RelayerError> {
     let mut tx = relayer.store.begin().await?;
-    if let Some(row) = row
-        && !rows::sending(&mut tx, row, request.id, acts::again(relayer)).await?
-    {
+    if !claim.take(&mut tx, request.id, acts::again(relayer)).await? {
         tx.rollback().await?;
         return Ok(None);
     }
     let status = relayer.sender.queue(&mut tx, request).await?;
+    surety_failpoint::here("act.asked.written");
     tx.commit().await?;
+    surety_failpoint::here("act.asked.stored");
     relayer.sender.wake();
     relayer.changed();
     Ok(Some(status))

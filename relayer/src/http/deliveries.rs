@@ -14,7 +14,7 @@ use surety_terms::wire::DeliveryRequest;
 use surety_terms::{Problem, TermSheet, digest};
 
 use super::body::{self, Body};
-use super::problem::Refusal;
+use super::problem::{self, Refusal};
 use super::sheets;
 use crate::escrow::DealWord;
 use crate::relayer::{ROUND, Relayer};
@@ -184,8 +184,7 @@ async fn pin(relayer: &Relayer, place: (B256, u8)) -> Result<Option<Pin>, Refusa
     if row.pin.is_some() {
         return Ok(row.pin);
     }
-    let detail = "The chain's newest events are still being read; try again.";
-    Err(Problem::new("unavailable", 503, "Unavailable", detail).into())
+    Err(problem::unread().into())
 }
 
 /// A delivery counts until just before its deadline; one that is pinned was in time, and is worth

@@ -70,6 +70,12 @@ pub(super) fn reverted(data: &[u8]) -> Problem {
     }
 }
 
+/// The watcher has not read yet what the chain shows.
+pub(super) fn unread() -> Problem {
+    let detail = "The chain's newest events are still being read; try again.";
+    Problem::new("unavailable", 503, "Unavailable", detail)
+}
+
 pub(super) fn stopping() -> Problem {
     Problem::new("stopping", 503, "Stopping", "The relayer is being stopped; try again soon.")
 }

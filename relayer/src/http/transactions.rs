@@ -7,7 +7,7 @@ use alloy::sol_types::SolCall as _;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use surety_acts::rows;
+use surety_acts::{Act, rows};
 use surety_bindings::escrow::DealEscrow as E;
 use surety_chain::CallOutcome;
 use surety_chain::send::{Failure, Request, SendState, SendStatus};
@@ -16,6 +16,7 @@ use surety_terms::{Problem, digest};
 
 use super::body::{self, Body, Id, Waiting};
 use super::problem::{self, Refusal};
+use crate::acts;
 use crate::relayer::Relayer;
 
 /// What may be called. All of it pays fixed payees or moves nothing, whoever submits it.
@@ -58,6 +59,7 @@ pub(super) async fn post(
         }
         CallOutcome::Reverted(data) => return Err(problem::reverted(&data).into()),
     }
+    is_owed(&relayer, &request.calldata).await?;
     let next = known.filter(is_mined).map_or(current, |mined| successor(&mined));
     let request = Request { id: next, to: relayer.escrow.address, calldata: request.calldata };
     let mut tx = relayer.store.begin().await?;
@@ -135,6 +137,30 @@ fn allowed(calldata: &Bytes) -> Result<(), Refusal> {
     let rule = "one of open, settle, deliver, accept, concede, agree, appeal, reclaim, escalate, \
                 finalize, expire, withdraw";
     Err(Problem::new("not-allowed", 422, "Not a call for this relayer", detail)
+        .with_field("calldata", rule)
+        .into())
+}
+
+/// What time allows is done for nothing only with deals that were opened or served here, and only in
+/// the words in which it is done by itself: other words would be another transaction.
+async fn is_owed(relayer: &Relayer, calldata: &Bytes) -> Result<(), Refusal> {
+    let Some(act) = Act::called(calldata) else { return Ok(()) };
+    if let Some(terms) = act.plain(calldata) {
+        let deal = digest::deal_id(&terms, &relayer.escrow.domain());
+        match acts::owes(relayer, deal).await? {
+            Some(true) => return Ok(()),
+            Some(false) => {}
+            None => return Err(problem::unread().into()),
+        }
+    }
+    let act = act.as_str();
+    let detail = format!(
+        "Here {act} is free only for deals that were opened or served here, and without a request. \
+         For any other, POST a party's signed request with a fee to /v1/acts."
+    );
+    let rule = "must be of a deal that was opened or served here, canonical and without a request; \
+                else ask at /v1/acts";
+    Err(Problem::new("act-not-owed", 422, "Not a deal of this relayer", detail)
         .with_field("calldata", rule)
         .into())
 }

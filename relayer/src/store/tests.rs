@@ -8,7 +8,8 @@ use alloy::primitives::{Address, B256, Bytes, FixedBytes};
 use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
-use surety_bindings::escrow::{Delivery, SlowState, Terms};
+use surety_acts::rows;
+use surety_bindings::escrow::{Delivery, Milestone, SlowState, Terms};
 use surety_bindings::jury::Ballot;
 use surety_chain::{follow, send};
 use surety_jury::wire::BallotBody;
@@ -24,6 +25,7 @@ use super::deals::{self, End, Pin, Place};
 use super::deliverables;
 use super::phase::{self, Phase};
 use super::private::{self, Party};
+use crate::acts;
 
 surety_store::on_both!(
     a_case_goes_from_state_to_state_and_back_when_its_end_is_orphaned,
@@ -36,6 +38,7 @@ surety_store::on_both!(
     the_time_to_commit_begins_once_and_ends_for_good,
     what_failed_in_company_goes_alone,
     a_state_without_cases_counts_none,
+    an_act_goes_with_the_opening_that_it_follows_from,
 );
 
 async fn opened(scratch: &Scratch, leases: Leases) -> Store {
@@ -395,4 +398,19 @@ async fn instances_share_the_cases_and_take_those_of_the_silent() {
     all.sort();
     assert_eq!(all, (1..=40).map(digest).collect::<Vec<_>>());
     assert_eq!(claim(&silent, 25).await, [B256::ZERO; 0]);
+}
+
+async fn an_act_goes_with_the_opening_that_it_follows_from(scratch: &Scratch) {
+    let store = opened(scratch, Leases::default()).await;
+    store.migrate("acts", surety_acts::migrations()).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    let (deal, place) = (digest(0xdd), Place { block: 7, at: 70, tx: digest(1) });
+    let terms = Terms { milestones: vec![Milestone::default()], ..Terms::default() };
+    deals::opened(&mut tx, deal, &terms, place).await.unwrap();
+    rows::opened_here(&mut tx, deal).await.unwrap();
+    acts::plan(&mut tx, deal).await.unwrap();
+    assert_eq!(rows::of_deal(&mut tx, deal).await.unwrap().len(), 1);
+    deals::orphan(&mut tx, 7).await.unwrap();
+    acts::plan(&mut tx, deal).await.unwrap();
+    assert!(rows::of_deal(&mut tx, deal).await.unwrap().is_empty());
 }

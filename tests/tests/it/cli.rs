@@ -7,16 +7,22 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use alloy::primitives::B256;
+use alloy::network::TransactionBuilder as _;
+use alloy::primitives::{B256, U256};
+use alloy::providers::Provider as _;
+use alloy::rpc::types::TransactionRequest;
+use alloy::sol_types::SolCall as _;
 use serde_json::{Value, json};
-use surety_tests::{World, actors};
+use surety_bindings::escrow::DealEscrow;
+use surety_tests::{World, actors, sign};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::agent::{Market, key_file};
+use crate::agent::{Market, key_file, usd};
+use crate::relayer::court::eventually;
 
 /// The binary that `--workspace` built beside the tests.
 pub(crate) fn surety() -> Command {
@@ -184,6 +190,74 @@ async fn a_deal_is_shown_from_the_chain_alone() {
     let unknown = B256::repeat_byte(1).to_string();
     let line = failure(&["deal", "show", &unknown, "--rpc", &rpc, "--escrow", &escrow]).await;
     assert!(line.contains("not open"), "{line}");
+}
+
+/// A deal that was not opened through the market's relayer, once that has seen it.
+async fn strange_deal(market: &Market) -> B256 {
+    let (sheet, contracts) = (market.sheet(1, 10), market.world.contracts());
+    let (buyer, seller) = (market.world.buyer(), market.world.seller());
+    let (buyer, seller) = sign::opening(contracts, &sheet.terms(), &buyer, &seller);
+    let terms = sheet.terms();
+    let open =
+        DealEscrow::openCall { terms, buyerAuthorization: buyer, sellerAuthorization: seller };
+    let sender = actors::deployer();
+    market.node.set_balance(sender.address(), U256::from(10).pow(U256::from(18)));
+    let request =
+        TransactionRequest::default().with_to(contracts.escrow).with_input(open.abi_encode());
+    let sent = market.node.provider_for(sender).send_transaction(request).await.unwrap();
+    assert!(sent.get_receipt().await.unwrap().status());
+    let url = format!("{}/v1/deals/{}", market.relayer.url(), sheet.deal_id());
+    eventually("the relayer sees the deal", || async {
+        reqwest::get(&url).await.unwrap().status().is_success()
+    })
+    .await;
+    sheet.deal_id()
+}
+
+#[tokio::test]
+async fn a_relayer_that_owes_nothing_is_asked_and_paid_for_what_time_allows() {
+    let market = Market::open().await;
+    let (deal, served) = (strange_deal(&market).await.to_string(), market.node.serve().await);
+    let (escrow, rpc) = (market.world.contracts().escrow.to_string(), served.url());
+    let (seller, relayer) = (market.world.seller(), market.world.relayer().address());
+    let key = key_file(&market.folder, "seller", &seller).display().to_string();
+    let url = market.relayer.url().to_owned();
+    let ask = |key: &str, fee: &str| {
+        let line = ["deal", "act", "ask", &deal, "--relayer", &url, "--key-file", key];
+        let place = ["--fee", fee, "--rpc", &rpc, "--escrow", &escrow];
+        [&line[..], &place[..]].concat().into_iter().map(str::to_owned).collect::<Vec<String>>()
+    };
+    let refused = async |key: &str, fee: &str| {
+        let arguments = ask(key, fee);
+        failure(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await
+    };
+    let early = refused(&key, "5000000").await;
+    assert!(early.contains("reclaim is possible from"), "{early}");
+
+    market.node.advance(Duration::from_hours(48));
+    let stranger = key_file(&market.folder, "stranger", &actors::deployer()).display().to_string();
+    let neither = refused(&stranger, "5000000").await;
+    assert!(neither.contains("neither the buyer nor the seller"), "{neither}");
+    let poor = refused(&key, "1").await;
+    assert!(poor.contains("The fee is too low"), "{poor}");
+
+    let before = (market.balance(seller.address()).await, market.balance(relayer).await);
+    let arguments = ask(&key, "5000000");
+    let asked = result(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!((&asked["action"], &asked["fee"]), (&json!("reclaim"), &json!("5000000")));
+    assert_eq!(asked["transaction"]["state"], "mined", "{asked}");
+    // The act pays the seller nothing: its wallet does, by what it signed besides.
+    let after = (market.balance(seller.address()).await, market.balance(relayer).await);
+    assert_eq!(after, (before.0 - usd(5), before.1 + usd(5)));
+    assert_eq!(market.balance(market.world.contracts().escrow).await, 0);
+
+    let id = asked["transaction"]["id"].as_str().unwrap();
+    let shown = result(&["deal", "act", "show", id, "--relayer", &url]).await;
+    assert_eq!(shown, asked["transaction"]);
+    let unknown = B256::repeat_byte(1).to_string();
+    let line = failure(&["deal", "act", "show", &unknown, "--relayer", &url]).await;
+    assert!(line.contains("No such transaction"), "{line}");
+    assert!(refused(&key, "5000000").await.contains("has ended"));
 }
 
 /// Configurations of every service for a chain endpoint.

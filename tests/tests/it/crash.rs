@@ -7,6 +7,7 @@
 //! Where exactly it is killed is chance here, and named in [`matrix`].
 
 mod matrix;
+mod party;
 mod place;
 mod run;
 mod scene;

@@ -2,9 +2,9 @@
 //! while it recovers, on a real anvil.
 //!
 //! ```text
-//! each point            at the passages that differ, then once more a few points into the recovery
+//! each point            where the passages differ, then once more a few points into the recovery
 //! each scene, deep      at its first, second, third, ... passage through any point, to its end
-//! after each            the case is over, every dollar where it belongs, nothing queued or waiting
+//! after each            all cases are over, every dollar where it belongs, nothing queued or due
 //! after all             nonces without a gap, and an audit that finds nothing
 //! ```
 //!
@@ -61,15 +61,16 @@ async fn killed_at_every_point_and_again_while_it_recovers_it_loses_and_doubles_
     the_audit_finds_nothing(&place).await.unwrap();
 }
 
-/// Each point, at the passages that differ.
+/// Each point, in the scenes and at the passages that differ.
 async fn points(place: &Place, is_deep: bool, tally: &mut Tally) {
     for point in POINTS {
-        let (scene, passages) = scene::of(point);
         let recoveries = if is_deep { RECOVERIES } else { RECOVERY };
-        for passage in passages {
-            for recovery in recoveries.clone() {
-                let deaths = [format!("{point}:{passage}"), format!("{ANY}:{recovery}")];
-                tally.run(place, scene, &deaths).await;
+        for (scene, passages) in scene::of(point) {
+            for passage in passages {
+                for recovery in recoveries.clone() {
+                    let deaths = [format!("{point}:{passage}"), format!("{ANY}:{recovery}")];
+                    tally.run(place, scene, &deaths).await;
+                }
             }
         }
     }

@@ -40,12 +40,13 @@ const LOOK: Duration = Duration::from_millis(5);
 /// The harness' own account, besides the relayer's.
 const ETHER: &str = "0x3635c9adc5dea00000";
 
-/// What the parties and the escrow own, in base units.
+/// What the parties, the escrow and the relayer own, in base units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Money {
     pub(super) seller: U256,
     pub(super) buyer: U256,
     pub(super) escrow: U256,
+    pub(super) relayer: U256,
 }
 
 pub(super) struct Place {
@@ -53,8 +54,10 @@ pub(super) struct Place {
     pub(super) provider: DynProvider,
     pub(super) contracts: Contracts,
     pub(super) jurors: Vec<TestJuror>,
-    /// What every deal is like; each has a salt and deadlines of its own.
+    /// What every deal is like, of one milestone or two; each has a salt and deadlines of its own.
     pub(super) sheet: TermSheet,
+    /// A jury of the same panel with an appeal panel of five.
+    pub(super) appeals: B256,
     pub(super) http: Client,
     /// Where the relayer answers while it lives.
     pub(super) url: String,
@@ -68,7 +71,7 @@ impl Place {
         let flags = ["--timestamp", &genesis, "--auto-impersonate", "--slots-in-an-epoch", "1"];
         let Some(anvil) = Anvil::start(&flags) else { return Ok(None) };
         let mut jurors = Vec::new();
-        for seat in 0..5 {
+        for seat in 0..10 {
             jurors.push(TestJuror::start(seat).await);
         }
         let mut world = World::bare();
@@ -76,11 +79,10 @@ impl Place {
             let family = format!("rehearsal-family-{seat}");
             world.register(&actors::juror(seat), &family, &juror.url);
         }
-        let panel: Vec<Address> = (0..5).map(|seat| actors::juror(seat).address()).collect();
-        let jury = world.create_jury(&panel, &[]);
-        let mut sheet = court::sheet(&world, jury);
-        sheet.milestones.truncate(1);
-        sheet.milestones[0].amount = sheet.total;
+        let keys: Vec<Address> = (0..10).map(|seat| actors::juror(seat).address()).collect();
+        let (panel, appeal) = keys.split_at(5);
+        let (jury, appeals) = (world.create_jury(panel, &[]), world.create_jury(panel, appeal));
+        let sheet = court::sheet(&world, jury);
         let contracts = world.contracts().clone();
         for juror in &jurors {
             juror.serve_chain(&contracts);
@@ -89,7 +91,7 @@ impl Place {
         let http = Client::builder().timeout(WITHIN).build()?;
         let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let (url, folder) = (format!("http://{free}"), tempfile::tempdir()?);
-        let place = Self { anvil, provider, contracts, jurors, sheet, http, url, folder };
+        let place = Self { anvil, provider, contracts, jurors, sheet, appeals, http, url, folder };
         for actor in [actors::relayer(), actors::deployer()] {
             place.rpc("anvil_setBalance", json!([actor.address(), ETHER])).await?;
         }
@@ -168,6 +170,30 @@ impl Place {
         self.rpc("evm_mine", json!([])).await.map(drop)
     }
 
+    /// What the next block's gas costs at least. Later ones follow from it.
+    pub(super) async fn set_base_fee(&self, wei: &str) -> Result<()> {
+        self.rpc("anvil_setNextBlockBaseFeePerGas", json!([wei])).await?;
+        self.mine().await
+    }
+
+    pub(super) async fn pass(&self, secs: u64) -> Result<()> {
+        self.rpc("evm_increaseTime", json!([secs])).await?;
+        self.mine().await
+    }
+
+    /// Blocks come again, the first one now.
+    pub(super) async fn release(&self) -> Result<()> {
+        self.set_automine(true).await?;
+        self.mine().await
+    }
+
+    /// Goes back, and on with another block than the one that is gone.
+    pub(super) async fn revert(&self, snapshot: &Value) -> Result<()> {
+        let back = self.rpc("evm_revert", json!([snapshot])).await?;
+        ensure!(back == json!(true), "the chain does not come back");
+        self.mine().await
+    }
+
     pub(super) async fn set_automine(&self, automine: bool) -> Result<()> {
         self.rpc("evm_setAutomine", json!([automine])).await.map(drop)
     }
@@ -225,6 +251,7 @@ impl Place {
             seller: self.balance(actors::seller().address()).await?,
             buyer: self.balance(actors::buyer().address()).await?,
             escrow: self.balance(self.contracts.escrow).await?,
+            relayer: self.balance(actors::relayer().address()).await?,
         })
     }
 
@@ -251,11 +278,12 @@ pub(super) struct Life {
 }
 
 impl Life {
-    /// Starts it; the point is where it dies, if anywhere.
-    pub(super) fn start(place: &Place, point: Option<&str>) -> Result<Self> {
+    /// Starts it, configured with this besides; the point is where it dies, if anywhere.
+    pub(super) fn start(place: &Place, set: &[&str], point: Option<&str>) -> Result<Self> {
         let log: File = OpenOptions::new().create(true).append(true).open(place.log_file())?;
         let mut command = Command::new(program("surety"));
         command.args(["relayer", "run", "--config"]).arg(place.config_file());
+        command.args(set.iter().flat_map(|key| ["--set", *key]));
         if let Some(point) = point {
             command.env(VARIABLE, point);
         }

@@ -3,21 +3,17 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
-use alloy::primitives::aliases::{U40, U96};
 use alloy::primitives::{B256, Bytes, U256, keccak256};
-use alloy::sol_types::SolCall as _;
-use anyhow::{Context as _, Result, bail, ensure};
-use reqwest::StatusCode;
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use surety_bindings::escrow::{Accept, Consent, DealEscrow, Delivery};
-use surety_orders::{Client, OrdersError};
-use surety_relayer::wire::CaseState;
-use surety_terms::wire::DeliveryRequest;
-use surety_terms::{MilestoneSheet, TermSheet, digest};
+use surety_bindings::jury::Case;
+use surety_orders::{Client, Order, OrdersError};
+use surety_relayer::wire::{ActRequest, CaseState};
+use surety_terms::{MilestoneSheet, TermSheet, Usdc, digest};
 use surety_tests::{actors, sign, usd};
 
 use super::place::{Life, Money, Place, salt, work};
-use super::scene::{Scene, Step};
+use super::scene::{End, Scene, Step};
 use crate::relayer::jurors::Habit;
 
 /// The longest that one life may take.
@@ -26,8 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(10);
 /// More than a deal has for its delivery and its verdict.
 const DAYS_SECS: u64 = 2 * 86_400 + 600;
-/// A price that none of ours outbids.
-const DEAR_WEI: &str = "0x174876e800";
 /// The seat of the juror that may withhold its ballot.
 const WITHHOLDS: usize = 3;
 
@@ -59,11 +53,12 @@ pub(super) struct Harm {
 }
 
 pub(super) struct Run<'a> {
-    place: &'a Place,
+    pub(super) place: &'a Place,
     scene: &'static Scene,
-    sheet: TermSheet,
-    work: Bytes,
-    case: B256,
+    pub(super) sheet: TermSheet,
+    pub(super) work: Bytes,
+    /// What somebody pays for, once it is signed.
+    pub(super) asked: Option<ActRequest>,
     before: Money,
     sent_before: u64,
     snapshot: Value,
@@ -74,21 +69,10 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     /// A deal of its own, with the deadlines of now; it is open unless the scene opens it.
     pub(super) async fn new(place: &'a Place, scene: &'static Scene, number: u64) -> Result<Self> {
-        let now = place.now().await?;
-        let milestones = place.sheet.milestones.iter().cloned();
-        let milestones =
-            milestones.map(|milestone| MilestoneSheet { deliver_by: now + 86_400, ..milestone });
-        let sheet = TermSheet {
-            salt: salt(number),
-            open_by: now + 3_600,
-            milestones: milestones.collect(),
-            ..place.sheet.clone()
-        };
-        let work = work(number);
-        let case = sign::case(&place.contracts, sheet.deal_id(), 0, keccak256(&work));
+        let sheet = sheet(place, scene, number, place.now().await?);
+        let (work, asked, snapshot) = (work(number), None, Value::Null);
         let (before, sent_before) = (place.money().await?, place.relayed().await?);
-        let (case, snapshot) = (digest::case_id(&case), Value::Null);
-        let run = Self { place, scene, sheet, work, case, before, sent_before, snapshot, at: 0 };
+        let run = Self { place, scene, sheet, work, asked, before, sent_before, snapshot, at: 0 };
         place.set_automine(true).await?;
         place.everyone(Habit::Votes(0b11, 0));
         if !scene.opens() {
@@ -100,7 +84,7 @@ impl<'a> Run<'a> {
 
     /// One life of the relayer, armed with a point.
     pub(super) async fn die(&mut self, point: &str, reached: Reached) -> Result<Ended> {
-        let mut life = Life::start(self.place, Some(point))?;
+        let mut life = Life::start(self.place, self.scene.set, Some(point))?;
         let since = Instant::now();
         let ended = self.live(&mut life, since).await?;
         if ended == Ended::Alive && reached == Reached::Surely {
@@ -134,15 +118,19 @@ impl<'a> Run<'a> {
 
     /// The last life, unarmed, until the deal is over; then everything is counted.
     pub(super) async fn survive(&mut self) -> Result<Harm> {
-        let mut life = Life::start(self.place, None)?;
+        let mut life = Life::start(self.place, self.scene.set, None)?;
         let since = Instant::now();
         self.live(&mut life, since).await?;
         while !self.is_over().await.unwrap_or(false) {
-            ensure!(since.elapsed() < PATIENCE, "the case does not end as {:?}", self.scene.state);
+            ensure!(since.elapsed() < PATIENCE, "the deal does not end as {:?}", self.scene.end);
             tokio::time::sleep(LOOK).await;
         }
         let harm = self.harm().await?;
         life.kill().await?;
+        if self.scene.end == End::GivenUp {
+            // Else the next relayer that does what time allows would do it, in another run.
+            self.take_back().await?;
+        }
         Ok(harm)
     }
 
@@ -183,38 +171,29 @@ impl<'a> Run<'a> {
         match step {
             Step::Open => return self.open().await,
             Step::Deliver => return self.deliver().await,
-            Step::Reaches(state) => return Ok(self.state().await? == state.as_str()),
+            Step::Pin => self.pin().await?,
+            Step::Reaches(state) => return self.are(1, |one| one == state.as_str()).await,
+            Step::Again(state) => return self.are(2, |one| one == state.as_str()).await,
             Step::Idle => return self.is_idle().await,
             Step::Mute => place.everyone(Habit::Silent),
+            Step::Split => place.jurors[..2].iter().for_each(|it| it.set(Habit::Votes(0, 0b11))),
             Step::Withhold => place.jurors[WITHHOLDS].set(Habit::Withholds),
             Step::Silence => return self.is_silence_on_record().await,
-            Step::Days => {
-                place.rpc("evm_increaseTime", json!([DAYS_SECS])).await?;
-                place.mine().await?;
-            }
+            Step::Days => place.pass(DAYS_SECS).await?,
+            Step::Ask => return self.ask().await,
+            Step::Noted => return self.is_noted().await,
+            Step::Costs(wei) => place.set_base_fee(wei).await?,
             Step::Hold => place.set_automine(false).await?,
             Step::Waits => return place.is_pending().await,
-            Step::Gives(order) => {
-                let (dossier, operator) = (self.dossier().await?, self.operator()?);
-                let id = serde_json::from_value(dossier["sending"]["id"].clone())?;
-                operator.order(id, order).await?;
-            }
+            Step::Gives(order) => self.give(order).await?,
             Step::IsReplaced => {
                 let dossier = self.dossier().await?;
                 let attempts = dossier["sending"]["attempts"].as_array();
                 return Ok(attempts.is_some_and(|attempts| attempts.len() > 1));
             }
-            Step::Release => {
-                place.set_automine(true).await?;
-                place.mine().await?;
-            }
+            Step::Release => place.release().await?,
             Step::Snapshot => self.snapshot = place.rpc("evm_snapshot", json!([])).await?,
-            Step::Revert => {
-                let back = place.rpc("evm_revert", json!([self.snapshot])).await?;
-                ensure!(back == json!(true), "the chain does not come back");
-                // So that the next block is another than the one that is gone.
-                place.mine().await?;
-            }
+            Step::Revert => place.revert(&self.snapshot).await?,
             Step::Ended => return Ok(place.ends(self.sheet.deal_id()).await? > 0),
             Step::Stranger => self.stranger().await?,
             Step::Retry => return self.retry().await,
@@ -224,75 +203,6 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    // ---- the parties
-
-    fn opening(&self) -> Bytes {
-        let (buyer, seller) = (actors::buyer(), actors::seller());
-        let terms = self.sheet.terms();
-        let (buyer, seller) = sign::opening(&self.place.contracts, &terms, &buyer, &seller);
-        let open =
-            DealEscrow::openCall { terms, buyerAuthorization: buyer, sellerAuthorization: seller };
-        open.abi_encode().into()
-    }
-
-    async fn open(&self) -> Result<bool> {
-        let url = format!("{}/v1/transactions", self.place.url);
-        let body = json!({ "calldata": self.opening() });
-        let answer: Value = self.place.http.post(url).json(&body).send().await?.json().await?;
-        Ok(answer["state"] == "mined")
-    }
-
-    async fn deliver(&self) -> Result<bool> {
-        let (http, url) = (&self.place.http, &self.place.url);
-        let delivery = Delivery {
-            dealId: self.sheet.deal_id(),
-            milestone: 0,
-            deliverable: keccak256(&self.work),
-            uri: String::new(),
-        };
-        let signature = sign::delivery(&actors::seller(), &self.place.contracts, &delivery);
-        let put = format!("{url}/v1/deliverables/{}", delivery.deliverable);
-        let put = http.put(put).body(self.work.to_vec()).send().await?;
-        ensure!(put.status() == StatusCode::NO_CONTENT, "{}", put.text().await?);
-        let request = DeliveryRequest { term_sheet: self.sheet.clone(), delivery, signature };
-        let answer = http.post(format!("{url}/v1/deliveries")).json(&request).send().await?;
-        ensure!(answer.status() == StatusCode::ACCEPTED, "{}", answer.text().await?);
-        Ok(true)
-    }
-
-    async fn accept(&self) -> Result<()> {
-        let place = self.place;
-        let act = Accept {
-            dealId: self.sheet.deal_id(),
-            milestone: 0,
-            round: 1,
-            standing: 0,
-            fee: U96::ZERO,
-            validUntil: U40::from(place.now().await? + 1_000),
-        };
-        let signature = sign::accept(&actors::buyer(), &place.contracts, &act);
-        let (authorization, valid_until) = (Bytes::new(), act.validUntil);
-        let buyer = Consent { fee: act.fee, authorization, validUntil: valid_until, signature };
-        let terms = self.sheet.terms();
-        let accept = DealEscrow::acceptCall { terms, milestone: 0, state: Vec::new(), buyer };
-        let (deployer, escrow) = (actors::deployer().address(), place.contracts.escrow);
-        place.send(deployer, escrow, accept.abi_encode().into()).await
-    }
-
-    /// The nonce that the relayer uses or is about to use is gone.
-    async fn stranger(&self) -> Result<()> {
-        let place = self.place;
-        let (relayer, nonce) = (actors::relayer().address(), place.relayed().await?);
-        place.rpc("anvil_dropAllTransactions", json!([])).await?;
-        let request = json!([{
-            "from": relayer, "to": relayer, "gas": "0x5208", "nonce": format!("{nonce:#x}"),
-            "maxFeePerGas": DEAR_WEI, "maxPriorityFeePerGas": DEAR_WEI,
-        }]);
-        let hash = place.rpc("eth_sendTransaction", request).await?;
-        place.mine().await?;
-        place.receipt(serde_json::from_value(hash)?).await
-    }
-
     // ---- the operator
 
     fn operator(&self) -> Result<Client> {
@@ -300,12 +210,19 @@ impl<'a> Run<'a> {
     }
 
     async fn dossier(&self) -> Result<Value> {
-        Ok(self.operator()?.case(self.case).await?)
+        Ok(self.operator()?.case(self.case(0, 1)).await?)
+    }
+
+    async fn give(&self, order: Order) -> Result<()> {
+        let (dossier, operator) = (self.dossier().await?, self.operator()?);
+        let id = serde_json::from_value(dossier["sending"]["id"].clone())?;
+        operator.order(id, order).await?;
+        Ok(())
     }
 
     /// A refusal says that the case is not given up yet, or again.
     async fn retry(&self) -> Result<bool> {
-        match self.operator()?.retry(self.case).await {
+        match self.operator()?.retry(self.case(0, 1)).await {
             Ok(_) => Ok(true),
             Err(OrdersError::Refused(_)) => Ok(false),
             Err(error @ (OrdersError::Nobody { .. } | OrdersError::Stranger { .. })) => {
@@ -322,17 +239,52 @@ impl<'a> Run<'a> {
         Ok(key["queued"] == json!(0) && key["waiting"] == none && key["gaps"] == none)
     }
 
-    async fn state(&self) -> Result<String> {
-        let url = format!("{}/v1/cases/{}", self.place.url, self.case);
-        let view: Value = self.place.http.get(url).send().await?.json().await?;
-        Ok(view["state"].as_str().unwrap_or_default().to_owned())
+    /// Whether all cases of a round are in such a state.
+    async fn are(&self, round: u8, such: impl Fn(&str) -> bool) -> Result<bool> {
+        for milestone in 0..self.sheet.milestones.len() {
+            let case = self.case(u8::try_from(milestone)?, round);
+            let url = format!("{}/v1/cases/{case}", self.place.url);
+            let view: Value = self.place.http.get(url).send().await?.json().await?;
+            if !such(view["state"].as_str().unwrap_or_default()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The case about a milestone in a round.
+    fn case(&self, milestone: u8, round: u8) -> B256 {
+        let (deal, deliverable) = (self.sheet.deal_id(), keccak256(&self.work));
+        let case = sign::case(&self.place.contracts, deal, milestone, deliverable);
+        digest::case_id(&Case { round, ..case })
+    }
+
+    /// Whether a request does what time allows, and is looked at again later.
+    async fn is_noted(&self) -> Result<bool> {
+        let query = "SELECT COUNT(*) FROM timed_act
+                     WHERE deal = $1 AND sending IS NOT NULL AND look > $2";
+        let count: i64 = sqlx::query_scalar(query)
+            .bind(self.sheet.deal_id().to_vec())
+            .bind(i64::try_from(self.place.now().await?)?)
+            .fetch_one(&mut self.place.rows().await?)
+            .await?;
+        Ok(count > 0)
+    }
+
+    /// Whether time allows something that is not done.
+    async fn is_planned(&self) -> Result<bool> {
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM timed_act WHERE deal = $1")
+            .bind(self.sheet.deal_id().to_vec())
+            .fetch_one(&mut self.place.rows().await?)
+            .await?;
+        Ok(count > 0)
     }
 
     async fn is_silence_on_record(&self) -> Result<bool> {
         let juror = actors::juror(WITHHOLDS).address();
         let state: Option<String> =
             sqlx::query_scalar("SELECT state FROM seat_file WHERE case_id = $1 AND juror = $2")
-                .bind(self.case.as_slice())
+                .bind(self.case(0, 1).to_vec())
                 .bind(juror.as_slice())
                 .fetch_optional(&mut self.place.rows().await?)
                 .await?;
@@ -342,37 +294,77 @@ impl<'a> Run<'a> {
     // ---- the count
 
     async fn is_over(&self) -> Result<bool> {
-        Ok(self.state().await? == self.scene.state.as_str() && self.is_idle().await?)
+        let is_such = |state: &str| match self.scene.end {
+            End::Paid => state == CaseState::Final.as_str(),
+            End::GivenUp => state == CaseState::GivenUp.as_str(),
+            End::Reclaimed(_) | End::Silent => {
+                [CaseState::Final, CaseState::GivenUp].iter().any(|over| state == over.as_str())
+            }
+        };
+        for round in self.scene.rounds() {
+            if !self.are(*round, is_such).await? {
+                return Ok(false);
+            }
+        }
+        let goes_on = self.scene.end != End::GivenUp && self.is_planned().await?;
+        Ok(!goes_on && self.is_idle().await?)
     }
 
     /// What went to whom, how often, and in how many transactions.
     async fn harm(&self) -> Result<Harm> {
-        let place = self.place;
+        let (place, scene) = (self.place, self.scene);
         let (ends, sent) = (place.ends(self.sheet.deal_id()).await?, place.relayed().await?);
         let (money, due) = (place.money().await?, self.due());
-        let needed: usize = match self.scene.state {
-            CaseState::Final => 1,
-            CaseState::GivenUp => 0,
-            CaseState::Seen | CaseState::Asked | CaseState::Decided | CaseState::Sent => {
-                bail!("a scene ends in {:?}", self.scene.state)
-            }
-        };
+        let needed = if scene.end == End::GivenUp { 0 } else { self.sheet.milestones.len() };
         let sent = sent - self.sent_before;
-        let lost = ends < needed || sent < self.scene.sent;
-        let double = ends > needed || sent > self.scene.sent || (!lost && money != due);
+        let lost = ends < needed || sent < scene.sent;
+        let most = scene.sent + scene.spare;
+        let double = ends > needed || sent > most || (!lost && money != due);
         let found = format!("{ends} ends, {sent} transactions, {money:?}, and {due:?} is due");
         Ok(Harm { lost, double, found })
     }
 
-    /// What the parties and the escrow own when all is well: all criteria are met, or nobody said
-    /// anything and the money waits in the escrow for the buyer.
+    /// What the parties, the escrow and the relayer own when all is well.
     fn due(&self) -> Money {
         let (total, bond) = (U256::from(usd(100)), U256::from(usd(10)));
-        let Money { seller, buyer, escrow } = self.before;
-        let buyer = buyer - total;
-        if self.scene.state == CaseState::Final {
-            return Money { seller: seller + total, buyer, escrow };
+        let Money { seller, buyer, escrow, relayer } = self.before;
+        match self.scene.end {
+            // All criteria are met.
+            End::Paid => Money { seller: seller + total, buyer: buyer - total, escrow, relayer },
+            End::GivenUp => Money {
+                seller: seller - bond,
+                buyer: buyer - total,
+                escrow: escrow + total + bond,
+                relayer,
+            },
+            End::Reclaimed(fee) => {
+                let fee = U256::from(usd(fee));
+                let (seller, buyer) = (seller - bond, buyer + bond - fee);
+                Money { seller, buyer, escrow, relayer: relayer + fee }
+            }
+            End::Silent => self.before,
         }
-        Money { seller: seller - bond, buyer, escrow: escrow + total + bond }
     }
+}
+
+/// The deal of a run, with the deadlines of now.
+fn sheet(place: &Place, scene: &Scene, number: u64, now: u64) -> TermSheet {
+    let amount = Usdc::from_whole(100 / u32::from(scene.milestones));
+    let milestones = place.sheet.milestones.iter().take(scene.milestones.into()).cloned();
+    let milestones = milestones.map(|milestone| MilestoneSheet {
+        amount,
+        deliver_by: now + 86_400,
+        ..milestone
+    });
+    let sheet = TermSheet {
+        salt: salt(number),
+        open_by: now + 3_600,
+        milestones: milestones.collect(),
+        ..place.sheet.clone()
+    };
+    if !scene.appeals {
+        return sheet;
+    }
+    let (jury, appeal_bond) = (place.appeals, Usdc::from_whole(10));
+    TermSheet { jury, appeal_within: 3_600, appeal_bond, ..sheet }
 }

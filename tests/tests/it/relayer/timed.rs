@@ -5,7 +5,9 @@
 //! the panel was silent             escalated, and expired when the appeal panel is silent as well
 //! nobody appealed                  finalized
 //! the chain halts across a window  what was missed stays missed, what is due is done once
-//! a stranger's deal                done for a fee that covers the cost, refused for less
+//! a stranger's deal                done for a fee that covers the cost, refused for less or nothing
+//! two pay for the same             the first is sent, the second refused
+//! the disk is lost                 the chain still says which deals were opened here
 //! ```
 #![expect(clippy::unwrap_used, reason = "in a test a broken expectation is its failure")]
 
@@ -88,6 +90,27 @@ async fn deliver_on_chain(court: &Court, relayer: &Handle) {
     .await;
 }
 
+/// Has the relayer open the court's deal, and waits until it has seen that.
+async fn open_here(court: &Court, relayer: &Handle) {
+    let (buyer, seller) = court.opening();
+    let open = DealEscrow::openCall {
+        terms: court.sheet.terms(),
+        buyerAuthorization: buyer,
+        sellerAuthorization: seller,
+    };
+    let body = json!({ "calldata": Bytes::from(open.abi_encode()) });
+    let (status, answer) = court.post(relayer, "transactions", &body).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    eventually("the act is planned", || async { planned(court).await == 1 }).await;
+}
+
+/// The call that reclaims the milestone, with something behind it.
+fn reclaim(court: &Court, behind: &[u8]) -> Value {
+    let terms = court.sheet.terms();
+    let call = DealEscrow::reclaimCall { terms, milestone: 0, requested: vec![] };
+    json!({ "calldata": Bytes::from([&call.abi_encode()[..], behind].concat()) })
+}
+
 #[tokio::test]
 async fn what_nobody_judged_is_reclaimed_once() {
     let court = Court::with(single).await;
@@ -117,21 +140,34 @@ async fn what_was_opened_here_is_reclaimed_though_nothing_was_delivered() {
     let mut court = Court::unopened().await;
     single(&mut court.sheet);
     let relayer = acting(&court).await;
-    let (buyer_authorization, seller_authorization) = court.opening();
-    let open = DealEscrow::openCall {
-        terms: court.sheet.terms(),
-        buyerAuthorization: buyer_authorization,
-        sellerAuthorization: seller_authorization,
-    };
-    let body = json!({ "calldata": Bytes::from(open.abi_encode()) });
-    let (status, answer) = court.post(&relayer, "transactions", &body).await;
-    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
-    eventually("the act is planned", || async { planned(&court).await == 1 }).await;
+    open_here(&court, &relayer).await;
     let buyer = actors::buyer().address();
     let before = court.dollars(buyer).await;
     court.node.advance(DAY * 2);
     ends(&court, &relayer, RECLAIMED).await;
     assert_eq!((court.dollars(buyer).await, court.relayed().await), (before + 60, 2));
+}
+
+#[tokio::test]
+async fn a_relayer_that_lost_its_disk_still_owes_what_it_opened_in_its_own_words() {
+    let mut court = Court::unopened().await;
+    single(&mut court.sheet);
+    let relayer = court.start().await;
+    open_here(&court, &relayer).await;
+    relayer.shutdown().await;
+    court.lose_disk().await;
+    let relayer = court.start().await;
+    court.node.advance(DAY * 2);
+    // A second way to say the same would be a second transaction.
+    let other = court.post(&relayer, "transactions", &reclaim(&court, &[0])).await;
+    assert_eq!(Court::problem(other, "calldata").slug(), "act-not-owed");
+    eventually("the opening is read", || async {
+        // Unavailable until then.
+        court.post(&relayer, "transactions", &reclaim(&court, &[])).await.0 == StatusCode::ACCEPTED
+    })
+    .await;
+    ends(&court, &relayer, RECLAIMED).await;
+    assert_eq!(court.relayed().await, 2);
 }
 
 #[tokio::test]
@@ -286,6 +322,65 @@ async fn a_strangers_deal_is_reclaimed_for_a_fee_that_covers_it() {
     let again = court.post(&relayer, "acts", &asked).await;
     assert_eq!(Court::problem(again, "milestone").slug(), "not-live");
     assert_eq!(court.relayed().await, 1);
+}
+
+#[tokio::test]
+async fn a_strangers_act_is_not_done_for_nothing() {
+    let (court, relayer) = strange().await;
+    let answer = court.post(&relayer, "transactions", &reclaim(&court, &[])).await;
+    let refused = Court::problem(answer, "calldata");
+    assert_eq!((refused.slug(), refused.status), ("act-not-owed", 422));
+    assert!(refused.detail.contains("/v1/acts"), "{refused:?}");
+    assert_eq!((court.relayed().await, planned(&court).await), (0, 0));
+}
+
+#[tokio::test]
+async fn of_two_requests_for_the_same_act_one_is_sent() {
+    let (court, relayer) = strange().await;
+    let buyer = actors::buyer();
+    let [first, second] = [5, 6].map(|fee| asked(&court, &buyer, Usdc::from_whole(fee)));
+    court.node.set_automine(false);
+    let taken = court.post(&relayer, "acts", &first).await;
+    assert_eq!(taken.0, StatusCode::ACCEPTED, "{}", taken.1);
+    eventually("it waits", || async { !court.node.pending().is_empty() }).await;
+    let refused = Court::problem(court.post(&relayer, "acts", &second).await, "action");
+    assert_eq!((refused.slug(), refused.status), ("under-way", 409));
+    let again = court.post(&relayer, "acts", &first).await;
+    assert_eq!(again.0, StatusCode::ACCEPTED, "{}", again.1);
+    court.node.mine();
+    court.node.set_automine(true);
+    ends(&court, &relayer, RECLAIMED).await;
+    assert_eq!(court.relayed().await, 1);
+}
+
+#[tokio::test]
+async fn the_command_asks_for_what_the_state_on_the_chain_allows() {
+    let court = appeals().await;
+    court.everyone(Habit::Votes(0b01, 0b10));
+    let relayer = court.start().await;
+    court.over(&relayer, court.deliver(&relayer).await).await;
+    let due = milestone(&court, &relayer).await.next.unwrap().due;
+    let gate = court.gate(super::gate::Rule::Open);
+    let other = surety_relayer::start_on(court.other_config(), gate.provider()).await.unwrap();
+    let deal = court.sheet.deal_id().to_string();
+    eventually("the other one has read of the verdict", || async {
+        let (_, shown) = court.get(&other, &format!("deals/{deal}")).await;
+        shown["milestones"][0]["pinned"].is_string()
+    })
+    .await;
+    court.node.advance(Duration::from_secs(due - court.node.now()));
+    let buyer = actors::buyer();
+    court.keep_key("buyer-key", &buyer);
+    let before = court.dollars(buyer.address()).await;
+    let (served, escrow) = (court.node.serve().await, court.contracts.escrow.to_string());
+    let (rpc, key) = (served.url(), court.folder().join("buyer-key").display().to_string());
+    let line = ["deal", "act", "ask", &deal, "--relayer", other.url(), "--key-file", &key];
+    let place = ["--fee", "5000000", "--rpc", &rpc, "--escrow", &escrow];
+    let asked = crate::cli::result(&[&line[..], &place[..]].concat()).await;
+    assert_eq!((&asked["action"], &asked["milestone"]), (&json!("finalize"), &json!(0)));
+    assert_eq!(asked["transaction"]["state"], "mined", "{asked}");
+    // The milestone's money and the seller's bond, without the fee.
+    assert_eq!(court.dollars(buyer.address()).await, before + 55);
 }
 
 #[tokio::test]
