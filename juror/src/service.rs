@@ -149,7 +149,7 @@ async fn desk(
     let previews = Previews::open(
         config.store.join("previews"),
         config.previews.clone(),
-        (previewing, config.budget, identities.clone()),
+        (previewing, judge.budget.clone(), identities.clone()),
         judging.cases(),
         (stop.clone(), tasks.clone()),
     );
