@@ -59,7 +59,7 @@ pub struct Budget {
 struct Overcounts(SqlitePool);
 
 impl BudgetConfig {
-    /// The most that a request can cost, which can be counted as so many tokens and asks for at most
+    /// The most that a request can cost that can be counted as so many tokens, and asks for at most
     /// so many.
     pub fn worst(&self, most_input_tokens: u64, max_output_tokens: u32) -> u64 {
         self.cost(most_input_tokens, u64::from(max_output_tokens))
@@ -83,8 +83,8 @@ impl Budget {
         Self { config, pool, overcounts }
     }
 
-    /// A purse with caps and a database of its own, which closes with this one: what was counted too
-    /// high for either ends both.
+    /// A purse with caps and a database of its own, which closes with this one: what was counted
+    /// too high for either ends both.
     #[must_use]
     pub fn beside(&self, caps: impl Fn(BudgetConfig) -> BudgetConfig, pool: SqlitePool) -> Self {
         Self { config: caps(self.config), pool, overcounts: self.overcounts.clone() }
@@ -112,8 +112,8 @@ impl Budget {
         }
     }
 
-    /// The requests of a day, of this purse and those beside it, for which the provider counted more
-    /// than they can cost.
+    /// The requests of a day, of this purse and those beside it, for which the provider counted
+    /// more than they can cost.
     pub async fn overcounts(&self, day: u64) -> Result<u64, JudgeError> {
         self.overcounts.of_day(day).await
     }

@@ -61,9 +61,9 @@ struct Work {
 }
 
 impl Previews {
-    /// Opens the previews in a folder. `judge` has a provider of its own, so that no deliverable of a
-    /// preview keeps cases from theirs; `budget` is that of cases: previews have its prices, caps of
-    /// their own, and are over with it once the provider counts too much for either.
+    /// Opens the previews in a folder. `judge` has a provider of its own, so that no deliverable of
+    /// a preview keeps cases from theirs; `budget` is that of cases: previews have its prices, caps
+    /// of their own, and are over with it once the provider counts too much for either.
     pub async fn open(
         folder: PathBuf,
         config: PreviewsConfig,

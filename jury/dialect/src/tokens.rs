@@ -8,11 +8,11 @@ const GROWTH: u64 = 3;
 impl WireRequest {
     /// The most tokens that a provider can count in it.
     ///
-    /// A token of a model that is sold stands for at least one byte of the text that it is made of,
-    /// since the smallest tokens are single bytes. That text is the request's, which JSON only makes
-    /// longer, or its normalisation form C, which some models read instead: a few characters are
-    /// longer in it. What a provider adds by itself, such as roles and how a tool is called, are
-    /// some hundred tokens: the prompt's own prose holds thousands of bytes that are no tokens.
+    /// A token of a model that is sold stands for at least one byte of the text that it is made
+    /// of, since the smallest tokens are single bytes. That text is the request's, which JSON only
+    /// makes longer, or its normalisation form C, which some models read instead: a few characters
+    /// are longer in it. What a provider adds by itself, such as roles and how a tool is called, is
+    /// some hundred tokens; the prompt's own prose has thousands of bytes more than tokens.
     pub fn most_tokens(&self) -> u64 {
         let text = String::from_utf8_lossy(&self.body);
         text.chars().fold(0_u64, |sum, char| {
