@@ -9,6 +9,12 @@ use surety_bindings::escrow::{DealEscrow, SlowState, Terms};
 
 use crate::{Chain, Error};
 
+/// `IDealEscrow.Status.Delivered`: the ABI knows an enum only as a number.
+pub(crate) const DELIVERED: u8 = 1;
+/// `IDealEscrow.Status.Judged`.
+pub(crate) const JUDGED: u8 = 2;
+/// `IDealEscrow.Status.Round2`.
+pub(crate) const ROUND2: u8 = 3;
 /// How many blocks one log query spans; public endpoints refuse more.
 const SPAN: u64 = 9_000;
 
@@ -17,8 +23,9 @@ const SPAN: u64 = 9_000;
 pub struct History {
     /// The opening, if it lies in the blocks that were read.
     pub opened: Option<Opened>,
-    /// Deliveries that were put on the chain.
-    pub delivered: Vec<Delivered>,
+    /// The states that milestones were in: deliveries that were put on the chain, and what a verdict
+    /// or an appeal made of them.
+    pub states: Vec<Stood>,
     /// Verdicts.
     pub settled: Vec<Settled>,
     /// Endings.
@@ -36,9 +43,9 @@ pub struct Opened {
     pub block: u64,
 }
 
-/// `MilestoneDelivered`.
+/// `MilestoneDelivered` or `MilestoneMoved`.
 #[derive(Clone, Debug)]
-pub struct Delivered {
+pub struct Stood {
     /// Which milestone.
     pub milestone: u8,
     /// The state that later calls hand back.
@@ -109,7 +116,7 @@ impl History {
 
     /// The state that a milestone's next call hands in: one if its deliverable is on the chain.
     pub fn state(&self, milestone: u8) -> Vec<SlowState> {
-        let last = self.delivered.iter().rev().find(|event| event.milestone == milestone);
+        let last = self.states.iter().rev().find(|event| event.milestone == milestone);
         last.map(|event| event.state.clone()).into_iter().collect()
     }
 
@@ -141,7 +148,13 @@ impl History {
             DealEscrow::MilestoneDelivered::SIGNATURE_HASH => {
                 if let Ok(event) = log.log_decode::<DealEscrow::MilestoneDelivered>() {
                     let DealEscrow::MilestoneDelivered { milestone, state, .. } = event.inner.data;
-                    self.delivered.push(Delivered { milestone, state, tx_hash });
+                    self.states.push(Stood { milestone, state, tx_hash });
+                }
+            }
+            DealEscrow::MilestoneMoved::SIGNATURE_HASH => {
+                if let Ok(event) = log.log_decode::<DealEscrow::MilestoneMoved>() {
+                    let DealEscrow::MilestoneMoved { milestone, state, .. } = event.inner.data;
+                    self.states.push(Stood { milestone, state, tx_hash });
                 }
             }
             DealEscrow::MilestoneSettled::SIGNATURE_HASH => {

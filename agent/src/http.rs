@@ -18,7 +18,7 @@ use surety_service::{
     refusal,
 };
 use surety_terms::{
-    Problem, TermSheet, json, limits,
+    HiddenCriterion, Problem, TermSheet, json, limits,
     wire::{Offer, OfferAnswer},
 };
 use tower_http::timeout::TimeoutLayer;
@@ -43,6 +43,9 @@ pub struct NewDeal {
     pub term_sheet: TermSheet,
     /// Where the seller's agent answers.
     pub seller_url: Url,
+    /// What the terms hide until the delivery, for the agent to reveal to the jurors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Vec<HiddenCriterion>>,
 }
 
 /// One deal of the agent's book, in short.
@@ -145,7 +148,8 @@ async fn buy(
     let body = body?;
     let wanted: NewDeal = json::parse_exact(&body, limits::BODY_BYTES).map_err(Error::from)?;
     wanted.term_sheet.validate().map_err(|error| Error::from(error.under("termSheet")))?;
-    let entry = shared.negotiator.buy(wanted.term_sheet, &wanted.seller_url).await?;
+    let hidden = wanted.hidden.unwrap_or_default();
+    let entry = shared.negotiator.buy(wanted.term_sheet, &wanted.seller_url, &hidden).await?;
     let title = entry.deal.sheet.title.clone();
     let summary =
         DealSummary { deal_id: entry.deal.id, role: entry.role, stage: entry.stage, title };
