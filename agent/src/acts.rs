@@ -143,8 +143,8 @@ fn timed(deal: &Deal, seen: &Seen, milestone: u8, now: u64) -> Option<Act> {
 }
 
 /// What panels judge at `now` of a deal's milestones that hide something, once it stands on the
-/// chain. Before that nobody but a relayer says that a delivery was signed, and what is revealed too
-/// early is a test that the seller can write to.
+/// chain. Before that nobody but a relayer says that a delivery was signed, and what is revealed
+/// too early is a test that the seller can write to.
 pub(crate) fn judging(deal: &Deal, seen: &Seen, now: u64) -> Vec<Judging> {
     let mut found = Vec::new();
     for (part, milestone) in deal.sheet.milestones.iter().zip(0_u8..) {

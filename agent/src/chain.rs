@@ -187,8 +187,8 @@ impl Chain {
         Ok(seats)
     }
 
-    /// The seats of a jury's panel, in order, as registered; of its appeal panel in round 2, which is
-    /// empty when there is none.
+    /// The seats of a jury's panel, in order, as registered; in round 2 those of its appeal panel,
+    /// which is empty when there is none.
     pub async fn panel(&self, jury: B256, round: u8) -> Result<Vec<Seat>, Error> {
         let call = Jury::panelCall { jury, round };
         let keys = read(&self.rpc, self.jury, &call).await?;

@@ -148,8 +148,8 @@ impl Config {
             return Err(format!("{field}: {rule}"));
         }
         if config.http.proxy_header.is_some() && config.principal_token_file.is_none() {
-            let why = "needs principal_token_file, since behind a proxy everybody may seem to be on \
-                       this machine";
+            let why = "needs principal_token_file, since behind a proxy everybody may seem to be \
+                       on this machine";
             return Err(format!("http.proxy_header: {why}"));
         }
         if config.poll_ms == 0 {

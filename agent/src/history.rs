@@ -23,8 +23,8 @@ const SPAN: u64 = 9_000;
 pub struct History {
     /// The opening, if it lies in the blocks that were read.
     pub opened: Option<Opened>,
-    /// The states that milestones were in: deliveries that were put on the chain, and what a verdict
-    /// or an appeal made of them.
+    /// The states that milestones were in: deliveries that were put on the chain, and what a
+    /// verdict or an appeal made of them.
     pub states: Vec<Stood>,
     /// Verdicts.
     pub settled: Vec<Settled>,

@@ -1,6 +1,7 @@
 //! Reveal: what a buyer hid until the delivery goes to every juror of the panel that judges it.
 //!
-//! Each round is a case of its own, so what the panel was shown the appeal panel has to be shown anew.
+//! Each round is a case of its own, so what the panel was shown the appeal panel has to be shown
+//! anew.
 //! Anybody may do it; the commitment in the sheet says whether it is the right document. A seller
 //! that finds a reveal at one juror should hand it to the others, lest the panel be split. Each juror
 //! gets it encrypted to what it reads as; one that reads public deals only gets it as it is.
@@ -21,7 +22,8 @@ pub struct Refusal {
     pub why: String,
 }
 
-/// Hands `reveal` to the jurors that judge a case of a round, and returns those that did not take it.
+/// Hands `reveal` to the jurors that judge a case of a round, and returns those that did not take
+/// it.
 pub async fn submit(
     chain: &Chain,
     (jury, round, case_id): (B256, u8, B256),
