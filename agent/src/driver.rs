@@ -233,37 +233,53 @@ impl Driver {
         problem: Option<&Problem>,
     ) -> Result<(), Error> {
         let Some(deal_id) = deal_id else { return self.watch.read_credit().await };
-        if worked && act == Act::Show {
-            self.shown.insert(deal_id);
-        }
-        if worked && matches!(act, Act::Reveal(_)) {
-            self.revealed.insert((Some(deal_id), act));
-        }
         let store = &self.context.store;
         let had = self.entries.get(&deal_id).is_some_and(|entry| entry.problem.is_some());
         // A declined offer's problem was written with its stage and stays.
         if problem.is_some() || (had && act != Act::Offer) {
             store.set_problem(deal_id, problem).await?;
         }
-        if worked
-            && let Act::Work(milestone)
-            | Act::HandIn(milestone)
-            | Act::Push(milestone)
-            | Act::PushAgain(milestone) = act
-            && let Some(progress) =
-                self.progress.get_mut(&deal_id).and_then(|all| all.get_mut(usize::from(milestone)))
-        {
-            *progress = if act == Act::HandIn(milestone) {
-                Progress::HandedIn
-            } else if act == Act::Push(milestone) {
-                Progress::Pushed
-            } else if act == Act::PushAgain(milestone) {
-                Progress::PushedAgain
-            } else {
-                Progress::of(store.work(deal_id, milestone).await?.as_ref())
-            };
+        if worked {
+            self.remember(deal_id, act).await?;
         }
         self.load_one(deal_id).await
+    }
+
+    /// Remembers what an act of a deal has done.
+    async fn remember(&mut self, deal_id: B256, act: Act) -> Result<(), Error> {
+        let (milestone, progress) = match act {
+            Act::Work(milestone) => {
+                let work = self.context.store.work(deal_id, milestone).await?;
+                (milestone, Progress::of(work.as_ref()))
+            }
+            Act::HandIn(milestone) => (milestone, Progress::HandedIn),
+            Act::Push(milestone) => (milestone, Progress::Pushed),
+            Act::PushAgain(milestone) => (milestone, Progress::PushedAgain),
+            Act::Show => {
+                self.shown.insert(deal_id);
+                return Ok(());
+            }
+            Act::Reveal(_) => {
+                self.revealed.insert((Some(deal_id), act));
+                return Ok(());
+            }
+            Act::Offer
+            | Act::Open
+            | Act::Note
+            | Act::Close
+            | Act::Lapse
+            | Act::Ask(_)
+            | Act::Pin(_)
+            | Act::Reclaim(_)
+            | Act::Escalate(_)
+            | Act::Expire(_)
+            | Act::Withdraw => return Ok(()),
+        };
+        let all = self.progress.get_mut(&deal_id);
+        if let Some(known) = all.and_then(|all| all.get_mut(usize::from(milestone))) {
+            *known = progress;
+        }
+        Ok(())
     }
 }
 

@@ -86,7 +86,11 @@ impl Budget {
     /// A purse with caps and a database of its own, which closes with this one: what was counted
     /// too high for either ends both.
     #[must_use]
-    pub fn beside(&self, caps: impl Fn(BudgetConfig) -> BudgetConfig, pool: SqlitePool) -> Self {
+    pub fn beside(
+        &self,
+        caps: impl FnOnce(BudgetConfig) -> BudgetConfig,
+        pool: SqlitePool,
+    ) -> Self {
         Self { config: caps(self.config), pool, overcounts: self.overcounts.clone() }
     }
 
