@@ -1,9 +1,11 @@
 //! What an agent has to do next, as a pure function of its book and of the chain.
 
 use alloy::primitives::B256;
+use surety_terms::Criterion;
 
 use crate::{
     Deal, Role, Stage,
+    history::{DELIVERED, ROUND2},
     store::{Entry, Work},
     watch::Seen,
 };
@@ -32,16 +34,31 @@ pub(crate) enum Act {
     HandIn(u8),
     /// Push the deliverable to the jurors.
     Push(u8),
+    /// Push it to the jurors of the appeal panel.
+    PushAgain(u8),
+    /// Reveal what the buyer hid to the panel that judges.
+    Reveal(Judging),
     /// See whether the relayer still knows the case, and hand the delivery in again if not.
     Ask(u8),
     /// Put the delivery on the chain.
     Pin(u8),
     /// Have an undelivered milestone's money returned to the buyer.
     Reclaim(u8),
-    /// End a milestone whose panel stayed silent.
+    /// Hand a milestone whose panel stayed silent to the appeal panel.
+    Escalate(u8),
+    /// End a milestone whose last panel stayed silent.
     Expire(u8),
     /// Withdraw the owner's credit.
     Withdraw,
+}
+
+/// What a panel judges, as the chain says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Judging {
+    pub(crate) milestone: u8,
+    /// 1 for the panel, 2 for the appeal panel.
+    pub(crate) round: u8,
+    pub(crate) deliverable: B256,
 }
 
 /// How far a milestone's work is. What this process did with a delivery is forgotten with it: both
@@ -59,6 +76,8 @@ pub(crate) enum Progress {
     HandedIn,
     /// The jurors were given the bytes.
     Pushed,
+    /// Those of the appeal panel too.
+    PushedAgain,
 }
 
 impl Progress {
@@ -94,10 +113,8 @@ pub(crate) fn due(
     }
     for milestone in live() {
         if word.is_delivered(milestone) {
-            // The event's time is exact; without the event the latest possible one is safe.
-            let latest = deal.reclaimable_at(milestone);
-            if now >= seen.expires_at.get(&milestone).copied().unwrap_or(latest) {
-                acts.push(Act::Expire(milestone));
+            if let Some(act) = timed(deal, seen, milestone, now) {
+                acts.push(act);
                 continue;
             }
         } else if now >= deal.reclaimable_at(milestone) {
@@ -109,6 +126,41 @@ pub(crate) fn due(
         }
     }
     acts
+}
+
+/// What time allows with a milestone whose deliverable is on the chain.
+fn timed(deal: &Deal, seen: &Seen, milestone: u8, now: u64) -> Option<Act> {
+    let state = seen.states.get(&milestone);
+    // The event's time is exact; without the event the latest possible one is safe.
+    let until = state.map_or_else(|| deal.reclaimable_at(milestone), |state| state.until.to());
+    let status = state.map_or(DELIVERED, |state| state.status);
+    match status {
+        _ if now < until => None,
+        DELIVERED if seen.has_appeal_panel => Some(Act::Escalate(milestone)),
+        DELIVERED | ROUND2 => Some(Act::Expire(milestone)),
+        _ => None,
+    }
+}
+
+/// What panels judge at `now` of a deal's milestones that hide something, once it stands on the
+/// chain. Before that nobody but a relayer says that a delivery was signed, and what is revealed
+/// too early is a test that the seller can write to.
+pub(crate) fn judging(deal: &Deal, seen: &Seen, now: u64) -> Vec<Judging> {
+    let mut found = Vec::new();
+    for (part, milestone) in deal.sheet.milestones.iter().zip(0_u8..) {
+        let hides = part.criteria.iter().any(Criterion::is_hidden);
+        let state = seen.states.get(&milestone).filter(|state| now < state.until.to::<u64>());
+        let Some(state) = state.filter(|_| hides && seen.word.is_delivered(milestone)) else {
+            continue;
+        };
+        let round = match state.status {
+            DELIVERED => 1,
+            ROUND2 => 2,
+            _ => continue,
+        };
+        found.push(Judging { milestone, round, deliverable: state.deliverable });
+    }
+    found
 }
 
 /// What to do about a deal that is not open.
@@ -138,6 +190,11 @@ fn selling(
     let in_time = now < deliver_by;
     let pinned = seen.word.is_delivered(milestone);
     let mut acts = Vec::new();
+    if pinned && seen.states.get(&milestone).is_some_and(|state| state.status == ROUND2) {
+        // The relayer asks the appeal panel by itself, from the chain's word alone.
+        let is_due = matches!(own, Progress::Signed | Progress::HandedIn | Progress::Pushed);
+        return if is_due { vec![Act::PushAgain(milestone)] } else { acts };
+    }
     match own {
         Progress::Nothing => return acts,
         Progress::Open => {
@@ -153,7 +210,7 @@ fn selling(
         Progress::Signed if in_time || pinned => acts.push(Act::HandIn(milestone)),
         Progress::HandedIn => acts.push(Act::Push(milestone)),
         Progress::Pushed => acts.push(Act::Ask(milestone)),
-        Progress::Signed => {}
+        Progress::Signed | Progress::PushedAgain => {}
     }
     if !pinned && in_time && now.saturating_add(margin) >= deliver_by {
         acts.push(Act::Pin(milestone));
@@ -171,13 +228,17 @@ pub(crate) const fn key(entry: &Entry, act: Act) -> Key {
 
 #[cfg(test)]
 mod tests {
+    use alloy::primitives::aliases::U40;
+    use surety_bindings::escrow::SlowState;
+    use surety_terms::Kind;
+
     use super::*;
     use crate::{
         Word,
         fixture::{DELIVER_BY, JUDGE_WITHIN, OPEN_BY, deal},
     };
 
-    use Progress::{HandedIn, Nothing, Open, Pushed, Signed};
+    use Progress::{HandedIn, Nothing, Open, Pushed, PushedAgain, Signed};
 
     const MARGIN: u64 = 600;
 
@@ -258,9 +319,54 @@ mod tests {
         let end = DELIVER_BY + JUDGE_WITHIN;
         assert_eq!(seller(&delivered, &[Pushed], end - 1), [Act::Ask(0)]);
         assert_eq!(seller(&delivered, &[Pushed], end), [Act::Expire(0)]);
-        delivered.expires_at.insert(0, 500_000);
+        delivered.states.insert(0, state(DELIVERED, 500_000));
         assert_eq!(seller(&delivered, &[Pushed], 500_000), [Act::Expire(0)]);
         assert_eq!(seller(&delivered, &[Pushed], 499_999), [Act::Ask(0)]);
+    }
+
+    fn state(status: u8, until: u64) -> SlowState {
+        let deliverable = B256::repeat_byte(status);
+        SlowState { status, deliverable, until: U40::from(until), ..SlowState::default() }
+    }
+
+    #[test]
+    fn a_silent_panel_hands_over_to_the_appeal_panel_and_that_ones_silence_expires() {
+        let mut delivered = Seen { has_appeal_panel: true, ..seen(0, 1) };
+        for (status, now, due) in [
+            (DELIVERED, 499_999, Act::Ask(0)),
+            (DELIVERED, 500_000, Act::Escalate(0)),
+            (ROUND2, 499_999, Act::PushAgain(0)),
+            (ROUND2, 500_000, Act::Expire(0)),
+        ] {
+            delivered.states.insert(0, state(status, 500_000));
+            assert_eq!(seller(&delivered, &[Pushed], now), [due], "{status} at {now}");
+        }
+        delivered.states.insert(0, state(ROUND2, 500_000));
+        for own in [Open, Nothing, PushedAgain] {
+            assert_eq!(seller(&delivered, &[own], 1), [], "{own:?}");
+        }
+        // What a restarted process knows of its delivery.
+        assert_eq!(seller(&delivered, &[Signed], 1), [Act::PushAgain(0)]);
+    }
+
+    #[test]
+    fn what_is_hidden_is_due_to_each_panel_while_it_judges_what_stands_on_the_chain() {
+        let (open, mut hides) = (deal(2), deal(2));
+        let kind = Kind::Hidden { commitment: B256::repeat_byte(1), of: "whole".to_owned() };
+        let public = hides.sheet.milestones[1].criteria[0].clone();
+        hides.sheet.milestones[1].criteria.push(Criterion { kind, ..public });
+        for (status, round) in [(DELIVERED, 1), (ROUND2, 2)] {
+            let mut seen = seen(0, 0b11);
+            seen.states.extend([(0, state(status, 500)), (1, state(status, 500))]);
+            let deliverable = B256::repeat_byte(status);
+            let due = [Judging { milestone: 1, round, deliverable }];
+            assert_eq!(judging(&hides, &seen, 499), due);
+            assert!(judging(&hides, &seen, 500).is_empty(), "its time is over");
+            assert!(judging(&open, &seen, 499).is_empty(), "nothing is hidden");
+            seen.word.ended = 0b10;
+            assert!(judging(&hides, &seen, 499).is_empty(), "it has ended");
+        }
+        assert!(judging(&hides, &seen(0, 0), 1).is_empty(), "nothing is on the chain");
     }
 
     #[test]

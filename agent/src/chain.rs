@@ -5,7 +5,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use surety_bindings::{
-    escrow::{DealEscrow, Delivery},
+    escrow::DealEscrow,
     jury::{Case, Juror, Jury},
 };
 use surety_chain::{BlockTag, CallOutcome, Header, Rpc};
@@ -105,16 +105,27 @@ impl Chain {
         Ok(Word { opened: word.opened, ended: word.ended, slow: word.slow })
     }
 
-    /// The id of the first round's case about a delivery.
-    pub(crate) fn case_id(&self, delivery: &Delivery) -> B256 {
+    /// The digest of the state that the escrow keeps of a milestone; zero when it keeps none.
+    pub async fn state_digest(&self, deal_id: B256, milestone: u8) -> Result<B256, Error> {
+        let call = DealEscrow::stateDigestCall { dealId: deal_id, milestone };
+        read(&self.rpc, self.escrow, &call).await
+    }
+
+    /// The id of a round's case about a milestone's deliverable.
+    pub(crate) fn case_id(
+        &self,
+        (deal_id, milestone): (B256, u8),
+        round: u8,
+        deliverable: B256,
+    ) -> B256 {
         digest::case_id(&Case {
             chainId: U256::from(self.chain_id),
             jury: self.jury,
             consumer: self.escrow,
-            dealId: delivery.dealId,
-            milestone: delivery.milestone,
-            round: 1,
-            deliverable: delivery.deliverable,
+            dealId: deal_id,
+            milestone,
+            round,
+            deliverable,
         })
     }
 
@@ -169,9 +180,17 @@ impl Chain {
         Ok(!read(&self.rpc, self.jury, &call).await?.is_empty())
     }
 
-    /// The seats of a jury's panel, in order, as registered.
-    pub async fn panel(&self, jury: B256) -> Result<Vec<Seat>, Error> {
-        let call = Jury::panelCall { jury, round: 1 };
+    /// The seats of a jury's panel and then those of its appeal panel.
+    pub async fn seats(&self, jury: B256) -> Result<Vec<Seat>, Error> {
+        let mut seats = self.panel(jury, 1).await?;
+        seats.extend(self.panel(jury, 2).await?);
+        Ok(seats)
+    }
+
+    /// The seats of a jury's panel, in order, as registered; in round 2 those of its appeal panel,
+    /// which is empty when there is none.
+    pub async fn panel(&self, jury: B256, round: u8) -> Result<Vec<Seat>, Error> {
+        let call = Jury::panelCall { jury, round };
         let keys = read(&self.rpc, self.jury, &call).await?;
         let mut seats = Vec::with_capacity(keys.len());
         for juror in keys {

@@ -155,24 +155,19 @@ fn check_time(deal: &Deal, head: Header) -> Result<(), Error> {
     Err(Error::refused("openBy", why))
 }
 
-/// Refuses a jury that does not exist, in which a party sits or the seller's own family; and one
-/// with an appeal panel, to which a silent delivery goes: agents and relayers do not carry it there
-/// yet.
+/// Refuses a jury that does not exist, or in which a party sits or the seller's own family, on the
+/// appeal panel too.
 async fn check_jury(session: &Session, deal: &Deal) -> Result<(), Error> {
     let terms = &deal.terms;
     match session.chain.check_jury(terms.jury, terms.buyer, terms.seller).await {
         Err(Error::Reverted(why)) => return Err(Error::refused("jury", why)),
         other => other?,
     }
-    if session.chain.has_appeal_panel(terms.jury).await? {
-        let why = "has an appeal panel; agents and relayers do not carry a case there yet";
-        return Err(Error::refused("jury", why));
-    }
     if deal.sheet.seller_families.is_empty() {
         return Ok(());
     }
-    let panel = session.chain.panel(terms.jury).await?;
-    let families: Vec<String> = panel.into_iter().map(|seat| seat.family).collect();
+    let seats = session.chain.seats(terms.jury).await?;
+    let families: Vec<String> = seats.into_iter().map(|seat| seat.family).collect();
     refuse(&lint::panel(&deal.sheet, &families))
 }
 

@@ -8,6 +8,7 @@ use std::{
 use alloy::primitives::{Address, B256};
 use serde::Deserialize;
 use surety_chain::RpcUrl;
+use surety_service::socket::Http;
 use surety_terms::{Bps, Usdc, limits};
 use url::Url;
 
@@ -54,6 +55,9 @@ pub struct Config {
     /// File with the token of the principal's interface. Without it only this machine may use it.
     #[serde(default)]
     pub principal_token_file: Option<PathBuf>,
+    /// How much strangers may cost at the socket.
+    #[serde(default)]
+    pub http: Http,
     /// Present if the agent sells.
     #[serde(default)]
     pub seller: Option<Seller>,
@@ -137,6 +141,16 @@ impl Config {
         let config: Self = toml::from_str(text).map_err(|e| one_line(&e, text))?;
         if !matches!(config.relayer_url.scheme(), "http" | "https") {
             return Err("relayer_url: needs an http or https URL".to_owned());
+        }
+        let largest_body = u64::try_from(limits::BODY_BYTES).unwrap_or(u64::MAX);
+        let rules = config.http.rules(largest_body);
+        if let Some((_, field, rule)) = rules.into_iter().find(|(holds, ..)| !holds) {
+            return Err(format!("{field}: {rule}"));
+        }
+        if config.http.proxy_header.is_some() && config.principal_token_file.is_none() {
+            let why = "needs principal_token_file, since behind a proxy everybody may seem to be \
+                       on this machine";
+            return Err(format!("http.proxy_header: {why}"));
         }
         if config.poll_ms == 0 {
             return Err("poll_ms: must be at least 1".to_owned());
@@ -229,6 +243,32 @@ minimum_total = "1000000"
             .replace("[\"0x...\"]", &format!("[\"{}\"]", B256::ZERO));
         let config = Config::parse(&example).unwrap();
         assert!(config.seller.is_some() && config.buyer.is_some());
+    }
+
+    #[test]
+    fn the_readmes_limits_of_the_socket_are_all_there_are_and_the_defaults() {
+        let readme = include_str!("../README.md");
+        let (_, stated) = readme.split_once("[http]").unwrap();
+        let (stated, _) = stated.split_once("\n\n").unwrap();
+        let example = format!("principal_token_file = 'token'{GOOD}\n[http]{stated}");
+        let stated: toml::Table = stated.split_once('\n').unwrap().1.parse().unwrap();
+        let config = Config::parse(&example).unwrap();
+        assert_eq!(config.http.proxy_header.as_deref(), Some("x-forwarded-for"));
+        assert_eq!(Http { proxy_header: None, ..config.http }, Http::default());
+        let unknown = Config::parse(&format!("{GOOD}\n[http]\nno_such_key = 1")).unwrap_err();
+        let (_, listed) = unknown.split_once("expected").unwrap();
+        let listed: Vec<&str> = listed.split('`').skip(1).step_by(2).collect();
+        assert_eq!(listed.len(), stated.len(), "{unknown}");
+        assert!(listed.iter().all(|key| stated.contains_key(*key)), "{unknown}");
+    }
+
+    #[test]
+    fn a_socket_that_serves_nobody_is_refused() {
+        for (key, refused) in [("head_secs", "0"), ("body_bytes", "1"), ("proxy_header", "'a'")] {
+            let text = format!("{GOOD}\n[http]\n{key} = {refused}");
+            let error = Config::parse(&text).unwrap_err();
+            assert!(error.starts_with(&format!("http.{key}: ")), "{error}");
+        }
     }
 
     #[test]

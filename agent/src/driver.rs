@@ -40,6 +40,8 @@ pub(crate) struct Driver {
     running: HashSet<Key>,
     /// The private deals whose sheet the relayer took from this process.
     shown: HashSet<B256>,
+    /// What this process knows to be revealed to everybody who judges it; the store knows to whom.
+    revealed: HashSet<Key>,
     /// When a failed act may be tried again, and how often it failed.
     later: HashMap<Key, (Instant, u32)>,
 }
@@ -57,6 +59,7 @@ impl Driver {
             tasks: JoinSet::new(),
             running: HashSet::new(),
             shown: HashSet::new(),
+            revealed: HashSet::new(),
             later: HashMap::new(),
         }
     }
@@ -100,6 +103,7 @@ impl Driver {
         self.deals.retain(|deal_id, _| live.contains(deal_id));
         self.progress.retain(|deal_id, _| live.contains(deal_id));
         self.shown.retain(|deal_id| live.contains(deal_id));
+        self.revealed.retain(|(deal_id, _)| deal_id.is_none_or(|id| live.contains(&id)));
         self.later.retain(|(deal_id, _), _| deal_id.is_none_or(|id| live.contains(&id)));
         for deal_id in live {
             if !self.entries.contains_key(&deal_id) {
@@ -133,15 +137,25 @@ impl Driver {
         for (deal_id, entry) in &self.entries {
             let Some(seen) = self.watch.seen(*deal_id) else { continue };
             let progress = self.progress.get(deal_id).map_or(&[][..], Vec::as_slice);
-            let private = entry.deal.sheet.recipients.is_some() && entry.role == Role::Buyer;
-            if private && seen.word.opened && !self.shown.contains(deal_id) {
-                due.push((acts::key(entry, Act::Show), Some(Arc::clone(entry))));
+            let mut acts = acts_of(entry, seen, progress, clock);
+            if entry.role == Role::Buyer {
+                acts.extend(self.showing(entry, seen, head.timestamp));
             }
-            for act in acts_of(entry, seen, progress, clock) {
-                due.push((acts::key(entry, act), Some(Arc::clone(entry))));
-            }
+            due.extend(
+                acts.into_iter().map(|act| (acts::key(entry, act), Some(Arc::clone(entry)))),
+            );
         }
         due
+    }
+
+    /// What a buyer has to show others of a deal that is open, and has not yet.
+    fn showing(&self, entry: &Entry, seen: &Seen, now: u64) -> Vec<Act> {
+        let deal = &entry.deal;
+        let private = deal.sheet.recipients.is_some() && seen.word.opened;
+        let sheet = (private && !self.shown.contains(&deal.id)).then_some(Act::Show);
+        let hidden = acts::judging(deal, seen, now).into_iter().map(Act::Reveal);
+        let open = hidden.filter(|act| !self.revealed.contains(&acts::key(entry, *act)));
+        sheet.into_iter().chain(open).collect()
     }
 
     /// Starts an act unless it runs, has to wait, or there is no room for it.
@@ -165,10 +179,10 @@ impl Driver {
     fn has_room(&self, act: Act) -> bool {
         let count = |like: fn(&Act) -> bool| self.running.iter().filter(|key| like(&key.1)).count();
         let works = count(|act| matches!(act, Act::Work(_)));
-        let pushes = count(|act| matches!(act, Act::Push(_)));
+        let pushes = count(|act| matches!(act, Act::Push(_) | Act::PushAgain(_)));
         if matches!(act, Act::Work(_)) {
             works < self.context.seller.as_ref().map_or(0, |seller| seller.worker_limit)
-        } else if matches!(act, Act::Push(_)) {
+        } else if matches!(act, Act::Push(_) | Act::PushAgain(_)) {
             pushes < MOST_PUSHES
         } else {
             self.running.len() < MOST_TASKS + works + pushes
@@ -219,29 +233,53 @@ impl Driver {
         problem: Option<&Problem>,
     ) -> Result<(), Error> {
         let Some(deal_id) = deal_id else { return self.watch.read_credit().await };
-        if worked && act == Act::Show {
-            self.shown.insert(deal_id);
-        }
         let store = &self.context.store;
         let had = self.entries.get(&deal_id).is_some_and(|entry| entry.problem.is_some());
         // A declined offer's problem was written with its stage and stays.
         if problem.is_some() || (had && act != Act::Offer) {
             store.set_problem(deal_id, problem).await?;
         }
-        if worked
-            && let Act::Work(milestone) | Act::HandIn(milestone) | Act::Push(milestone) = act
-            && let Some(progress) =
-                self.progress.get_mut(&deal_id).and_then(|all| all.get_mut(usize::from(milestone)))
-        {
-            *progress = if act == Act::HandIn(milestone) {
-                Progress::HandedIn
-            } else if act == Act::Push(milestone) {
-                Progress::Pushed
-            } else {
-                Progress::of(store.work(deal_id, milestone).await?.as_ref())
-            };
+        if worked {
+            self.remember(deal_id, act).await?;
         }
         self.load_one(deal_id).await
+    }
+
+    /// Remembers what an act of a deal has done.
+    async fn remember(&mut self, deal_id: B256, act: Act) -> Result<(), Error> {
+        let (milestone, progress) = match act {
+            Act::Work(milestone) => {
+                let work = self.context.store.work(deal_id, milestone).await?;
+                (milestone, Progress::of(work.as_ref()))
+            }
+            Act::HandIn(milestone) => (milestone, Progress::HandedIn),
+            Act::Push(milestone) => (milestone, Progress::Pushed),
+            Act::PushAgain(milestone) => (milestone, Progress::PushedAgain),
+            Act::Show => {
+                self.shown.insert(deal_id);
+                return Ok(());
+            }
+            Act::Reveal(_) => {
+                self.revealed.insert((Some(deal_id), act));
+                return Ok(());
+            }
+            Act::Offer
+            | Act::Open
+            | Act::Note
+            | Act::Close
+            | Act::Lapse
+            | Act::Ask(_)
+            | Act::Pin(_)
+            | Act::Reclaim(_)
+            | Act::Escalate(_)
+            | Act::Expire(_)
+            | Act::Withdraw => return Ok(()),
+        };
+        let all = self.progress.get_mut(&deal_id);
+        if let Some(known) = all.and_then(|all| all.get_mut(usize::from(milestone))) {
+            *known = progress;
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,5 @@
 //! What happened to a deal, read from the escrow's events.
 
-use std::collections::BTreeMap;
-
 use alloy::{
     primitives::{Address, B256},
     rpc::types::{Filter, Log},
@@ -11,6 +9,12 @@ use surety_bindings::escrow::{DealEscrow, SlowState, Terms};
 
 use crate::{Chain, Error};
 
+/// `IDealEscrow.Status.Delivered`: the ABI knows an enum only as a number.
+pub(crate) const DELIVERED: u8 = 1;
+/// `IDealEscrow.Status.Judged`.
+pub(crate) const JUDGED: u8 = 2;
+/// `IDealEscrow.Status.Round2`.
+pub(crate) const ROUND2: u8 = 3;
 /// How many blocks one log query spans; public endpoints refuse more.
 const SPAN: u64 = 9_000;
 
@@ -19,14 +23,13 @@ const SPAN: u64 = 9_000;
 pub struct History {
     /// The opening, if it lies in the blocks that were read.
     pub opened: Option<Opened>,
-    /// Deliveries that were put on the chain.
-    pub delivered: Vec<Delivered>,
+    /// The states that milestones were in: deliveries that were put on the chain, and what a
+    /// verdict or an appeal made of them.
+    pub states: Vec<Stood>,
     /// Verdicts.
     pub settled: Vec<Settled>,
     /// Endings.
     pub ended: Vec<Ended>,
-    /// The last state that the chain told of, by milestone.
-    states: BTreeMap<u8, SlowState>,
 }
 
 /// `DealOpened`.
@@ -40,9 +43,9 @@ pub struct Opened {
     pub block: u64,
 }
 
-/// `MilestoneDelivered`.
+/// `MilestoneDelivered` or `MilestoneMoved`.
 #[derive(Clone, Debug)]
-pub struct Delivered {
+pub struct Stood {
     /// Which milestone.
     pub milestone: u8,
     /// The state that later calls hand back.
@@ -114,7 +117,8 @@ impl History {
     /// The state that a milestone's next call hands in: one if its deliverable is on the chain, or a
     /// verdict stands.
     pub fn state(&self, milestone: u8) -> Vec<SlowState> {
-        self.states.get(&milestone).cloned().into_iter().collect()
+        let last = self.states.iter().rev().find(|event| event.milestone == milestone);
+        last.map(|event| event.state.clone()).into_iter().collect()
     }
 
     /// How a milestone ended.
@@ -145,14 +149,13 @@ impl History {
             DealEscrow::MilestoneDelivered::SIGNATURE_HASH => {
                 if let Ok(event) = log.log_decode::<DealEscrow::MilestoneDelivered>() {
                     let DealEscrow::MilestoneDelivered { milestone, state, .. } = event.inner.data;
-                    self.states.insert(milestone, state.clone());
-                    self.delivered.push(Delivered { milestone, state, tx_hash });
+                    self.states.push(Stood { milestone, state, tx_hash });
                 }
             }
             DealEscrow::MilestoneMoved::SIGNATURE_HASH => {
                 if let Ok(event) = log.log_decode::<DealEscrow::MilestoneMoved>() {
                     let DealEscrow::MilestoneMoved { milestone, state, .. } = event.inner.data;
-                    self.states.insert(milestone, state);
+                    self.states.push(Stood { milestone, state, tx_hash });
                 }
             }
             DealEscrow::MilestoneSettled::SIGNATURE_HASH => {

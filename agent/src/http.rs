@@ -6,16 +6,19 @@ use alloy::primitives::{B256, keccak256};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{
-        ConnectInfo, DefaultBodyLimit, FromRequestParts, Path, State, rejection::BytesRejection,
-    },
+    extract::{ConnectInfo, FromRequestParts, Path, State, rejection::BytesRejection},
     http::{HeaderValue, StatusCode, header, request::Parts},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
+use surety_service::{
+    guard::{self, Guard, Takes},
+    refusal,
+};
 use surety_terms::{
-    Problem, TermSheet, json, limits, problem,
+    HiddenCriterion, Problem, TermSheet, json, limits,
     wire::{Offer, OfferAnswer},
 };
 use tower_http::timeout::TimeoutLayer;
@@ -40,6 +43,9 @@ pub struct NewDeal {
     pub term_sheet: TermSheet,
     /// Where the seller's agent answers.
     pub seller_url: Url,
+    /// What the terms hide until the delivery, for the agent to reveal to the jurors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Vec<HiddenCriterion>>,
 }
 
 /// One deal of the agent's book, in short.
@@ -72,14 +78,15 @@ pub(crate) struct Shared {
     pub(crate) token: Option<Zeroizing<String>>,
 }
 
-/// All routes.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+/// All routes, behind a guard.
+pub(crate) fn router(shared: Arc<Shared>, guard: &Arc<Guard>) -> Router {
+    let takes = (Arc::clone(guard), Takes::Json(limits::BODY_BYTES));
     Router::new()
-        .route("/livez", get(async || "alive"))
         .route("/v1/offers", post(offer))
+        .route("/v1/deals", post(buy).get(list))
+        .layer(from_fn_with_state(takes, guard::read))
         .route("/v1/recipient", get(recipient))
         .route("/v1/deliverables/{digest}", get(deliverable))
-        .route("/v1/deals", post(buy).get(list))
         .route("/v1/deals/{deal_id}", get(show))
         .fallback(async || {
             Refusal::new("not-found", StatusCode::NOT_FOUND, "No such resource", "see the docs")
@@ -88,7 +95,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             let status = StatusCode::METHOD_NOT_ALLOWED;
             Refusal::new("method-not-allowed", status, "Another method is needed", "see the docs")
         })
-        .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
+        .layer(from_fn_with_state(Arc::clone(guard), guard::admit))
+        .route("/livez", get(async || "alive"))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WITHIN))
         .with_state(shared)
 }
@@ -140,7 +148,8 @@ async fn buy(
     let body = body?;
     let wanted: NewDeal = json::parse_exact(&body, limits::BODY_BYTES).map_err(Error::from)?;
     wanted.term_sheet.validate().map_err(|error| Error::from(error.under("termSheet")))?;
-    let entry = shared.negotiator.buy(wanted.term_sheet, &wanted.seller_url).await?;
+    let hidden = wanted.hidden.unwrap_or_default();
+    let entry = shared.negotiator.buy(wanted.term_sheet, &wanted.seller_url, &hidden).await?;
     let title = entry.deal.sheet.title.clone();
     let summary =
         DealSummary { deal_id: entry.deal.id, role: entry.role, stage: entry.stage, title };
@@ -248,12 +257,6 @@ impl From<BytesRejection> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status =
-            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self.0)).into_response();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
-        response
+        refusal::answer(&self.0)
     }
 }

@@ -23,6 +23,7 @@ mod negotiate;
 mod perform;
 mod problem;
 mod readers;
+mod reveal;
 mod service;
 mod session;
 mod store;

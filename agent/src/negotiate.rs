@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alloy::primitives::{Bytes, U256};
 use surety_terms::{
-    TermSheet,
+    HiddenCriterion, TermSheet,
     wire::{Offer, OfferAnswer},
 };
 use tokio::sync::Mutex;
@@ -14,6 +14,7 @@ use crate::{
     Config, Deal, Error, Mandate, Role, Session, Stage, checks,
     ops::open,
     readers::Readers,
+    reveal,
     store::{Entry, Store},
 };
 
@@ -62,8 +63,14 @@ impl Negotiator {
 
     /// The buyer's side: checks, signs and writes down a deal that its principal wants.
     ///
-    /// The offer itself leaves later, from the stored row, so that a crash loses nothing.
-    pub(crate) async fn buy(&self, sheet: TermSheet, seller_url: &Url) -> Result<Entry, Error> {
+    /// The offer itself leaves later, from the stored row, so that a crash loses nothing. What it
+    /// hides is on disk before that; it may be told later too, by asking for the same deal again.
+    pub(crate) async fn buy(
+        &self,
+        sheet: TermSheet,
+        seller_url: &Url,
+        hidden: &[HiddenCriterion],
+    ) -> Result<Entry, Error> {
         let mandate = self
             .buyer
             .as_ref()
@@ -74,8 +81,10 @@ impl Negotiator {
         self.session.check_place(&sheet)?;
         let seller = self.session.relayer.elsewhere("the seller", seller_url.as_str());
         let sheet = self.readers.complete(sheet, &seller).await?;
+        reveal::check(&sheet, hidden)?;
         let deal = Deal::new(sheet, self.first_block().await?);
         if let Some(entry) = self.store.deal(deal.id).await? {
+            self.store.keep_hidden(deal.id, hidden).await?;
             return Ok(entry);
         }
         // Before the lock: a stranger's jurors may be slow.
@@ -91,6 +100,7 @@ impl Negotiator {
             problem: None,
             deal,
         };
+        self.store.keep_hidden(entry.deal.id, hidden).await?;
         self.store.insert(&entry).await?;
         Ok(entry)
     }

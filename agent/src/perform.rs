@@ -15,7 +15,7 @@ use crate::{
     blobs::Blobs,
     jurors::Jurors,
     negotiate::Negotiator,
-    ops::{deliver, expire, open, reclaim, withdraw},
+    ops::{deliver, escalate, expire, open, reclaim, withdraw},
     readers::Readers,
     store::{Entry, Store, Work},
     worker,
@@ -54,10 +54,13 @@ impl Context {
             Act::Lapse => self.lapse(entry).await,
             Act::Work(milestone) => self.work(deal, milestone).await,
             Act::HandIn(milestone) => self.hand_in(deal, milestone).await,
-            Act::Push(milestone) => self.push(deal, milestone).await,
+            Act::Push(milestone) => self.push(deal, milestone, 1).await,
+            Act::PushAgain(milestone) => self.push(deal, milestone, 2).await,
+            Act::Reveal(judging) => self.reveal(deal, judging).await,
             Act::Ask(milestone) => self.ask(deal, milestone).await,
             Act::Pin(milestone) => self.pin(deal, milestone).await,
             Act::Reclaim(milestone) => reclaim::submit(session, deal, milestone).await.map(drop),
+            Act::Escalate(milestone) => escalate::submit(session, deal, milestone).await,
             Act::Expire(milestone) => expire::submit(session, deal, milestone).await.map(drop),
             Act::Withdraw => self.withdraw().await,
         }
@@ -173,7 +176,8 @@ impl Context {
     /// Hands the delivery in again to a relayer that lost its disk.
     async fn ask(&self, deal: &Deal, milestone: u8) -> Result<(), Error> {
         let Some((delivery, _)) = self.delivery(deal.id, milestone).await? else { return Ok(()) };
-        let case_id = self.session.chain.case_id(&delivery);
+        let place = (deal.id, milestone);
+        let case_id = self.session.chain.case_id(place, 1, delivery.deliverable);
         if self.session.relayer.knows(case_id).await? {
             return Ok(());
         }
@@ -181,12 +185,12 @@ impl Context {
         self.hand_in(deal, milestone).await
     }
 
-    /// Pushes the bytes to every juror of the panel, which takes them once it knows the case.
-    async fn push(&self, deal: &Deal, milestone: u8) -> Result<(), Error> {
+    /// Pushes the bytes to every juror of a round's panel, which takes them once it knows the case.
+    async fn push(&self, deal: &Deal, milestone: u8, round: u8) -> Result<(), Error> {
         let Some((delivery, _)) = self.delivery(deal.id, milestone).await? else { return Ok(()) };
         let digest = delivery.deliverable;
         let bytes = self.bytes(deal, digest).await?;
-        let panel = self.session.chain.panel(deal.terms.jury).await?;
+        let panel = self.session.chain.panel(deal.terms.jury, round).await?;
         let mut waiting = self.jurors.usable(panel.into_iter().map(|seat| seat.url));
         let mut pause = self.poll;
         for _ in 0..PUSH_TRIES {

@@ -1,4 +1,4 @@
-//! Who may read a private deal: its parties and the jurors of its panel, and nobody who carries it.
+//! Who may read a private deal: its parties and the jurors of its jury, and nobody who carries it.
 //!
 //! A juror says to whom it wants to be written in a document that its registered key signed. What
 //! it said last is kept, so that a juror that is down for a moment does not hold up a deal.
@@ -94,7 +94,9 @@ impl Readers {
         self.jurors(chain, deal, Need::Sign).await.map(drop)
     }
 
-    /// Encrypts to everybody who may read a private deal; `None` for a public one.
+    /// Encrypts to everybody who may read a private deal; `None` for a public one. The appeal panel
+    /// is among them from the beginning: a relayer keeps the first file, and a seller that lost its
+    /// case need not be there when the appeal panel is asked.
     pub(crate) async fn encrypt(
         &self,
         chain: &Chain,
@@ -108,16 +110,31 @@ impl Readers {
         file.map(Some).map_err(|why| Error::refused("recipients", why.to_string()))
     }
 
-    /// The recipients of a jury's panel, in seat order.
+    /// Encrypts what only one juror may read, unless the deal is public.
+    pub(crate) async fn encrypt_to(
+        &self,
+        chain: &Chain,
+        (deal, seat): (&Deal, &Seat),
+        bytes: Vec<u8>,
+    ) -> Result<Vec<u8>, Error> {
+        if deal.sheet.recipients.is_none() {
+            return Ok(bytes);
+        }
+        let now = chain.head().await?.timestamp;
+        let recipient = self.juror(chain, seat, (now, Need::Write)).await?;
+        for_juror::encrypted(seat, &bytes, recipient)
+    }
+
+    /// The recipients of a jury's panel and appeal panel, in seat order.
     async fn jurors(
         &self,
         chain: &Chain,
         deal: &Deal,
         need: Need,
     ) -> Result<Vec<Recipient>, Error> {
-        let panel = chain.panel(deal.terms.jury).await?;
+        let seats = chain.seats(deal.terms.jury).await?;
         let now = chain.head().await?.timestamp;
-        let asked = panel.iter().map(|seat| self.juror(chain, seat, (now, need)));
+        let asked = seats.iter().map(|seat| self.juror(chain, seat, (now, need)));
         try_join_all(asked).await
     }
 

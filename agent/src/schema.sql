@@ -27,6 +27,21 @@ CREATE TABLE IF NOT EXISTS juror_documents (
   juror BLOB NOT NULL PRIMARY KEY,
   document BLOB NOT NULL
 );
+-- What the buyer hid of a deal until the delivery: the documents that open its commitments.
+CREATE TABLE IF NOT EXISTS hidden (
+  deal_id BLOB NOT NULL,
+  commitment BLOB NOT NULL,
+  document BLOB NOT NULL,
+  PRIMARY KEY (deal_id, commitment)
+);
+-- What each juror of a case is shown of it; `ended` says how, once the juror has said so.
+CREATE TABLE IF NOT EXISTS reveals (
+  case_id BLOB NOT NULL,
+  criterion_id TEXT NOT NULL,
+  juror BLOB NOT NULL,
+  ended TEXT,
+  PRIMARY KEY (case_id, criterion_id, juror)
+);
 -- The first work of a milestone is the only one: no second delivery is ever signed.
 CREATE TABLE IF NOT EXISTS works (
   deal_id BLOB NOT NULL REFERENCES deals (deal_id),

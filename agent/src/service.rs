@@ -1,10 +1,14 @@
 //! One function boots the agent, and it checks the world first.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use alloy::{primitives::Address, providers::DynProvider};
 use surety_chain::Rpc;
 use surety_keys::file;
+use surety_service::{
+    guard::Guard,
+    serve::{self, Ending},
+};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -24,6 +28,8 @@ use crate::{
 
 /// How long one answer of the chain's endpoint may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// How long open requests may take to end when the agent stops.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// A running agent. Dropping it stops the agent without waiting.
 #[derive(Debug)]
@@ -31,6 +37,8 @@ pub struct Handle {
     url: String,
     owner: Address,
     stop: CancellationToken,
+    /// Drops the connections that are still open.
+    cut: CancellationToken,
     tasks: JoinSet<()>,
 }
 
@@ -48,7 +56,20 @@ impl Handle {
     /// Stops the agent and waits until it has.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
-        while self.tasks.join_next().await.is_some() {}
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_WITHIN, all).await.is_err() {
+            tracing::warn!("open requests are cut off");
+            self.cut.cancel();
+            while self.tasks.join_next().await.is_some() {}
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Connections have tasks of their own, which end by themselves once these ring.
+        self.cut.cancel();
+        self.stop.cancel();
     }
 }
 
@@ -88,20 +109,15 @@ async fn boot(config: Config, rpc: Rpc) -> Result<Handle, Error> {
         public_url: public_url.trim_end_matches('/').to_owned(),
         poll: Duration::from_millis(config.poll_ms),
     });
-    let stop = CancellationToken::new();
+    let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
     let mut tasks = JoinSet::new();
     tasks.spawn(Driver::new(Arc::clone(&context)).run(stop.clone()));
-    let router = http::router(Arc::new(Shared { context, negotiator, token }));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server =
-        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    tasks.spawn(async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the HTTP interface broke off");
-        }
-    });
+    let shared = Arc::new(Shared { context, negotiator, token });
+    let router = http::router(shared, &Guard::new(config.http.limits()));
+    let ending = Ending { stop: stop.clone(), cut: cut.clone() };
+    tasks.spawn(serve::serve(listener, router, config.http.bounds(), ending));
     tracing::info!(%owner, %url, "the agent runs");
-    Ok(Handle { url, owner, stop, tasks })
+    Ok(Handle { url, owner, stop, cut, tasks })
 }
 
 /// Checks a configuration against the world, and starts nothing.

@@ -24,6 +24,8 @@ pub enum Effect {
     Delivered(B256, u8),
     /// The milestone has ended.
     Ended(B256, u8),
+    /// The milestone is not in the state with this digest any more.
+    Moved(B256, u8, B256),
     /// The owner has no credit left.
     Withdrawn(Address),
 }
@@ -35,6 +37,7 @@ impl Effect {
             Self::Opened(_) => "the opening",
             Self::Delivered(..) => "the delivery",
             Self::Ended(..) => "the milestone's end",
+            Self::Moved(..) => "the milestone's next state",
             Self::Withdrawn(_) => "the withdrawal",
         }
     }
@@ -163,6 +166,9 @@ impl Session {
             }
             Effect::Ended(deal_id, milestone) => {
                 self.chain.word(deal_id).await?.has_ended(milestone)
+            }
+            Effect::Moved(deal_id, milestone, from) => {
+                self.chain.state_digest(deal_id, milestone).await? != from
             }
             Effect::Withdrawn(owner) => self.chain.credit(owner).await?.is_zero(),
         })

@@ -3,6 +3,8 @@
 //! Invariant: no signature leaves the process before the row that holds it is committed, and no row
 //! with a delivery is ever replaced, so a restart cannot sign a second one.
 
+pub(crate) mod hidden;
+
 use std::path::Path;
 
 use alloy::primitives::{Address, B256, Bytes};

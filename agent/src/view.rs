@@ -12,7 +12,7 @@ use surety_terms::{Problem, Usdc};
 use crate::{
     Chain, Error, History, Role, Stage,
     chain::{Seat, Word, bit},
-    history::Settled,
+    history::{JUDGED, ROUND2, Settled},
     store::Entry,
 };
 
@@ -63,6 +63,10 @@ pub enum MilestoneStatus {
     Pending,
     /// The deliverable's digest is on the chain.
     Delivered,
+    /// The panel's verdict stands, and can be appealed.
+    Judged,
+    /// The appeal panel is asked.
+    Round2,
     /// It has ended.
     Ended,
 }
@@ -118,6 +122,9 @@ pub struct JuryView {
     pub source: Source,
     /// The panel, in seat order.
     pub panel: Vec<SeatView>,
+    /// The appeal panel, in seat order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub appeal_panel: Vec<SeatView>,
 }
 
 /// One seat of a panel, by its own claims.
@@ -235,14 +242,14 @@ impl DealView {
         } else {
             History::default()
         };
-        let panel = chain.panel(terms.jury).await?;
+        let panels = [chain.panel(terms.jury, 1).await?, chain.panel(terms.jury, 2).await?];
         let milestones = terms
             .milestones
             .iter()
             .zip(0_u8..)
             .map(|(milestone, index)| {
                 let timed = milestone.deliverBy.to::<u64>().saturating_add(terms.judgeWithin.to());
-                MilestoneView::of(index, milestone.amount.into(), timed, (word, &history, &panel))
+                MilestoneView::of(index, milestone.amount.into(), timed, (word, &history, &panels))
                     .due(milestone.deliverBy.to())
             })
             .collect();
@@ -258,7 +265,7 @@ impl DealView {
             bond: terms.bond.into(),
             opened: word.opened,
             opened_tx: history.opened.as_ref().map(|event| event.tx_hash),
-            jury: JuryView::of(terms.jury, panel),
+            jury: JuryView::of(terms.jury, panels),
             milestones,
             timestamp: head.timestamp,
         })
@@ -266,11 +273,12 @@ impl DealView {
 }
 
 impl JuryView {
-    /// Shows a panel.
-    pub fn of(jury: B256, seats: Vec<Seat>) -> Self {
-        let panel: Vec<_> = seats.into_iter().map(SeatView::of).collect();
+    /// Shows a jury's panel and its appeal panel.
+    pub fn of(jury: B256, panels: [Vec<Seat>; 2]) -> Self {
+        let shown = |seats: Vec<Seat>| seats.into_iter().map(SeatView::of).collect::<Vec<_>>();
+        let [panel, appeal_panel] = panels.map(shown);
         let source = least_real(panel.iter().map(|seat| seat.source));
-        Self { jury, quorum: quorum(panel.len()), source, panel }
+        Self { jury, quorum: quorum(panel.len()), source, panel, appeal_panel }
     }
 }
 
@@ -286,14 +294,18 @@ impl MilestoneView {
         milestone: u8,
         amount: Usdc,
         timed_ending_at: u64,
-        (word, history, panel): (Word, &History, &[Seat]),
+        (word, history, panels): (Word, &History, &[Vec<Seat>; 2]),
     ) -> Self {
         let ended = history.ended(milestone);
         let settled = history.settled(milestone);
         let state = history.state(milestone).into_iter().next();
         let status = match () {
             () if word.has_ended(milestone) => MilestoneStatus::Ended,
-            () if word.is_delivered(milestone) => MilestoneStatus::Delivered,
+            () if word.is_delivered(milestone) => match state.as_ref().map(|state| state.status) {
+                Some(JUDGED) => MilestoneStatus::Judged,
+                Some(ROUND2) => MilestoneStatus::Round2,
+                _ => MilestoneStatus::Delivered,
+            },
             () => MilestoneStatus::Pending,
         };
         let judged = settled.map(|event| event.deliverable);
@@ -305,7 +317,7 @@ impl MilestoneView {
             status,
             deliverable: judged.or_else(|| state.as_ref().map(|state| state.deliverable)),
             timed_ending_at: state.map_or(timed_ending_at, |state| state.until.to()),
-            verdict: settled.and_then(|event| VerdictView::of(event, panel)),
+            verdict: settled.and_then(|event| VerdictView::of(event, panels)),
             ending: ended.and_then(|event| Ending::from_u8(event.ending)),
             to_seller: ended.and_then(|event| Usdc::new(event.to_seller)),
             to_buyer: ended.and_then(|event| Usdc::new(event.to_buyer)),
@@ -320,7 +332,8 @@ impl MilestoneView {
 }
 
 impl VerdictView {
-    fn of(event: &Settled, panel: &[Seat]) -> Option<Self> {
+    fn of(event: &Settled, [panel, appeal_panel]: &[Vec<Seat>; 2]) -> Option<Self> {
+        let panel = if event.round == 1 { panel } else { appeal_panel };
         let counted = panel.iter().zip(0_u8..).filter(|(_, seat)| bit(event.seats, *seat));
         Some(Self {
             outcome: Outcome::from_u8(event.outcome)?,

@@ -7,8 +7,11 @@ use alloy::{
     rpc::types::{Filter, Log},
     sol_types::SolEvent as _,
 };
-use surety_bindings::escrow::DealEscrow::{
-    Credited, DealOpened, MilestoneDelivered, MilestoneEnded, MilestoneSettled,
+use surety_bindings::escrow::{
+    DealEscrow::{
+        Credited, DealOpened, MilestoneDelivered, MilestoneEnded, MilestoneMoved, MilestoneSettled,
+    },
+    SlowState,
 };
 use surety_chain::Header;
 use tokio::time::{Duration, Instant};
@@ -28,8 +31,10 @@ const READ_ANEW: Duration = Duration::from_mins(1);
 pub(crate) struct Seen {
     /// Its word.
     pub(crate) word: Word,
-    /// When each delivered milestone may expire.
-    pub(crate) expires_at: HashMap<u8, u64>,
+    /// The state of each milestone whose deliverable is on the chain.
+    pub(crate) states: HashMap<u8, SlowState>,
+    /// Whether its jury has an appeal panel; not asked before a deliverable is on the chain.
+    pub(crate) has_appeal_panel: bool,
 }
 
 /// The chain's side of the agent's book.
@@ -122,17 +127,18 @@ impl Watch {
         }))
     }
 
-    /// Reads a deal's word, and its events if a milestone is delivered on the chain.
+    /// Reads a deal's word, and its events if a milestone is delivered on the chain. The last state
+    /// of a milestone is the one that it is in.
     async fn read(&self, deal: &Deal) -> Result<Seen, Error> {
         let word = self.chain.word(deal.id).await?;
-        let mut expires_at = HashMap::new();
+        let mut seen = Seen { word, ..Seen::default() };
         if (0..deal.milestones()).any(|milestone| word.is_delivered(milestone)) {
             let history = History::read(&self.chain, deal.id, deal.from_block).await?;
-            for event in &history.delivered {
-                expires_at.insert(event.milestone, event.state.until.to());
-            }
+            seen.states
+                .extend(history.states.into_iter().map(|event| (event.milestone, event.state)));
+            seen.has_appeal_panel = self.chain.has_appeal_panel(deal.terms.jury).await?;
         }
-        Ok(Seen { word, expires_at })
+        Ok(seen)
     }
 }
 
@@ -141,6 +147,7 @@ fn deal_of(log: &Log) -> Option<B256> {
     let about_deals = [
         DealOpened::SIGNATURE_HASH,
         MilestoneDelivered::SIGNATURE_HASH,
+        MilestoneMoved::SIGNATURE_HASH,
         MilestoneSettled::SIGNATURE_HASH,
         MilestoneEnded::SIGNATURE_HASH,
     ];

@@ -21,7 +21,7 @@ use crate::{file, network::ChainArgs, output::Output};
 pub(crate) enum DealCommand {
     /// Show a deal as the chain knows it
     Show(ShowArgs),
-    /// Reveal a hidden criterion of a delivery to every juror of the panel
+    /// Reveal a hidden criterion of a delivery to every juror of the panel that judges it
     Reveal(RevealArgs),
     /// Ask the panel what it would say of a deliverable before it is delivered; binds nobody
     Preview(preview::PreviewArgs),
@@ -48,6 +48,9 @@ pub(crate) struct RevealArgs {
     /// The jury's digest
     #[arg(long)]
     jury: B256,
+    /// The round that the case is of: 2 for the appeal panel, to which everything is revealed anew
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    round: u8,
     /// The criterion's id
     #[arg(long, value_name = "ID")]
     criterion: String,
@@ -84,7 +87,7 @@ pub(crate) async fn run(command: DealCommand, output: Output) -> Result<ExitCode
             let document = HiddenCriterion::parse(&bytes)?;
             let reveal = Reveal { criterion_id: args.criterion, document };
             let chain = args.chain.connect().await?;
-            let place = (args.jury, args.case);
+            let place = (args.jury, args.round, args.case);
             let refused = reveal::submit(&chain, place, &reveal, args.allow_private_hosts).await?;
             let code = if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
             output.result(&Revealed { case_id: args.case, refused })?;

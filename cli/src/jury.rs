@@ -118,8 +118,9 @@ pub(crate) async fn run(command: JuryCommand, output: Output) -> Result<()> {
     match command {
         JuryCommand::Create(args) => create(args, output).await,
         JuryCommand::Show(ShowArgs { jury, chain }) => {
-            let panel = chain.connect().await?.panel(jury).await?;
-            output.result(&JuryView::of(jury, panel))
+            let chain = chain.connect().await?;
+            let panels = [chain.panel(jury, 1).await?, chain.panel(jury, 2).await?];
+            output.result(&JuryView::of(jury, panels))
         }
         JuryCommand::Templates => templates(output),
         JuryCommand::Replay(args) => replay::replay(&args, output),

@@ -161,9 +161,9 @@ async fn connect(rpc: Url, escrow: Address) -> Result<Chain> {
     Ok(Chain::connect(rpc, chain_id, escrow).await?)
 }
 
-/// The families of a jury's panel, as registered.
+/// The families of a jury's panel and appeal panel, as registered.
 async fn families(chain: &Chain, jury: B256) -> Result<Vec<String>> {
-    Ok(chain.panel(jury).await?.into_iter().map(|seat| seat.family).collect())
+    Ok(chain.seats(jury).await?.into_iter().map(|seat| seat.family).collect())
 }
 
 fn read(path: &Path) -> Result<TermSheet> {

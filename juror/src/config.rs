@@ -123,6 +123,12 @@ pub struct Limits {
     pub questions: usize,
     /// HTTP requests that are served at the same time.
     pub requests: usize,
+    /// Connections that are open at the same time.
+    pub connections: usize,
+    /// Those of one address; any number when it is 0.
+    pub connections_per_address: usize,
+    /// How long the head of a request may take to come.
+    pub head_secs: u64,
     /// How long one WebAssembly test may run before it is broken off and run again later.
     pub check_secs: u64,
     /// How long cases that are being judged have to end when the juror is told to end.
@@ -210,6 +216,8 @@ impl Config {
             (self.limits.judging > 0, "limits.judging", "must be at least 1"),
             (self.limits.questions > 0, "limits.questions", "must be at least 1"),
             (self.limits.requests > 0, "limits.requests", "must be at least 1"),
+            (self.limits.connections > 0, "limits.connections", "must be at least 1"),
+            (self.limits.head_secs > 0, "limits.head_secs", "must be at least 1"),
             (self.prices.valid_secs > 0, "prices.valid_secs", "must be at least 1"),
             (
                 self.limits.check_secs >= CHECK_SECS_LEAST,
@@ -281,6 +289,9 @@ impl Default for Limits {
             judging: 8,
             questions: 4,
             requests: 256,
+            connections: 2_048,
+            connections_per_address: 256,
+            head_secs: 30,
             check_secs: 60,
             stop_secs: 10,
             stale_secs: 120,
@@ -368,7 +379,7 @@ mod tests {
             .join("\n");
         assert_eq!(needed.parse::<Config>().unwrap(), config);
         let left_out = example.lines().count() - needed.lines().count();
-        assert_eq!(left_out, 32, "as many keys have a default");
+        assert_eq!(left_out, 35, "as many keys have a default");
         for dialect in Dialect::ALL {
             assert!(example.contains(&format!("\"{dialect}\"")), "{dialect}");
         }

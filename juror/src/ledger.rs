@@ -35,8 +35,7 @@ impl Desk {
     /// they can cost.
     pub(crate) async fn overcounts(&self) -> Result<u64, JurorError> {
         let now = self.moments.borrow().head.timestamp;
-        let of_previews = self.previews.overcounts(now).await?;
-        Ok(self.judge.overcounts(now / DAY_SECS).await?.saturating_add(of_previews))
+        Ok(self.judge.overcounts(now / DAY_SECS).await?)
     }
 }
 

@@ -3,7 +3,7 @@
 //! A start checks the world first: key, store, chain, contracts, registration. What is wrong stops
 //! it with one line.
 
-use std::{future::IntoFuture, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use alloy::{
     primitives::Address,
@@ -16,6 +16,10 @@ use surety_preview::Previews;
 use surety_prices::Prices;
 use surety_privacy::Identities;
 use surety_seal::BallotSigner;
+use surety_service::{
+    serve::{self, Bounds, Ending},
+    socket::Http,
+};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -46,6 +50,8 @@ pub struct Handle {
     juror: Address,
     desk: Arc<Desk>,
     server: JoinHandle<()>,
+    /// Drops the connections that are still open.
+    cut: CancellationToken,
 }
 
 impl Handle {
@@ -66,6 +72,7 @@ impl Handle {
         self.desk.stop.cancel();
         if tokio::time::timeout(STOP_TIME, self.server).await.is_err() {
             tracing::warn!("open requests were cut off");
+            self.cut.cancel();
         }
         self.desk.tasks.close();
         self.desk.tasks.wait().await;
@@ -132,8 +139,9 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     let (previews, head) = (Arc::clone(&desk.previews), desk.moments.clone());
     desk.tasks.spawn(async move { previews.follow(head, |now| now.head.timestamp).await });
     announce(&info, &registered.url, &url);
-    let server = serve(listener, &desk, info, config.certificate());
-    Ok(Handle { url, juror, desk, server })
+    let cut = CancellationToken::new();
+    let server = serve(listener, &desk, (info, config.certificate()), cut.clone());
+    Ok(Handle { url, juror, desk, server, cut })
 }
 
 async fn desk(
@@ -149,7 +157,7 @@ async fn desk(
     let previews = Previews::open(
         config.store.join("previews"),
         config.previews.clone(),
-        (previewing, config.budget, identities.clone()),
+        (previewing, judge.budget.clone(), identities.clone()),
         judging.cases(),
         (stop.clone(), tasks.clone()),
     );
@@ -221,10 +229,17 @@ pub async fn run(config: Config, end: impl Future<Output = ()>) -> Result<(), Ju
 fn serve(
     listener: TcpListener,
     desk: &Arc<Desk>,
-    info: JurorInfo,
-    certificate: PathBuf,
+    (info, certificate): (JurorInfo, PathBuf),
+    cut: CancellationToken,
 ) -> JoinHandle<()> {
-    let requests = desk.limits.requests;
+    let limits = &desk.limits;
+    let requests = limits.requests;
+    let bounds = Bounds {
+        connections: limits.connections,
+        connections_per_address: Some(limits.connections_per_address).filter(|most| *most > 0),
+        head_within: Duration::from_secs(limits.head_secs),
+        ..Http::default().bounds()
+    };
     let door = Arc::new(Door {
         desk: Arc::clone(desk),
         info,
@@ -232,13 +247,8 @@ fn serve(
         requests: Semaphore::new(requests),
         polls: Semaphore::new(requests.div_ceil(2)),
     });
-    let server = axum::serve(listener, http::router(door))
-        .with_graceful_shutdown(desk.stop.clone().cancelled_owned());
-    tokio::spawn(async move {
-        if let Err(err) = server.into_future().await {
-            tracing::error!(kind = %err.kind(), "the listener failed");
-        }
-    })
+    let ending = Ending { stop: desk.stop.clone(), cut };
+    tokio::spawn(serve::serve(listener, http::router(door), bounds, ending))
 }
 
 fn info(

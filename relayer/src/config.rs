@@ -3,14 +3,10 @@
 //! This is the only file of the crate that reads a configuration, a key file or the environment.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
 use alloy::primitives::Address;
-use axum::http::HeaderName;
-use axum::http::header::InvalidHeaderName;
 use serde::Deserialize;
 use surety_acts::Settings as Acts;
 pub use surety_batches::Settings as Batch;
@@ -18,8 +14,8 @@ use surety_chain::send::{FeeCaps, SendConfig};
 use surety_chain::{BlockTag, EndpointConfig, RpcUrl};
 pub use surety_jurors::Settings as Jurors;
 use surety_keys::KeySource;
-use surety_service::guard;
 use surety_service::layers::{Layers, Overrides};
+pub use surety_service::socket::Http;
 use surety_store::{Bucket, Leases};
 use url::Url;
 
@@ -107,65 +103,6 @@ pub struct Config {
     /// How long stages have to end when the relayer is told to end, in seconds.
     #[serde(default = "Config::default_stop_secs")]
     pub stop_secs: u64,
-}
-
-/// How much strangers may cost at the socket.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Http {
-    /// Requests of one address a second, on average.
-    pub per_second: NonZeroU32,
-    /// Requests of one address at once.
-    pub burst: NonZeroU32,
-    /// Requests that are served at once.
-    pub requests: usize,
-    /// Connections at once.
-    pub connections: usize,
-    /// Connections of one address at once.
-    pub connections_per_address: usize,
-    /// Bytes of all bodies that are read at once.
-    pub body_bytes: usize,
-    /// How long a body may take to come, in seconds.
-    pub body_secs: u64,
-    /// How long the head of a request may take to come, in seconds.
-    pub head_secs: u64,
-    /// The header in which the proxy in front names the client. Only where all requests come through
-    /// that proxy: else anybody can write it.
-    pub proxy_header: Option<String>,
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self {
-            per_second: NonZeroU32::MIN.saturating_add(199),
-            burst: NonZeroU32::MIN.saturating_add(999),
-            requests: 1_024,
-            connections: 2_048,
-            connections_per_address: 256,
-            body_bytes: 64 << 20,
-            body_secs: 30,
-            head_secs: 30,
-            proxy_header: None,
-        }
-    }
-}
-
-impl Http {
-    /// The header, once it is known to be one.
-    fn proxy(&self) -> Option<Result<HeaderName, InvalidHeaderName>> {
-        self.proxy_header.as_deref().map(str::parse)
-    }
-
-    pub(crate) fn limits(&self) -> guard::Limits {
-        guard::Limits {
-            per_second: self.per_second,
-            burst: self.burst,
-            requests: self.requests,
-            body_bytes: self.body_bytes,
-            body_within: Duration::from_secs(self.body_secs),
-            proxy_header: self.proxy().and_then(Result::ok),
-        }
-    }
 }
 
 /// When the relayer calls itself not ready.
@@ -364,14 +301,9 @@ impl Config {
                 "limits.deliverable_max_bytes",
                 "must be at most 67108864",
             ),
-            (
-                u64::try_from(self.http.body_bytes).is_ok_and(|bytes| bytes >= self.largest_body()),
-                "http.body_bytes",
-                "must be at least 524288 and limits.deliverable_max_bytes",
-            ),
         ];
-        if let Some((_, field, rule)) =
-            rules.into_iter().chain(self.service_rules()).find(|(holds, ..)| !holds)
+        let rules = rules.into_iter().chain(self.http.rules(self.largest_body()));
+        if let Some((_, field, rule)) = rules.chain(self.service_rules()).find(|(holds, ..)| !holds)
         {
             return Err(format!("{field} {rule}"));
         }
@@ -383,22 +315,8 @@ impl Config {
     }
 
     /// Those of what it shows to others, and of how it stops.
-    fn service_rules(&self) -> [(bool, &'static str, &'static str); 9] {
+    fn service_rules(&self) -> [(bool, &'static str, &'static str); 3] {
         [
-            (self.http.requests > 0, "http.requests", "must be at least 1"),
-            (self.http.connections > 0, "http.connections", "must be at least 1"),
-            (
-                self.http.connections_per_address > 0,
-                "http.connections_per_address",
-                "must be at least 1",
-            ),
-            (self.http.body_secs > 0, "http.body_secs", "must be at least 1"),
-            (self.http.head_secs > 0, "http.head_secs", "must be at least 1"),
-            (
-                self.http.proxy().is_none_or(|name| name.is_ok()),
-                "http.proxy_header",
-                "must be a header's name in lower case",
-            ),
             (self.health.unread_secs > 0, "health.unread_secs", "must be at least 1"),
             (self.health.task_still_secs > 59, "health.task_still_secs", "must be at least 60"),
             (self.stop_secs < 12, "stop_secs", "must be less than 12"),

@@ -34,16 +34,11 @@ use problem::Refusal;
 
 /// Serves until the relayer is told to stop; `cut` drops the requests in progress as well.
 pub(crate) async fn serve(listener: TcpListener, relayer: Arc<Relayer>, cut: CancellationToken) {
-    let (stop, http) = (relayer.stop.clone(), relayer.config.http.clone());
+    let stop = relayer.stop.clone();
     let bounds = Bounds {
-        connections: http.connections,
-        connections_per_address: http
-            .proxy_header
-            .is_none()
-            .then_some(http.connections_per_address),
-        head_within: Duration::from_secs(http.head_secs),
         open: relayer.metrics.connections.clone(),
         turned_away: relayer.metrics.turned_away.clone(),
+        ..relayer.config.http.bounds()
     };
     let app = router(relayer).layer(middleware::from_fn_with_state(cut.clone(), cut_off));
     serve::serve(listener, app, bounds, Ending { stop, cut }).await;

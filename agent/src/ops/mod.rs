@@ -6,6 +6,7 @@ pub mod accept;
 pub mod agree;
 pub mod concede;
 pub mod deliver;
+pub mod escalate;
 pub mod expire;
 pub mod open;
 pub mod preview;

@@ -73,7 +73,7 @@ pub async fn ask(
 ) -> Result<Vec<Answer>, Error> {
     let jurors = Jurors::new(allow_private_hosts)?;
     let deadline = Instant::now() + patience;
-    let panel = chain.panel(request.term_sheet.jury).await?;
+    let panel = chain.panel(request.term_sheet.jury, 1).await?;
     let ask = async |seat: Seat| {
         let asks = async || {
             let mut body = written(request)?;

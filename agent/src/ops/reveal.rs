@@ -1,5 +1,7 @@
-//! Reveal: what a buyer hid until the delivery goes to every juror of the panel.
+//! Reveal: what a buyer hid until the delivery goes to every juror of the panel that judges it.
 //!
+//! Each round is a case of its own, so what the panel was shown the appeal panel has to be shown
+//! anew.
 //! Anybody may do it; the commitment in the sheet says whether it is the right document. A seller
 //! that finds a reveal at one juror should hand it to the others, lest the panel be split. Each juror
 //! gets it encrypted to what it reads as; one that reads public deals only gets it as it is.
@@ -20,10 +22,11 @@ pub struct Refusal {
     pub why: String,
 }
 
-/// Hands `reveal` to the jurors that judge a case, and returns those that did not take it.
+/// Hands `reveal` to the jurors that judge a case of a round, and returns those that did not take
+/// it.
 pub async fn submit(
     chain: &Chain,
-    (jury, case_id): (B256, B256),
+    (jury, round, case_id): (B256, u8, B256),
     reveal: &Reveal,
     allow_private_hosts: bool,
 ) -> Result<Vec<Refusal>, Error> {
@@ -31,7 +34,7 @@ pub async fn submit(
     let text =
         serde_json::to_vec(reveal).map_err(|why| Error::refused("document", why.to_string()))?;
     let jurors = Jurors::new(allow_private_hosts)?;
-    let panel = chain.panel(jury).await?;
+    let panel = chain.panel(jury, round).await?;
     let hand = async |seat: &Seat| {
         let body = match for_juror::recipient(chain, seat, allow_private_hosts).await? {
             Some(recipient) => for_juror::encrypted(seat, &text, recipient)?,

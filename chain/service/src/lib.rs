@@ -8,3 +8,4 @@ pub mod pulse;
 pub mod refusal;
 pub mod request_id;
 pub mod serve;
+pub mod socket;

@@ -34,7 +34,7 @@ pub(crate) struct Priced {
 /// Compares the sheet's fee with the lists of all seats of its panel.
 pub(crate) async fn compare(chain: &Chain, sheet: &TermSheet, source: &Source) -> Result<Priced> {
     let now = chain.head().await?.timestamp;
-    let panel = chain.panel(sheet.jury).await?;
+    let panel = chain.panel(sheet.jury, 1).await?;
     ensure!(!panel.is_empty(), "jury {} has no panel", sheet.jury);
     let given = match source {
         Source::Urls { .. } => Vec::new(),

@@ -8,11 +8,13 @@
 //!
 //! The most that a request can cost is a bound only as long as the provider counts by its own
 //! rules. Where it counts more, that is what is booked, and it is asked no more in that case and on
-//! that day.
+//! that day: neither for a case nor for a preview, which have purses of their own and one list of
+//! what was counted too high.
 
 use alloy::primitives::B256;
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, SqlitePool};
+use surety_dialect::WireRequest;
 
 use crate::{JudgeError, provider::Reply};
 
@@ -37,6 +39,8 @@ pub struct BudgetConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reserved {
     id: i64,
+    case_id: B256,
+    day: i64,
     /// What was set aside.
     pub(crate) micro_usd: u64,
 }
@@ -46,13 +50,19 @@ pub(crate) struct Reserved {
 pub struct Budget {
     config: BudgetConfig,
     pool: SqlitePool,
+    overcounts: Overcounts,
 }
 
+/// Requests for which the provider counted more than they can cost, of all purses of a juror. Read
+/// before each reservation, and written before such a count is booked.
+#[derive(Debug, Clone)]
+struct Overcounts(SqlitePool);
+
 impl BudgetConfig {
-    /// The most that a request can cost: a token stands for at least one byte of it.
-    pub fn worst(&self, request_bytes: usize, max_output_tokens: u32) -> u64 {
-        let bytes = u64::try_from(request_bytes).unwrap_or(u64::MAX);
-        self.cost(bytes, u64::from(max_output_tokens))
+    /// The most that a request can cost that can be counted as so many tokens, and asks for at most
+    /// so many.
+    pub fn worst(&self, most_input_tokens: u64, max_output_tokens: u32) -> u64 {
+        self.cost(most_input_tokens, u64::from(max_output_tokens))
     }
 
     /// What so many tokens cost, rounded up.
@@ -68,13 +78,25 @@ impl BudgetConfig {
 
 impl Budget {
     /// Caps over the juror's database.
-    pub const fn new(config: BudgetConfig, pool: SqlitePool) -> Self {
-        Self { config, pool }
+    pub fn new(config: BudgetConfig, pool: SqlitePool) -> Self {
+        let overcounts = Overcounts(pool.clone());
+        Self { config, pool, overcounts }
+    }
+
+    /// A purse with caps and a database of its own, which closes with this one: what was counted
+    /// too high for either ends both.
+    #[must_use]
+    pub fn beside(
+        &self,
+        caps: impl FnOnce(BudgetConfig) -> BudgetConfig,
+        pool: SqlitePool,
+    ) -> Self {
+        Self { config: caps(self.config), pool, overcounts: self.overcounts.clone() }
     }
 
     /// The most that a request can cost.
-    pub(crate) fn worst(&self, request_bytes: usize, max_output_tokens: u32) -> u64 {
-        self.config.worst(request_bytes, max_output_tokens)
+    pub(crate) fn worst(&self, request: &WireRequest, max_output_tokens: u32) -> u64 {
+        self.config.worst(request.most_tokens(), max_output_tokens)
     }
 
     /// Replaces a reservation by what the provider counted, or by nothing when it never got the
@@ -94,15 +116,10 @@ impl Budget {
         }
     }
 
-    /// The requests of a day for which the provider counted more than they can cost.
+    /// The requests of a day, of this purse and those beside it, for which the provider counted
+    /// more than they can cost.
     pub async fn overcounts(&self, day: u64) -> Result<u64, JudgeError> {
-        let row =
-            sqlx::query("SELECT count(*) AS found FROM spending WHERE is_over = 1 AND day = ?")
-                .bind(i64::try_from(day).unwrap_or(i64::MAX))
-                .fetch_one(&self.pool)
-                .await?;
-        let found = u64::try_from(row.try_get::<i64, _>("found")?);
-        found.map_err(|_| JudgeError::StoreDamaged { column: "is_over" })
+        self.overcounts.of_day(day).await
     }
 
     /// Sets money aside for a request about a case on a day of the chain's time; `None` when a cap
@@ -118,6 +135,9 @@ impl Budget {
         let (Ok(amount), Ok(day)) = (i64::try_from(micro_usd), i64::try_from(day)) else {
             return Ok(None);
         };
+        if self.overcounts.closed(case_id, day).await? {
+            return Ok(None);
+        }
         let left = |cap: u64| {
             i64::try_from(cap).unwrap_or(i64::MAX).checked_sub(amount).filter(|left| *left >= 0)
         };
@@ -129,8 +149,6 @@ impl Budget {
             "INSERT INTO spending (case_id, day, micro_usd) SELECT ?1, ?2, ?3
              WHERE (SELECT coalesce(sum(micro_usd), 0) FROM spending WHERE case_id = ?1) <= ?4
                AND (SELECT coalesce(sum(micro_usd), 0) FROM spending WHERE day = ?2) <= ?5
-               AND NOT EXISTS
-                   (SELECT 1 FROM spending WHERE is_over = 1 AND (case_id = ?1 OR day = ?2))
              RETURNING id",
         )
         .bind(case_id.as_slice())
@@ -140,7 +158,7 @@ impl Budget {
         .bind(day_left)
         .fetch_optional(&self.pool)
         .await?;
-        row.map(|row| Ok(Reserved { id: row.try_get("id")?, micro_usd })).transpose()
+        row.map(|row| Ok(Reserved { id: row.try_get("id")?, case_id, day, micro_usd })).transpose()
     }
 
     /// Replaces a reservation by what the request cost, and remembers when that is more than it
@@ -150,22 +168,52 @@ impl Budget {
         reserved: Reserved,
         micro_usd: u64,
     ) -> Result<(), JudgeError> {
-        let is_over = micro_usd > reserved.micro_usd;
-        if is_over {
+        if micro_usd > reserved.micro_usd {
             tracing::error!(
                 most = reserved.micro_usd,
                 micro_usd,
                 "the provider counted more than the request can cost: it is asked no more in this \
                  case and today; compare its bill, its prices and the ones in [budget]"
             );
+            // First, so that no crash leaves a count booked after which more is asked.
+            self.overcounts.add(reserved).await?;
         }
-        sqlx::query("UPDATE spending SET micro_usd = ?, is_over = ? WHERE id = ?")
+        sqlx::query("UPDATE spending SET micro_usd = ? WHERE id = ?")
             .bind(i64::try_from(micro_usd).unwrap_or(i64::MAX))
-            .bind(is_over)
             .bind(reserved.id)
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+}
+
+impl Overcounts {
+    /// Whether nothing more is asked about a case, or on a day.
+    async fn closed(&self, case_id: B256, day: i64) -> Result<bool, JudgeError> {
+        let row = sqlx::query("SELECT 1 FROM overcounts WHERE case_id = ? OR day = ? LIMIT 1")
+            .bind(case_id.as_slice())
+            .bind(day)
+            .fetch_optional(&self.0)
+            .await?;
+        Ok(row.is_some())
+    }
+
+    async fn add(&self, reserved: Reserved) -> Result<(), JudgeError> {
+        sqlx::query("INSERT INTO overcounts (case_id, day) VALUES (?, ?)")
+            .bind(reserved.case_id.as_slice())
+            .bind(reserved.day)
+            .execute(&self.0)
+            .await?;
+        Ok(())
+    }
+
+    async fn of_day(&self, day: u64) -> Result<u64, JudgeError> {
+        let row = sqlx::query("SELECT count(*) AS found FROM overcounts WHERE day = ?")
+            .bind(i64::try_from(day).unwrap_or(i64::MAX))
+            .fetch_one(&self.0)
+            .await?;
+        let found = u64::try_from(row.try_get::<i64, _>("found")?);
+        found.map_err(|_| JudgeError::StoreDamaged { column: "found" })
     }
 }
 
@@ -208,13 +256,13 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_is_every_byte_a_token_and_every_price_rounded_up() {
+    fn the_worst_is_every_token_that_there_can_be_and_every_price_rounded_up() {
         assert_eq!(CONFIG.worst(100, 10), 300 + 150);
         let cheap = BudgetConfig { input_micro_usd: 1, output_micro_usd: 1, ..CONFIG };
         assert_eq!(cheap.worst(1, 1), 2);
         assert_eq!(cheap.worst(0, 0), 0);
         let dear = BudgetConfig { input_micro_usd: u64::MAX, ..CONFIG };
-        assert_eq!(dear.worst(usize::MAX, u32::MAX), u64::MAX);
+        assert_eq!(dear.worst(u64::MAX, u32::MAX), u64::MAX);
     }
 
     #[tokio::test]
@@ -252,6 +300,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn purses_beside_each_other_have_caps_of_their_own_and_close_together() {
+        let (of_cases, of_previews) = (database().await, database().await);
+        let small = |own| BudgetConfig { case_micro_usd: 100, day_micro_usd: 100, ..own };
+        let cases = Budget::new(CONFIG, of_cases.clone());
+        let previews = cases.beside(small, of_previews.clone());
+        let day = cases.reserve(case_id(0), 7, 1_000).await.unwrap().unwrap();
+        assert!(previews.reserve(case_id(0), 7, 101).await.unwrap().is_none());
+        let preview = previews.reserve(case_id(0), 7, 100).await.unwrap();
+        assert!(preview.is_some(), "cases took none of it");
+        cases.settle(day, 0).await.unwrap();
+
+        // Too much for a preview ends the day for cases, and the other way round.
+        previews.settle(preview.unwrap(), 101).await.unwrap();
+        let next = cases.reserve(case_id(1), 8, 1).await.unwrap().unwrap();
+        cases.settle(next, 2).await.unwrap();
+        // Another process over the same two databases.
+        let cases = Budget::new(CONFIG, of_cases);
+        let previews = cases.beside(small, of_previews);
+        for day in [7, 8] {
+            assert!(cases.reserve(case_id(2), day, 1).await.unwrap().is_none(), "{day}");
+            assert!(previews.reserve(case_id(2), day, 1).await.unwrap().is_none(), "{day}");
+            assert_eq!(cases.overcounts(day).await.unwrap(), 1, "{day}");
+        }
+        assert!(cases.reserve(case_id(2), 9, 1).await.unwrap().is_some());
+        assert!(previews.reserve(case_id(2), 9, 1).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
     async fn questions_at_once_never_take_the_same_money() {
         let budget = Budget::new(CONFIG, database().await);
         let reserved = join_all((0..50).map(|_| budget.reserve(case_id(0), 1, 300))).await;
@@ -273,7 +349,7 @@ mod tests {
     struct Request {
         case: u8,
         day: u64,
-        bytes: usize,
+        input_tokens: u64,
         most_tokens: u32,
         attempts: Vec<End>,
     }
@@ -284,11 +360,11 @@ mod tests {
             Just(End::Failed),
             Just(End::Unknown)
         ];
-        (0_u8..3, 0_u64..2, 0_usize..200, 0_u32..30, prop::collection::vec(end, 1..3)).prop_map(
-            |(case, day, bytes, most_tokens, attempts)| Request {
+        (0_u8..3, 0_u64..2, 0_u64..200, 0_u32..30, prop::collection::vec(end, 1..3)).prop_map(
+            |(case, day, input_tokens, most_tokens, attempts)| Request {
                 case,
                 day,
-                bytes,
+                input_tokens,
                 most_tokens,
                 attempts,
             },
@@ -299,7 +375,7 @@ mod tests {
     async fn send(budget: &Budget, request: &Request) -> u64 {
         let mut spent = 0;
         for end in &request.attempts {
-            let worst = budget.worst(request.bytes, request.most_tokens);
+            let worst = budget.config.worst(request.input_tokens, request.most_tokens);
             let reserved = budget.reserve(case_id(request.case), request.day, worst).await.unwrap();
             let Some(reserved) = reserved else { break };
             tokio::task::yield_now().await;

@@ -90,7 +90,8 @@ pub struct Session<'a> {
 }
 
 impl Judge {
-    /// The requests of a day for which the provider counted more than they can cost.
+    /// The requests of a day for which the provider counted more than they can cost, those of
+    /// purses beside this one's included.
     pub async fn overcounts(&self, day: u64) -> Result<u64, JudgeError> {
         match &self.budget {
             Some(budget) => budget.overcounts(day).await,

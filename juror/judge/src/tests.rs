@@ -9,7 +9,9 @@ use alloy::primitives::{B128, B256, keccak256};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use surety_dialect::Dialect;
 use surety_fetch::Bounds;
-use surety_jury::{Entry, Opinion, Reason, Source, Subject, Transcript, check, transcript::Call};
+use surety_jury::{
+    Entry, Opinion, Question, Reason, Source, Subject, Transcript, check, transcript::Call,
+};
 use surety_store::Blobs;
 use surety_terms::{
     Check, Criterion, Expect, HiddenCriterion, Kind, MilestoneSheet, Reveal, check::Probe,
@@ -23,11 +25,13 @@ mod proxies;
 mod templates;
 
 use crate::{
-    Case, Judge, Judged, Provider, ProviderConfig, Records, Session, Until,
+    Case, Clock, Judge, Judged, Provider, ProviderConfig, Records, Session, Until,
     double::{Act, Double},
 };
 
 const TEXT: &str = "The quarterly report covers three markets.\nRevenue grew by nine percent.\n";
+/// How long one answer may take.
+const TIMEOUT: Duration = Duration::from_secs(1);
 const SECRET: &str = "sk-planted-secret-0123456789";
 
 fn config(double: &Double) -> ProviderConfig {
@@ -36,7 +40,7 @@ fn config(double: &Double) -> ProviderConfig {
         base_url: double.url.parse().unwrap(),
         model: "double-1".to_owned(),
         api_key_env: None,
-        timeout_secs: 1,
+        timeout_secs: TIMEOUT.as_secs(),
         max_output_tokens: 500,
         breaker_outages: 1_000,
         breaker_secs: 1,
@@ -60,6 +64,27 @@ fn judge_of(config: &ProviderConfig) -> Judge {
             within: Duration::from_millis(300),
         },
         check_within: Duration::from_secs(30),
+    }
+}
+
+/// One that asks one question after another, by a clock.
+fn by(judge: Judge, clock: &Clock) -> Judge {
+    Judge { provider: judge.provider.by(clock.clone()), questions: 1, ..judge }
+}
+
+/// The same by a clock that is told, and that clock.
+fn told(judge: Judge) -> (Judge, Clock) {
+    let clock = Clock::told();
+    (by(judge, &clock), clock)
+}
+
+/// A script that always does the same. What hangs takes all the patience that a judge has with it.
+fn acting(act: Act, clock: Clock) -> impl Fn(usize, &Question) -> Act + Send + Sync + 'static {
+    move |_, _| {
+        if matches!(act, Act::Hang) {
+            clock.pass(TIMEOUT);
+        }
+        act.clone()
     }
 }
 
@@ -235,11 +260,14 @@ async fn a_blank_deliverable_fails_without_being_shown() {
 #[tokio::test]
 async fn a_fault_that_may_pass_is_retried_twice_and_then_an_outage() {
     for act in [Act::Raw(500, "oops"), Act::Raw(408, ""), Act::Limit("0"), Act::Hang] {
-        let again = act.clone();
-        let double = Double::start(move |_, _| again.clone()).await;
-        let milestone = milestone(vec![llm("a")]);
-        let judged = round(&double, &milestone, TEXT.as_bytes()).await;
-        assert_eq!((judged, double.seen().len()), (Judged::Outage, 3), "{act:?}");
+        let shown = format!("{act:?}");
+        let clock = Clock::told();
+        let double = Double::start(acting(act, clock.clone())).await;
+        let desk = Desk::new().await;
+        let judge = by(judge(&double), &clock);
+        let session = desk.session(&judge, &milestone(vec![llm("a")])).await;
+        let judged = session.round(soon()).await.unwrap();
+        assert_eq!((judged, double.seen().len()), (Judged::Outage, 3), "{shown}");
     }
 }
 
@@ -422,12 +450,22 @@ async fn the_transcript_and_every_exact_byte_are_on_disk_and_no_key_is() {
 
 #[tokio::test]
 async fn a_deadline_ends_a_round_that_nobody_answers() {
-    let double = Double::start(|_, _| Act::Hang).await;
+    const PATIENCE: Duration = Duration::from_millis(200);
+    let clock = Clock::told();
+    let passing = clock.clone();
+    let double = Double::start(move |number, _| {
+        if number == 1 {
+            // Both have been asked.
+            passing.pass(PATIENCE);
+        }
+        Act::Hang
+    })
+    .await;
     let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a"), llm("b")]);
-    let judge = judge(&double);
+    let judge = Judge { questions: 4, ..by(judge(&double), &clock) };
     let session = desk.session(&judge, &milestone).await;
-    let until = within(Duration::from_millis(200));
+    let until = Until { deadline: clock.now() + PATIENCE, day: 20_000 };
     assert_eq!(session.round(until).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 2, "one attempt at each");
     let root = session.conclude(Opinion::void()).await.unwrap();

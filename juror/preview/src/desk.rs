@@ -12,9 +12,7 @@ use std::{
 };
 
 use alloy::primitives::{B128, B256};
-use surety_judge::{
-    Budget, BudgetConfig, Case, Judge, JudgeError, Judged, Records, Session, Until,
-};
+use surety_judge::{Budget, Case, Judge, JudgeError, Judged, Records, Session, Until};
 use surety_jury::{
     Opinion,
     preview::{Coarse, PreviewRequest, PreviewState, PreviewStatus, VALID_SECS_MOST},
@@ -63,17 +61,19 @@ struct Work {
 }
 
 impl Previews {
-    /// Opens the previews in a folder. `judge` has a provider of its own, so that no deliverable of a
-    /// preview keeps cases from theirs; `budget` is what cases may spend, for its prices.
+    /// Opens the previews in a folder. `judge` has a provider of its own, so that no deliverable of
+    /// a preview keeps cases from theirs; `budget` is that of cases: previews have its prices, caps
+    /// of their own, and are over with it once the provider counts too much for either.
     pub async fn open(
         folder: PathBuf,
         config: PreviewsConfig,
-        (judge, budget, identities): (Judge, Option<BudgetConfig>, Identities),
+        (judge, budget, identities): (Judge, Option<Budget>, Identities),
         cases: watch::Receiver<usize>,
         (stop, tasks): (CancellationToken, TaskTracker),
     ) -> Result<Self, JudgeError> {
         let rows = Rows::open(folder).await?;
-        let budget = budget.map(|cases| Budget::new(config.budget(cases), rows.pool().clone()));
+        let caps = |cases| config.budget(cases);
+        let budget = budget.map(|cases| cases.beside(caps, rows.pool().clone()));
         let Judge { provider, .. } = judge;
         let provider = provider.after(cases.clone());
         let judge = Judge { provider, budget, questions: 1, ..judge };
@@ -84,11 +84,6 @@ impl Previews {
     /// Closes the database.
     pub async fn close(&self) {
         self.rows.pool().close().await;
-    }
-
-    /// The requests of the day of a moment for which the provider counted more than they can cost.
-    pub async fn overcounts(&self, now: u64) -> Result<u64, JudgeError> {
-        self.judge.overcounts(now / DAY_SECS).await
     }
 
     /// The largest deliverable.

@@ -17,8 +17,10 @@ mod gemini;
 mod ollama;
 mod openai;
 mod responses;
+mod tokens;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use surety_jury::{JuryError, Prompt};
 
 pub use capability::{Capability, MaxTokensKey, SchemaMode, SystemRole, is_sold};
@@ -89,16 +91,23 @@ impl Dialect {
     }
 
     /// The tokens that a successful response says it counted, in the question and in the answer,
-    /// also where it holds no answer.
+    /// also where it holds no answer. Where a total is told, what neither names belongs to the
+    /// answer: some count a model's thoughts nowhere else, and charge for them alike.
     pub fn counted(self, body: &[u8]) -> (Option<u64>, Option<u64>) {
         let Ok(body) = Body::read(body) else { return (None, None) };
-        match self {
-            Self::OpenAiChat | Self::OpenAiCompatible => body.counted(openai::USAGE),
-            Self::Anthropic => body.counted(anthropic::USAGE),
-            Self::Gemini => gemini::counted(&body),
-            Self::Ollama => body.counted(ollama::USAGE),
-            Self::OpenAiResponses => body.counted(responses::USAGE),
-        }
+        let (counted, total) = match self {
+            Self::OpenAiChat | Self::OpenAiCompatible => {
+                (body.counted(openai::USAGE), Some("/usage/total_tokens"))
+            }
+            Self::Anthropic => (body.counted(anthropic::USAGE), None),
+            Self::Gemini => (gemini::counted(&body), Some("/usageMetadata/totalTokenCount")),
+            Self::Ollama => (body.counted(ollama::USAGE), None),
+            Self::OpenAiResponses => (body.counted(responses::USAGE), Some("/usage/total_tokens")),
+        };
+        let (input, output) = counted;
+        let total = total.and_then(|place| body.root().pointer(place)).and_then(Value::as_u64);
+        let rest = total.zip(input).map(|(total, input)| total.saturating_sub(input));
+        (input, output.max(rest))
     }
 
     /// Whether a response with this status is documented to cost nothing. Whatever is not, may have

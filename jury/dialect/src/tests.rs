@@ -455,6 +455,26 @@ fn a_count_is_read_whatever_else_is_wrong_and_however_large_it_is() {
 }
 
 #[test]
+fn what_only_the_total_counts_belongs_to_the_answer() {
+    let usage = |total: u64| {
+        json!({
+            "usage": { "prompt_tokens": 11, "completion_tokens": 7,
+                "input_tokens": 11, "output_tokens": 7, "total_tokens": total },
+            "usageMetadata": { "promptTokenCount": 11, "candidatesTokenCount": 7,
+                "totalTokenCount": total },
+            "prompt_eval_count": 11, "eval_count": 7,
+        })
+    };
+    for dialect in Dialect::ALL {
+        let has_total = !matches!(dialect, Dialect::Anthropic | Dialect::Ollama);
+        for (total, output) in [(0, 7), (18, 7), (118, if has_total { 107 } else { 7 })] {
+            let body = usage(total).to_string();
+            assert_eq!(dialect.counted(body.as_bytes()), (Some(11), Some(output)), "{dialect}");
+        }
+    }
+}
+
+#[test]
 fn an_error_is_free_only_where_that_is_documented() {
     let statuses = [301, 400, 401, 402, 403, 404, 408, 409, 413, 429, 500, 502, 503, 504, 529];
     for dialect in Dialect::ALL {

@@ -5,6 +5,8 @@
     reason = "in a test's helper a broken expectation is a failed test"
 )]
 
+#[path = "juror/appeal.rs"]
+mod appeal;
 #[path = "juror/batches.rs"]
 mod batches;
 #[path = "juror/court.rs"]

@@ -103,7 +103,7 @@ impl Session<'_> {
     async fn reserve(&self, request: &WireRequest, day: u64) -> Result<Money<'_>, JudgeError> {
         let Judge { provider, budget, .. } = self.judge;
         let Some(budget) = budget else { return Ok(Money::Uncounted) };
-        let worst = budget.worst(request.body.len(), provider.model.max_output_tokens);
+        let worst = budget.worst(request, provider.model.max_output_tokens);
         let reserved = budget.reserve(self.case.case_id, day, worst).await?;
         Ok(reserved.map_or_else(
             || {

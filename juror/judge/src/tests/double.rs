@@ -1,9 +1,6 @@
 //! A provider for tests: a real HTTP server in the OpenAI chat format that answers as a script says.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
 use axum::{
     Router,
@@ -160,10 +157,7 @@ async fn answer(State(double): State<Double>, headers: HeaderMap, body: Bytes) -
         Act::Limit(secs) => {
             (StatusCode::TOO_MANY_REQUESTS, [("retry-after", secs)], "{}").into_response()
         }
-        Act::Hang => {
-            tokio::time::sleep(Duration::from_hours(1)).await;
-            StatusCode::OK.into_response()
-        }
+        Act::Hang => std::future::pending().await,
     }
 }
 

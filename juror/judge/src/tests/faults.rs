@@ -8,14 +8,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use surety_jury::Question;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
 use super::*;
-use crate::{Budget, BudgetConfig, Clock, double::canary};
+use crate::{Budget, BudgetConfig, double::canary};
 
 /// The time of a round of questions.
 const WINDOW: Duration = Duration::from_mins(1);

@@ -1,12 +1,12 @@
 //! What a provider that is down costs, and what it costs when there is no money.
 
 use super::*;
-use crate::{Budget, BudgetConfig, Clock};
+use crate::{Budget, BudgetConfig};
 
-/// A judge whose provider rests after so many outages.
-fn resting(double: &Double, breaker_outages: u32) -> Judge {
+/// A judge whose provider rests after so many outages, and the clock by which it does.
+fn resting(double: &Double, breaker_outages: u32) -> (Judge, Clock) {
     let config = ProviderConfig { breaker_outages, ..config(double) };
-    judge_of(&config)
+    told(judge_of(&config))
 }
 
 #[tokio::test]
@@ -14,13 +14,13 @@ async fn after_outages_in_a_row_nobody_asks_and_one_question_is_tried() {
     let double = Double::captured(|_, _| Act::Raw(500, "")).await;
     let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a"), llm("b"), llm("c")]);
-    let judge = Judge { questions: 1, ..resting(&double, 4) };
+    let (judge, clock) = resting(&double, 4);
     let session = desk.session(&judge, &milestone).await;
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 4, "the rest is spared");
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 4, "it rests");
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    clock.pass(Duration::from_secs(2));
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     assert_eq!(double.seen().len(), 5, "one question is tried");
 }
@@ -34,7 +34,7 @@ async fn the_last_round_spares_no_provider() {
     .await;
     let desk = Desk::new().await;
     let milestone = milestone(vec![llm("a"), llm("b")]);
-    let judge = Judge { questions: 1, ..resting(&double, 1) };
+    let (judge, _) = resting(&double, 1);
     let session = desk.session(&judge, &milestone).await;
     assert_eq!(session.round(soon()).await.unwrap(), Judged::Outage);
     let opinion = session.last_round(soon()).await.unwrap();
@@ -91,14 +91,12 @@ async fn what_nobody_says_is_free_costs_all_that_it_can() {
         (Act::Hang, false),
     ] {
         let shown = format!("{act:?}");
-        let double = Double::captured(move |_, _| act.clone()).await;
+        let clock = Clock::told();
+        let double = Double::captured(acting(act, clock.clone())).await;
         let desk = Desk::new().await;
         let milestone = milestone(vec![llm("a")]);
         let budget = Some(purse(desk.folder.path(), 1_000_000).await);
-        // Only what hangs takes real time.
-        let clock = if shown == "Hang" { Clock::default() } else { Clock::told() };
-        let judge = judge(&double);
-        let judge = Judge { budget, provider: judge.provider.by(clock), ..judge };
+        let judge = Judge { budget, ..by(judge(&double), &clock) };
         let session = desk.session(&judge, &milestone).await;
         session.round(soon()).await.unwrap();
         let bytes: usize = double.seen().iter().map(|(_, body)| body.len() + 2 * 500).sum();

@@ -13,7 +13,10 @@ use surety_terms::{
     Problem, problem,
     wire::{Offer, OfferAnswer},
 };
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 
 use super::process::{selling, start};
 use super::{Market, signatures};
@@ -30,6 +33,39 @@ async fn deals(agent: &Handle) -> usize {
     let url = format!("{}/v1/deals", agent.url());
     let list: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
     list["deals"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn strangers_have_few_connections_and_little_time_and_send_json() {
+    let market = Market::open().await;
+    let limits = "[http]\nconnections_per_address = 3\nhead_secs = 1\n";
+    let seller = start(&market, "seller", &format!("{limits}{}", selling("echo the work"))).await;
+    let raw = async |head: &str| {
+        let address = seller.url().trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    };
+    let mut idle = Vec::new();
+    for _ in 0..3 {
+        idle.push(raw("GET /livez HT").await);
+    }
+    let mut fourth = raw("").await;
+    assert_eq!(fourth.read(&mut [0; 1]).await.unwrap_or(0), 0, "it is closed at once");
+    for mut stream in idle {
+        let mut answer = Vec::new();
+        // Once it is closed, in order or not, there is a place again.
+        stream.read_to_end(&mut answer).await.ok();
+        assert!(!String::from_utf8_lossy(&answer).contains("200 OK"));
+    }
+    let form = reqwest::Client::new()
+        .post(format!("{}/v1/offers", seller.url()))
+        .header("content-type", "application/x-www-form-urlencoded");
+    let answer = form.body("a=b").send().await.unwrap();
+    assert_eq!(answer.status(), 415);
+    assert_eq!(answer.json::<Problem>().await.unwrap().slug(), "wrong-type");
+    let alive = reqwest::get(format!("{}/livez", seller.url())).await.unwrap();
+    assert_eq!(alive.status(), 200);
 }
 
 #[tokio::test]

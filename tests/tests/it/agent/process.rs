@@ -54,7 +54,8 @@ pub(crate) fn selling(script: &str) -> String {
 
 /// Asks a buyer's agent for a deal.
 async fn buy(buyer: &Handle, seller: &Handle, sheet: TermSheet) -> B256 {
-    let wanted = NewDeal { term_sheet: sheet, seller_url: seller.url().parse().unwrap() };
+    let wanted =
+        NewDeal { term_sheet: sheet, seller_url: seller.url().parse().unwrap(), hidden: None };
     let request = reqwest::Client::new().post(format!("{}/v1/deals", buyer.url())).json(&wanted);
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), 202);
@@ -229,7 +230,7 @@ async fn a_restarted_buyer_still_opens_the_deal_that_it_signed() {
     let address = seller.url().to_owned();
     // The seller cannot be reached while the first buyer lives.
     let gone = "http://127.0.0.1:1".parse().unwrap();
-    let wanted = NewDeal { term_sheet: market.sheet(1, 0), seller_url: gone };
+    let wanted = NewDeal { term_sheet: market.sheet(1, 0), seller_url: gone, hidden: None };
     let request = reqwest::Client::new().post(format!("{}/v1/deals", buyer.url())).json(&wanted);
     let summary: DealSummary = request.send().await.unwrap().json().await.unwrap();
     let told = |view: &DealView| view.problem.is_some();

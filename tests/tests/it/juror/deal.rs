@@ -34,7 +34,8 @@ pub(super) const WORK: &str = "The whole report on mercury mines, for your eyes.
 pub(super) struct House {
     pub(super) market: Market,
     jury: B256,
-    jurors: Vec<Handle>,
+    /// Those of the panel, then those of the appeal panel.
+    pub(super) jurors: Vec<Handle>,
     http: Client,
 }
 
@@ -46,10 +47,19 @@ impl House {
     /// With jurors whose configuration is changed.
     pub(super) async fn of(change: impl Fn(&mut Config)) -> Self {
         let provider = Double::start(|_, _| Act::Vote("MET")).await;
+        Self::seated(5, vec![provider; 5], change).await
+    }
+
+    /// With a juror for each of these providers: so many of the panel, and then the appeal panel's.
+    pub(super) async fn seated(
+        panel_seats: usize,
+        providers: Vec<Double>,
+        change: impl Fn(&mut Config),
+    ) -> Self {
         let mut world = World::bare();
         // Taken until the jurors stand at them, so that nobody else gets one.
         let places: Vec<TcpListener> =
-            (0..5).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+            providers.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let mut panel: Vec<Address> = Vec::new();
         for (index, place) in places.iter().enumerate() {
             let url = format!("http://{}", place.local_addr().unwrap());
@@ -57,10 +67,11 @@ impl House {
             world.register(&actors::juror(index), &family, &url);
             panel.push(actors::juror(index).address());
         }
-        let jury = world.create_jury(&panel, &[]);
+        let appeal_panel = panel.split_off(panel_seats);
+        let jury = world.create_jury(&panel, &appeal_panel);
         let market = Market::of(world).await;
         let mut jurors = Vec::new();
-        for (index, place) in places.into_iter().enumerate() {
+        for ((index, place), provider) in places.into_iter().enumerate().zip(&providers) {
             let listen = place.local_addr().unwrap().to_string();
             let mut config = juror(&market, index, listen, &provider.url);
             change(&mut config);
@@ -106,7 +117,7 @@ impl House {
         self.agent("seller", &format!("[seller]\nworker = ['printf', '%s', '{WORK}']")).await
     }
 
-    async fn buy(
+    pub(super) async fn buy(
         &self,
         buyer: &surety_agent::Handle,
         seller: &surety_agent::Handle,
@@ -122,7 +133,16 @@ impl House {
         seller: &str,
         sheet: TermSheet,
     ) -> Result<B256, Value> {
-        let wanted = NewDeal { term_sheet: sheet, seller_url: seller.parse().unwrap() };
+        let seller_url = seller.parse().unwrap();
+        self.want(buyer, NewDeal { term_sheet: sheet, seller_url, hidden: None }).await
+    }
+
+    /// Asks a buyer's agent for a deal.
+    pub(super) async fn want(
+        &self,
+        buyer: &surety_agent::Handle,
+        wanted: NewDeal,
+    ) -> Result<B256, Value> {
         let url = format!("{}/v1/deals", buyer.url());
         let answer = self.http.post(url).json(&wanted).send().await.unwrap();
         if answer.status() == StatusCode::ACCEPTED {
@@ -157,7 +177,7 @@ impl House {
         tokio::time::timeout(Duration::from_mins(1), wait).await.unwrap()
     }
 
-    async fn bytes(&self, url: String) -> Vec<u8> {
+    pub(super) async fn bytes(&self, url: String) -> Vec<u8> {
         let answer = self.http.get(&url).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{url}");
         answer.bytes().await.unwrap().to_vec()

@@ -372,6 +372,33 @@ async fn a_preview_spends_no_money_of_cases() {
     juror.shutdown().await;
 }
 
+#[tokio::test]
+async fn what_was_counted_too_high_for_a_case_ends_the_day_for_previews() {
+    let court = Court::kind().await;
+    let mut config = court.config();
+    config.budget = Some(BUDGET);
+    let juror = court.try_start(config).await.unwrap();
+    // As if the provider had counted more for a case of this day than it can cost.
+    let today = i64::try_from(court.node.now() / DAY).unwrap();
+    let mut store = sqlite(&court).await;
+    sqlx::query("INSERT INTO overcounts (case_id, day) VALUES (zeroblob(32), ?)")
+        .bind(today)
+        .execute(&mut store)
+        .await
+        .unwrap();
+    store.close().await.unwrap();
+    let request = court.preview(WORK);
+    let taken = court.previewed(&juror, &request).await;
+    court.go_to(taken.answers_at);
+    let answer = court.answer(&juror, &request).await;
+    assert_eq!(forecasts(&answer), [UNDECIDED; 3]);
+    assert!(court.provider.seen().is_empty(), "nobody was asked");
+    let metrics = court.http.get(format!("{}/metrics", juror.url())).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("surety_juror_provider_overcounts 1\n"), "{metrics}");
+    juror.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn cases_go_first() {
     let gate = Gate::default();
