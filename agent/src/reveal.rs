@@ -55,7 +55,7 @@ impl Context {
             match answer {
                 Ok(()) => self.store.end_reveal(case_id, owed, "taken").await?,
                 Err(error) if is_final(&error) => {
-                    tracing::warn!(case = %case_id, juror = %owed.juror, %error, "not revealed");
+                    say_refused(case_id, owed.juror, &error);
                     self.store.end_reveal(case_id, owed, &error.to_string()).await?;
                 }
                 Err(error) => waits = Some(error),
@@ -91,6 +91,11 @@ impl Context {
         let body = self.readers.encrypt_to(&self.session.chain, (deal, seat), text).await?;
         self.jurors.reveal(&seat.url, case_id, body).await
     }
+}
+
+/// Tells the operator that a juror calls a hidden criterion met.
+fn say_refused(case_id: B256, juror: Address, error: &Error) {
+    tracing::warn!(case = %case_id, %juror, %error, "the juror takes no reveal of it any more");
 }
 
 /// Whether a juror will never take it: its time to reveal is over, or it opens nothing.

@@ -38,7 +38,7 @@ async fn divided() -> House {
     let mut providers = vec![against.clone(), against];
     providers.resize(SEATS, for_it);
     providers.resize(2 * SEATS, second);
-    House::seated(SEATS, providers, |_| ()).await
+    House::seated(SEATS, &providers, |_| ()).await
 }
 
 impl House {
@@ -127,7 +127,7 @@ async fn what_is_hidden_in_a_private_deal_both_panels_are_shown_and_nobody_else_
     let seller = house.agent("seller", &selling).await;
     let seller_url = seller.url().parse().unwrap();
     let wanted = NewDeal { term_sheet: sheet, seller_url, hidden: Some(vec![document]) };
-    let deal = house.want(&buyer, wanted).await.unwrap();
+    let deal = house.want(&buyer, &wanted).await.unwrap();
     let on_the_chain = |view: &DealView| view.milestones[0].status != MilestoneStatus::Pending;
     house.until(&buyer, deal, on_the_chain).await;
     // Wherever it is with what it reveals, the next process goes on.

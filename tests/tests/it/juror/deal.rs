@@ -47,13 +47,13 @@ impl House {
     /// With jurors whose configuration is changed.
     pub(super) async fn of(change: impl Fn(&mut Config)) -> Self {
         let provider = Double::start(|_, _| Act::Vote("MET")).await;
-        Self::seated(5, vec![provider; 5], change).await
+        Self::seated(5, &vec![provider; 5], change).await
     }
 
     /// With a juror for each of these providers: so many of the panel, and then the appeal panel's.
     pub(super) async fn seated(
         panel_seats: usize,
-        providers: Vec<Double>,
+        providers: &[Double],
         change: impl Fn(&mut Config),
     ) -> Self {
         let mut world = World::bare();
@@ -71,7 +71,7 @@ impl House {
         let jury = world.create_jury(&panel, &appeal_panel);
         let market = Market::of(world).await;
         let mut jurors = Vec::new();
-        for ((index, place), provider) in places.into_iter().enumerate().zip(&providers) {
+        for ((index, place), provider) in places.into_iter().enumerate().zip(providers) {
             let listen = place.local_addr().unwrap().to_string();
             let mut config = juror(&market, index, listen, &provider.url);
             change(&mut config);
@@ -134,17 +134,17 @@ impl House {
         sheet: TermSheet,
     ) -> Result<B256, Value> {
         let seller_url = seller.parse().unwrap();
-        self.want(buyer, NewDeal { term_sheet: sheet, seller_url, hidden: None }).await
+        self.want(buyer, &NewDeal { term_sheet: sheet, seller_url, hidden: None }).await
     }
 
     /// Asks a buyer's agent for a deal.
     pub(super) async fn want(
         &self,
         buyer: &surety_agent::Handle,
-        wanted: NewDeal,
+        wanted: &NewDeal,
     ) -> Result<B256, Value> {
         let url = format!("{}/v1/deals", buyer.url());
-        let answer = self.http.post(url).json(&wanted).send().await.unwrap();
+        let answer = self.http.post(url).json(wanted).send().await.unwrap();
         if answer.status() == StatusCode::ACCEPTED {
             Ok(answer.json::<DealSummary>().await.unwrap().deal_id)
         } else {
