@@ -9,6 +9,8 @@ use alloy::primitives::{B256, U256};
 use alloy::providers::{DynProvider, Provider as _};
 use alloy::rpc::client::BatchRequest;
 use alloy::rpc::types::TransactionRequest;
+use anyhow::ensure;
+use serde_json::Value;
 
 use crate::actors;
 use crate::contracts::Message;
@@ -80,27 +82,51 @@ impl Drop for Anvil {
 }
 
 /// Makes a world once more on an anvil that was started with `--auto-impersonate`: gives the relayer and
-/// the deployer ether, and sends what the world was made of.
+/// the deployer ether, and sends what the world was made of. All of it is in blocks afterwards.
 pub async fn build(provider: &DynProvider, sent: &[Message]) -> anyhow::Result<()> {
     for actor in [actors::relayer(), actors::deployer()] {
         let set = (actor.address(), U256::from(10).pow(U256::from(21)));
         provider.raw_request::<_, ()>("anvil_setBalance".into(), set).await?;
     }
-    for messages in sent.chunks(TOGETHER) {
-        let mut batch = BatchRequest::new(provider.client());
-        let mut answers = Vec::new();
-        for Message { from, to, data } in messages {
-            let request = TransactionRequest::default()
-                .from(*from)
-                .to(*to)
-                .gas_limit(GAS)
-                .input(data.clone().into());
-            answers.push(batch.add_call::<_, B256>("eth_sendTransaction", &(request,))?);
+    provider.raw_request::<_, Value>("evm_setAutomine".into(), [false]).await?;
+    // One sender at a time: one's transactions rest on the other's before them, and a block is filled
+    // in an order of its own.
+    for run in sent.chunk_by(|one, next| one.from == next.from) {
+        for messages in run.chunks(TOGETHER) {
+            send(provider, messages).await?;
         }
-        batch.send().await?;
-        for answer in answers {
-            answer.await?;
-        }
+    }
+    provider.raw_request::<_, Value>("evm_setAutomine".into(), [true]).await?;
+    Ok(())
+}
+
+/// Hands over what one account sent, and makes blocks until the last of it is in one.
+async fn send(provider: &DynProvider, messages: &[Message]) -> anyhow::Result<()> {
+    let Some(from) = messages.first().map(|message| message.from) else { return Ok(()) };
+    // anvil answers a batch's requests side by side: two that it numbers itself may get one nonce.
+    let mut nonce = provider.get_transaction_count(from).await?;
+    let mut batch = BatchRequest::new(provider.client());
+    let mut answers = Vec::new();
+    for Message { from, to, data } in messages {
+        let request = TransactionRequest::default()
+            .from(*from)
+            .nonce(nonce)
+            .to(*to)
+            .gas_limit(GAS)
+            .input(data.clone().into());
+        answers.push(batch.add_call::<_, B256>("eth_sendTransaction", &(request,))?);
+        nonce += 1;
+    }
+    batch.send().await?;
+    for answer in answers {
+        answer.await?;
+    }
+    let mut done = provider.get_transaction_count(from).await?;
+    while done < nonce {
+        provider.raw_request::<_, Value>("evm_mine".into(), [(); 0]).await?;
+        let before = done;
+        done = provider.get_transaction_count(from).await?;
+        ensure!(done > before, "anvil dropped what {from} sent with the nonce {done}");
     }
     Ok(())
 }
