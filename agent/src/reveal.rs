@@ -25,7 +25,7 @@ pub(crate) fn check(sheet: &TermSheet, hidden: &[HiddenCriterion]) -> Result<(),
             let rule = format!("has the commitment {own}, which no criterion holds");
             return Err(Error::refused(field, rule));
         }
-        if let Some(lint) = lint::refusal(&lint::hidden(document)) {
+        if let Some(lint) = lint::refusal(&lint::hidden(lint::Version::NEWEST, document)) {
             let rule = format!("holds {:?}: {}", lint.found, lint.advice);
             return Err(Error::refused(field, rule));
         }
@@ -48,7 +48,10 @@ impl Context {
         self.store.owe(case_id, &reveals, &jurors).await?;
         let owed = self.store.owed(case_id).await?;
         let place = (case_id, panel.as_slice(), reveals.as_slice());
-        let handed = owed.iter().map(|owed| self.hand(deal, place, owed));
+        let mut handed = Vec::new();
+        for owed in &owed {
+            handed.push(self.hand(deal, place, owed));
+        }
         let answers = join_all(handed).await;
         let mut waits = None;
         for (owed, answer) in owed.iter().zip(answers) {

@@ -85,8 +85,8 @@ impl Drop for Anvil {
 /// the deployer ether, and sends what the world was made of. All of it is in blocks afterwards.
 pub async fn build(provider: &DynProvider, sent: &[Message]) -> anyhow::Result<()> {
     for actor in [actors::relayer(), actors::deployer()] {
-        let set = (actor.address(), U256::from(10).pow(U256::from(21)));
-        provider.raw_request::<_, ()>("anvil_setBalance".into(), set).await?;
+        let funds = (actor.address(), U256::from(10).pow(U256::from(21)));
+        provider.raw_request::<_, ()>("anvil_setBalance".into(), funds).await?;
     }
     provider.raw_request::<_, Value>("evm_setAutomine".into(), [false]).await?;
     // One sender at a time: one's transactions rest on the other's before them, and a block is filled

@@ -57,17 +57,19 @@ impl Store {
     ) -> Result<(), Error> {
         let failed = |_: sqlx::Error| Error::Store("writing a reveal");
         let mut tx = self.pool.begin().await.map_err(failed)?;
-        for (reveal, juror) in reveals.iter().flat_map(|one| jurors.iter().map(move |j| (one, j))) {
-            sqlx::query(
-                "INSERT INTO reveals (case_id, criterion_id, juror) VALUES (?, ?, ?) \
-                 ON CONFLICT (case_id, criterion_id, juror) DO NOTHING",
-            )
-            .bind(case_id.as_slice())
-            .bind(reveal.criterion_id.as_str())
-            .bind(juror.as_slice())
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
+        for reveal in reveals {
+            for juror in jurors {
+                sqlx::query(
+                    "INSERT INTO reveals (case_id, criterion_id, juror) VALUES (?, ?, ?) \
+                     ON CONFLICT (case_id, criterion_id, juror) DO NOTHING",
+                )
+                .bind(case_id.as_slice())
+                .bind(reveal.criterion_id.as_str())
+                .bind(juror.as_slice())
+                .execute(&mut *tx)
+                .await
+                .map_err(failed)?;
+            }
         }
         tx.commit().await.map_err(failed)
     }

@@ -305,9 +305,9 @@ fn expect_open(
     template: Template,
     (id, document): (&str, Option<&HiddenCriterion>),
 ) -> Result<(), ReplayError> {
-    let Some(lint) = document.and_then(|document| template.refusal(document)) else {
+    let Some(refusal) = document.and_then(|document| template.refusal(document)) else {
         return Ok(());
     };
-    let (got, why) = (id.to_owned(), lint.to_string());
+    let (got, why) = (id.to_owned(), refusal.to_string());
     Err(ReplayError::Refused { line: line.number, got, template: template.name(), why })
 }
