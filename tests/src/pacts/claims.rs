@@ -56,7 +56,7 @@ impl Model {
         refuse(torn, "BallotsMalformed")?;
         let beyond = ballots.iter().any(|ballot| usize::from(ballot.seat) >= seats);
         refuse(beyond, "SeatUnknown")?;
-        let seats = u32::try_from(seats).expect("at most fifteen");
+        let seats = u32::try_from(seats).unwrap_or(u32::MAX);
         let count = tally(&promise.rule, seats, ballots);
         let (name, ending) = match count.outcome {
             Outcome::NoVerdict => return Err("NoVerdict"),

@@ -102,7 +102,7 @@ mod tests {
     }
 
     fn problem(points: &[Point], warm_up: f64) -> Option<String> {
-        Course::of(points, warm_up).unwrap().problem()
+        Course::of(points, warm_up).and_then(|course| course.problem())
     }
 
     #[test]

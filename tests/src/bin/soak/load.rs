@@ -108,9 +108,9 @@ impl<'a> Load<'a> {
     /// Opens deals for so long, and returns when every milestone has ended.
     pub(super) async fn run(&mut self, time: Duration) -> anyhow::Result<Ledger> {
         let since = Instant::now();
-        let tide = TIDE.min(time / 3);
+        let every = TIDE.min(time / 3);
         while since.elapsed() < time {
-            let until = (Instant::now() + tide).min(since + time);
+            let until = (Instant::now() + every).min(since + time);
             self.drive(until).await?;
             self.book.loaded = since.elapsed();
             self.drain().await?;

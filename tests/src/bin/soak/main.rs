@@ -168,8 +168,8 @@ fn pace(rate: f64) -> Duration {
 /// A process and how its memory went.
 struct Judged {
     name: String,
-    /// Whether it has to be flat.
-    is_judged: bool,
+    /// Whether its memory may not grow.
+    has_to_be_flat: bool,
     /// None when too little was seen of it.
     course: Option<Course>,
 }
@@ -184,7 +184,7 @@ fn courses(cast: &Cast, watch: &Watch, (warm_up, loaded): (Duration, Duration)) 
     };
     let judged = cast.services.iter().map(|service| Judged {
         name: service.name.clone(),
-        is_judged: service.is_judged,
+        has_to_be_flat: service.is_judged,
         course: of(&service.name),
     });
     judged.collect()
@@ -192,7 +192,7 @@ fn courses(cast: &Cast, watch: &Watch, (warm_up, loaded): (Duration, Duration)) 
 
 impl Judged {
     fn problem(&self) -> Option<String> {
-        if !self.is_judged {
+        if !self.has_to_be_flat {
             return None;
         }
         let Some(course) = &self.course else {
@@ -206,7 +206,7 @@ impl Judged {
         let number = |read: fn(&Course) -> f64| course.map(|c| (read(c) * 100.0).round() / 100.0);
         json!({
             "process": self.name,
-            "isJudged": self.is_judged,
+            "isJudged": self.has_to_be_flat,
             "warmMib": number(|course| course.warm),
             "endMib": number(|course| course.end),
             "mostMib": number(|course| course.most),
@@ -221,7 +221,7 @@ impl Judged {
             return format!("{:<10} too few samples", self.name);
         };
         let name = &self.name;
-        let bound = if self.is_judged { format!("{slope_bound:>8.1}") } else { "-".to_owned() };
+        let bound = if self.has_to_be_flat { format!("{slope_bound:>8.1}") } else { "-".to_owned() };
         format!("{name:<10}{warm:>8.1}{end:>8.1}{most:>8.1}{slope:>9.2}{bound:>8}")
     }
 }
