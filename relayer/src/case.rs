@@ -210,7 +210,7 @@ async fn ask(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
     Ok(Next::Again)
 }
 
-/// Leaves a case whose jurors are silent to whoever has room, after all that wait for it.
+/// Leaves a case whose jurors are silent to whoever has room, after those that were not left so.
 pub(crate) async fn set_aside(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
     let mut tx = relayer.begin(id).await?;
     cases::set_aside(&mut tx, id).await?;
