@@ -6,6 +6,7 @@
 
 mod gather;
 mod keep;
+mod room;
 pub(crate) mod sealed;
 
 use std::{
@@ -27,7 +28,7 @@ use surety_prices::Prices;
 use surety_privacy::{Circle, Identities};
 use surety_seal::{BallotSigner, Row};
 use surety_terms::Problem;
-use tokio::sync::{Notify, OnceCell, watch};
+use tokio::sync::{Notify, OnceCell, Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::sealed::status;
@@ -62,6 +63,8 @@ pub(crate) struct Desk {
     pub(crate) fetch: FetchConfig,
     pub(crate) limits: Limits,
     pub(crate) moments: watch::Receiver<Moment>,
+    /// The places of cases that are worked on: only those have their bytes in memory.
+    pub(crate) places: Semaphore,
     /// Where cases are judged, so many at once.
     pub(crate) judging: Turns,
     pub(crate) previews: Arc<Previews>,
@@ -172,19 +175,6 @@ impl Desk {
             Some(row) => Ok(self.begin(row, asked, (verified.standing, circle), None).await?),
             None => Ok(self.status(asked.case_id).await?.unwrap_or(silent)),
         }
-    }
-
-    fn has_room(&self) -> Result<(), Fault> {
-        if self.closing.is_cancelled() {
-            return Err(busy("it is stopping: ask again once it is back").into());
-        }
-        let most = self.limits.open_cases;
-        // One whose ballot only waits to be seen costs next to nothing.
-        let is_work = |open: &&Arc<Open>| open.status.borrow().state != CaseState::Committed;
-        if self.open_cases().values().filter(is_work).count() < most {
-            return Ok(());
-        }
-        Err(busy(format!("{most} cases are open, the most it takes")).into())
     }
 
     /// Takes no more cases, and gives those that are being judged this long to end.
@@ -394,17 +384,26 @@ impl Work {
         let mut session = desk.judge.session(&records, case, &self.asked.milestone).await?;
         let opinion = if let Some(opinion) = session.concluded().await {
             opinion
-        } else if let Some(bytes) = self.deliverable().await? {
-            let reveals = self.reveals().await?;
-            self.say(CaseState::Judging);
-            self.read(&mut session, &bytes, &reveals).await?;
-            self.judge(&session).await?
         } else {
-            session.missing()?
+            self.answer(&mut session).await?
         };
         let root = session.conclude(opinion).await?;
         let ballot = opinion.ballot(self.row.case_id, root);
         Ok(desk.signer.cast(desk.store.ballots(), &ballot).await?)
+    }
+
+    /// Waits for the bytes and for what is hidden, and then for a place to work on the case.
+    async fn answer(&self, session: &mut Session<'_>) -> Result<Opinion, JurorError> {
+        if self.deliverable().await?.is_none() {
+            return Ok(session.missing()?);
+        }
+        let reveals = self.reveals().await?;
+        self.say(CaseState::Judging);
+        let _place = self.desk.places.acquire().await.map_err(|_| JurorError::Stopped)?;
+        let Some(bytes) = self.deliverable().await? else { return Ok(session.missing()?) };
+        self.read(session, &bytes, &reveals).await?;
+        drop(bytes);
+        self.judge(session).await
     }
 
     /// Asks until everything is answered; from the last tenth of the window on, once more and never
@@ -477,8 +476,4 @@ impl Work {
             changed
         });
     }
-}
-
-fn busy(why: impl Into<String>) -> Problem {
-    Problem::new("busy", 503, "The juror is busy", why)
 }

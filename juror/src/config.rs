@@ -115,8 +115,10 @@ pub struct FetchConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Cases that are open at the same time, waiting for their deliverable included.
+    /// Cases that are worked on at the same time, from the deliverable to the commitment.
     pub open_cases: usize,
+    /// Cases that wait for their deliverable at the same time.
+    pub waiting_cases: usize,
     /// Cases that are judged at the same time.
     pub judging: usize,
     /// Criteria of one case that are asked at the same time.
@@ -213,6 +215,7 @@ impl Config {
                 "must be 4194304: with another limit it would answer otherwise than its panel",
             ),
             (self.limits.open_cases > 0, "limits.open_cases", "must be at least 1"),
+            (self.limits.waiting_cases > 0, "limits.waiting_cases", "must be at least 1"),
             (self.limits.judging > 0, "limits.judging", "must be at least 1"),
             (self.limits.questions > 0, "limits.questions", "must be at least 1"),
             (self.limits.requests > 0, "limits.requests", "must be at least 1"),
@@ -286,6 +289,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             open_cases: 256,
+            waiting_cases: 4_096,
             judging: 8,
             questions: 4,
             requests: 256,
@@ -379,7 +383,7 @@ mod tests {
             .join("\n");
         assert_eq!(needed.parse::<Config>().unwrap(), config);
         let left_out = example.lines().count() - needed.lines().count();
-        assert_eq!(left_out, 35, "as many keys have a default");
+        assert_eq!(left_out, 36, "as many keys have a default");
         for dialect in Dialect::ALL {
             assert!(example.contains(&format!("\"{dialect}\"")), "{dialect}");
         }

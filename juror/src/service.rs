@@ -169,6 +169,7 @@ async fn desk(
         fetch: config.fetch.clone(),
         limits: config.limits.clone(),
         moments: moments.subscribe(),
+        places: Semaphore::new(config.limits.open_cases),
         judging,
         previews: Arc::new(previews.await?),
         stop,

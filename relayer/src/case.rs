@@ -6,6 +6,7 @@
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use alloy::primitives::B256;
@@ -110,14 +111,17 @@ fn report(error: &RelayerError) {
 /// Takes the open cases that nobody works on, as far as there is room, and returns all that this
 /// instance holds.
 async fn held_cases(relayer: &Relayer) -> Result<Vec<Lease>, RelayerError> {
-    let most = relayer.config.limits.cases;
-    let held = cases::held(&mut *relayer.store.read().await?, relayer.store.instance()).await?;
-    if held.len() >= most {
+    let mut conn = relayer.store.read().await?;
+    let held = cases::held(&mut conn, relayer.store.instance()).await?;
+    let room = relayer.config.limits.cases.saturating_sub(held.len());
+    let now = relayer.store.now(&mut conn).await?;
+    let is_crowded = room == 0 && cases::is_one_left(&mut conn, now).await?;
+    relayer.crowded.store(is_crowded, Ordering::Relaxed);
+    drop(conn);
+    if room == 0 {
         return Ok(held);
     }
     let mut tx = relayer.store.begin().await?;
-    let now = relayer.store.now(&mut tx).await?;
-    let room = most - held.len();
     let claimed = cases::claim(&mut tx, relayer.store.instance(), now, room).await?;
     tx.commit().await?;
     if !claimed.is_empty() {
@@ -204,6 +208,17 @@ async fn ask(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
     surety_failpoint::here("case.asked.stored");
     relayer.changed();
     Ok(Next::Again)
+}
+
+/// Leaves a case whose jurors are silent to whoever has room, after those that were not left so.
+pub(crate) async fn set_aside(relayer: &Relayer, id: B256) -> Result<Next, RelayerError> {
+    let mut tx = relayer.begin(id).await?;
+    cases::set_aside(&mut tx, id).await?;
+    tx.commit().await?;
+    relayer.let_go(id);
+    relayer.cases.notify_one();
+    tracing::debug!(case = %id, "its jurors are silent: others are worked on");
+    Ok(Next::Stop)
 }
 
 /// Whether the case's milestone has ended in the newest block, whoever ended it.

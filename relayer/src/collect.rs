@@ -6,12 +6,14 @@
 //! ballot ([`crate::commit`]). As soon as the stored ballots are a verdict, and after a short moment
 //! for the others, the conversations end: a verdict is the same for every superset of its ballots.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use alloy::primitives::B256;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use surety_bindings::escrow::Terms;
+use surety_jurors::Place;
 use surety_jury::tally::tally;
 use surety_jury::wire::{BallotBody, CaseState as JurorState, CaseStatus};
 use surety_jury::{Outcome, SignedBallot, SignedCommitment, Tally, ballot, quorum};
@@ -37,7 +39,8 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Works on a case in the state Asked until it is decided, over, or out of time.
 pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
-    let Ok(_permit) = relayer.asking.acquire().await else { return Ok(Next::Stop) };
+    let jury = terms(relayer, row).await?.jury;
+    let Some(mut place) = relayer.asking.place(jury).await else { return Ok(Next::Stop) };
     let (question, terms, mut count) = prepare(relayer, row).await?;
     let Some(until) = case::judged_by(relayer, row, &terms).await? else { return Ok(Next::Later) };
     let seats = talk::seats(relayer, &terms, row.round).await?;
@@ -67,6 +70,7 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
         tokio::select! {
             Some(given) = talks.next(), if !talks.is_empty() => {
                 let (seat, seats) = hear(relayer, given, &mut count, (row.id, &bound)).await?;
+                place.heard();
                 waiting.extend(seat);
                 time.bound(seats);
             }
@@ -74,7 +78,8 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)),
                 if deadline.is_some() => {}
             _ = look.tick(), if deadline.is_none() => {
-                if let Some(next) = look_up(relayer, &question, &mut time, &count).await? {
+                let next = look_up(relayer, &question, &mut time, (&count, &place)).await?;
+                if let Some(next) = next {
                     return Ok(next);
                 }
             }
@@ -82,20 +87,28 @@ pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, Re
     }
 }
 
-/// Looks at the chain: at what is asked, at what is over, and at the time to commit.
+/// Looks at the chain: at what is asked, at what is over, and at the time to commit. Then at the
+/// cases that want the place of one whose jurors are silent.
 async fn look_up(
     relayer: &Relayer,
     question: &Question,
     time: &mut CommitTime<'_>,
-    count: &Count,
+    (count, place): (&Count, &Place),
 ) -> Result<Option<Next>, RelayerError> {
     question.look(relayer).await?;
     let (row, terms) = time.case();
     let next = over(relayer, row, terms, count).await?;
-    if next.is_none() {
-        time.look().await?;
+    if next.is_some() {
+        return Ok(next);
     }
-    Ok(next)
+    time.look().await?;
+    if !place.is_silent(time.until()) {
+        return Ok(None);
+    }
+    if relayer.crowded.load(Ordering::Relaxed) {
+        return case::set_aside(relayer, row.id).await.map(Some);
+    }
+    Ok(place.is_wanted().then_some(Next::Later))
 }
 
 /// Keeps what a seat gave, and counts its ballot. Returns the seat while it has more to give.
@@ -197,15 +210,18 @@ async fn commitments(relayer: &Relayer, case: B256) -> Result<Vec<SignedCommitme
     Ok(seats::commitments(&mut *relayer.store.read().await?, case).await?)
 }
 
+async fn terms(relayer: &Relayer, row: &CaseRow) -> Result<Terms, RelayerError> {
+    let terms = deals::terms(&mut *relayer.store.read().await?, row.delivery.dealId).await?;
+    terms.ok_or(RelayerError::Row { what: "a case without a term sheet" })
+}
+
 /// What the jurors are asked, under which terms, and the ballots that are stored already.
 async fn prepare(
     relayer: &Relayer,
     row: &CaseRow,
 ) -> Result<(Question, Terms, Count), RelayerError> {
+    let terms = terms(relayer, row).await?;
     let mut conn = relayer.store.read().await?;
-    let Some(terms) = deals::terms(&mut conn, row.delivery.dealId).await? else {
-        return Err(RelayerError::Row { what: "a case without a term sheet" });
-    };
     let Some(milestone) = terms.milestones.get(usize::from(row.delivery.milestone)) else {
         return Err(RelayerError::Row { what: "a case of a milestone that is not there" });
     };

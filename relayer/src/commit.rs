@@ -50,6 +50,11 @@ impl<'a> CommitTime<'a> {
         self.phase.is_over
     }
 
+    /// When it ends or ended, as far as that is known: jurors may be silent until then.
+    pub(crate) const fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
     /// Notes how many seats have committed.
     pub(crate) fn bound(&mut self, seats: usize) {
         if seats >= self.quorum && self.until.is_none() {

@@ -182,7 +182,8 @@ pub struct Limits {
     pub deliverables_total_bytes: u64,
     /// The bytes of all deliverables together that no delivery has named yet.
     pub unnamed_total_bytes: u64,
-    /// Cases that are asked about at the same time.
+    /// Cases that are asked about at the same time, of no jury more than of another that wants
+    /// some.
     pub asking: usize,
     /// Open cases that one relayer works on; what is beyond waits, or is another one's.
     pub cases: usize,
@@ -314,9 +315,10 @@ impl Config {
         bucket.map(drop).map_err(|e| format!("deliverables {e}"))
     }
 
-    /// Those of what it shows to others, and of how it stops.
-    fn service_rules(&self) -> [(bool, &'static str, &'static str); 3] {
+    /// Those of how it shares its places, of what it shows to others, and of how it stops.
+    fn service_rules(&self) -> [(bool, &'static str, &'static str); 4] {
         [
+            (self.jurors.turn_secs > 0, "jurors.turn_secs", "must be at least 1"),
             (self.health.unread_secs > 0, "health.unread_secs", "must be at least 1"),
             (self.health.task_still_secs > 59, "health.task_still_secs", "must be at least 60"),
             (self.stop_secs < 12, "stop_secs", "must be less than 12"),
@@ -402,6 +404,7 @@ key_file = "key"
             (with("[deliverables]\nurl = \"https://b\""), "deliverables must be s3://"),
             (with("database = \"postgres://me:secret@db/x\""), "database must not carry"),
             (with("[fees]\nmax_fee_wei = 0"), "fees.max_fee_wei"),
+            (with("[jurors]\nturn_secs = 0"), "jurors.turn_secs must be at least 1"),
             (with("block_tag = \"earliest\""), "earliest"),
             (GOOD.replace("chain_id = 8453", ""), "chain_id"),
             (

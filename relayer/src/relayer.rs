@@ -1,6 +1,7 @@
 //! What all of the relayer's tasks share.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,10 +9,10 @@ use alloy::primitives::{B256, Bytes};
 use surety_bindings::jury::Case;
 use surety_chain::Header;
 use surety_chain::send::Senders;
-use surety_jurors::Jurors;
+use surety_jurors::{Asking, Jurors};
 use surety_store::{Lease, Role, Store, StoreError, Tx};
 use surety_terms::digest;
-use tokio::sync::{Mutex as Lock, Notify, Semaphore, watch};
+use tokio::sync::{Mutex as Lock, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use surety_relayer_metrics::Metrics;
@@ -40,8 +41,8 @@ pub(crate) struct Relayer {
     pub(crate) sender: Senders,
     pub(crate) shelf: Shelf,
     pub(crate) jurors: Jurors,
-    /// How many cases may be asked about at once.
-    pub(crate) asking: Semaphore,
+    /// The cases that are asked about.
+    pub(crate) asking: Asking,
     /// The newest block, as last seen by the watcher.
     pub(crate) clock: watch::Sender<Clock>,
     /// The right to write what the chain said. The watcher has it for a step and the audit for a
@@ -55,6 +56,8 @@ pub(crate) struct Relayer {
     pub(crate) cases: Notify,
     /// The cases that this instance works on.
     pub(crate) held: Mutex<HashMap<B256, Lease>>,
+    /// Whether there is no room for an open case that nobody works on.
+    pub(crate) crowded: AtomicBool,
     /// The verdicts that wait for others. Lost by a restart: their cases are decided then, still.
     pub(crate) pool: Pool,
     /// When verdicts were found and how much later their milestones had ended. Lost by a restart.
@@ -112,7 +115,7 @@ impl Relayer {
         let following = Role::new(store.clone(), "chain", escrow.address.as_slice());
         Self {
             following: Lock::new(following),
-            asking: Semaphore::new(config.limits.asking),
+            asking: Asking::new(config.limits.asking, Duration::from_secs(config.jurors.turn_secs)),
             config,
             escrow,
             store,
@@ -129,6 +132,7 @@ impl Relayer {
             changes: watch::Sender::new(0),
             cases: Notify::new(),
             held: Mutex::new(HashMap::new()),
+            crowded: AtomicBool::new(false),
             pool: Pool::default(),
             verdicts: Mutex::new(HashMap::new()),
             taken: Mutex::default(),

@@ -11,7 +11,8 @@ use surety_jury::{CompactSignature, Leaf, ballot};
 
 use crate::{Ballots, SealError, ballots};
 
-/// How many lists may answer one case: anybody may ask, and every list is kept for ever.
+/// How many lists may answer one case and all others of theirs, and how many more may answer it and
+/// be absent on another: anybody may ask, and every list is kept for ever.
 const MOST_LISTS: i64 = 64;
 
 /// A list as it was committed to disk, with its signature once it has one.
@@ -64,8 +65,9 @@ impl Ballots {
         if answered.is_empty() {
             return Ok(Batched::Absent);
         }
+        let is_whole = answered.len() == cases.len();
         for case_id in &answered {
-            if lists(&mut tx, *case_id).await? >= MOST_LISTS {
+            if lists(&mut tx, *case_id, is_whole).await? >= MOST_LISTS {
                 return Ok(Batched::TooOften { case_id: *case_id });
             }
         }
@@ -109,12 +111,16 @@ async fn leaf(conn: &mut SqliteConnection, case: B256) -> Result<(Leaf, B256), S
     Ok((Leaf::of(&row.ballot).map_err(damaged)?, row.ballot.transcript))
 }
 
-/// How many lists answer a case.
-async fn lists(conn: &mut SqliteConnection, case: B256) -> Result<i64, SealError> {
-    let row = sqlx::query("SELECT count(*) AS n FROM batched WHERE case_id = ?")
-        .bind(case.as_slice())
-        .fetch_one(conn)
-        .await?;
+/// How many lists answer a case and all others of theirs, or not all.
+async fn lists(conn: &mut SqliteConnection, case: B256, is_whole: bool) -> Result<i64, SealError> {
+    let row = sqlx::query(
+        "SELECT count(*) AS n FROM batched JOIN batches USING (list)
+         WHERE case_id = ? AND is_whole = ?",
+    )
+    .bind(case.as_slice())
+    .bind(is_whole)
+    .fetch_one(conn)
+    .await?;
     Ok(row.try_get("n")?)
 }
 
@@ -124,13 +130,16 @@ async fn insert(
     row: &BatchRow,
     answered: &[B256],
 ) -> Result<(), SealError> {
-    sqlx::query("INSERT INTO batches (list, votes, transcript, digest) VALUES (?, ?, ?, ?)")
-        .bind(list.as_slice())
-        .bind(&row.batch.votes[..])
-        .bind(row.batch.transcript.as_slice())
-        .bind(row.digest.as_slice())
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query(
+        "INSERT INTO batches (list, votes, transcript, digest, is_whole) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(list.as_slice())
+    .bind(&row.batch.votes[..])
+    .bind(row.batch.transcript.as_slice())
+    .bind(row.digest.as_slice())
+    .bind(answered.len() == row.batch.cases.len())
+    .execute(&mut *conn)
+    .await?;
     for case in answered {
         sqlx::query("INSERT INTO batched (case_id, list) VALUES (?, ?)")
             .bind(case.as_slice())

@@ -153,16 +153,20 @@ mod tests {
             SqliteConnectOptions::new().filename(file).create_if_missing(true).foreign_keys(true);
         let pool = SqlitePool::connect_with(options).await.unwrap();
         sqlx::migrate!("../migrations").run(&pool).await.unwrap();
+        add_case(&pool, ballot(0).caseId).await;
+        (pool.clone(), Ballots::new(pool))
+    }
+
+    async fn add_case(pool: &SqlitePool, case_id: B256) {
         sqlx::query(
             "INSERT INTO cases (case_id, deal_id, milestone, round, deliverable, seat, nonce,
              request, seen_at) VALUES (?, zeroblob(32), 0, 1, zeroblob(32), 0, zeroblob(16), x'', 1)
              ON CONFLICT DO NOTHING",
         )
-        .bind(ballot(0).caseId.as_slice())
-        .execute(&pool)
+        .bind(case_id.as_slice())
+        .execute(pool)
         .await
         .unwrap();
-        (pool.clone(), Ballots::new(pool))
     }
 
     #[tokio::test]
@@ -277,6 +281,7 @@ mod tests {
         for sql in [
             "UPDATE batches SET votes = x'0000000000'",
             "UPDATE batches SET transcript = zeroblob(32)",
+            "UPDATE batches SET is_whole = 1",
             "UPDATE batches SET signature = zeroblob(64)",
             "DELETE FROM batches",
         ] {
@@ -308,14 +313,31 @@ mod tests {
     #[tokio::test]
     async fn strangers_cannot_have_lists_signed_without_end() {
         let folder = tempfile::tempdir().unwrap();
-        let (_, ballots) = open(folder.path()).await;
-        signer().cast(&ballots, &ballot(1)).await.unwrap();
+        let (pool, ballots) = open(folder.path()).await;
+        let shown = |n| Ballot { caseId: B256::repeat_byte(n), ..ballot(1) };
         let case_id = ballot(1).caseId;
+        signer().cast(&ballots, &ballot(1)).await.unwrap();
         ballots.open(case_id).await.unwrap();
         for n in 0..64_u8 {
             let list = [case_id, B256::with_last_byte(n)];
             let cast = signer().cast_batch(&ballots, &list).await.unwrap();
             assert!(matches!(cast, Batched::Row(_)), "{n}");
+        }
+        let strange = signer().cast_batch(&ballots, &[case_id, B256::repeat_byte(99)]).await;
+        assert_eq!(strange.unwrap(), Batched::TooOften { case_id });
+
+        // None of these has used up the lists in which every case is answered.
+        let others: Vec<B256> = (101..=108).map(|n| shown(n).caseId).collect();
+        for n in 101..=108 {
+            add_case(&pool, shown(n).caseId).await;
+            signer().cast(&ballots, &shown(n)).await.unwrap();
+            ballots.open(shown(n).caseId).await.unwrap();
+        }
+        let pairs = others.iter().flat_map(|one| others.iter().map(move |other| (*one, *other)));
+        for (one, other) in pairs {
+            let list = if one == other { vec![case_id, one] } else { vec![case_id, one, other] };
+            let cast = signer().cast_batch(&ballots, &list).await.unwrap();
+            assert!(matches!(cast, Batched::Row(_)), "{list:?}");
         }
         let last = signer().cast_batch(&ballots, &[case_id]).await.unwrap();
         assert_eq!(last, Batched::TooOften { case_id });

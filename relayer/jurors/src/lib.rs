@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod asking;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +17,8 @@ use surety_relayer_metrics::Metrics;
 use surety_service::request_id;
 use surety_terms::{host, json};
 use url::{Host, Url};
+
+pub use crate::asking::{Asking, Place};
 
 /// The largest answer that is read.
 const ANSWER_BYTES: usize = 64 * 1024;
@@ -39,6 +43,9 @@ pub struct Settings {
     pub retry_ms: u64,
     /// The longest such pause, in milliseconds.
     pub retry_most_ms: u64,
+    /// How long a case keeps its place while no juror gives anything and another case waits, in
+    /// seconds.
+    pub turn_secs: u64,
 }
 
 impl Default for Settings {
@@ -51,6 +58,7 @@ impl Default for Settings {
             grace_ms: 300,
             retry_ms: 250,
             retry_most_ms: 15_000,
+            turn_secs: 30,
         }
     }
 }

@@ -193,8 +193,9 @@ pub(crate) async fn held(conn: &mut Conn, instance: &str) -> Result<Vec<Lease>> 
     rows.iter().map(lease).collect()
 }
 
-/// Takes the oldest cases that are not over and that no instance holds which lives. One statement: two
-/// instances that claim at the same time wait for each other, and the second takes what is left.
+/// Takes cases that are not over and that no instance holds which lives: those that were set aside
+/// least often, the oldest first. One statement: two instances that claim at the same time wait for
+/// each other, and the second takes what is left.
 pub(crate) async fn claim(
     conn: &mut Conn,
     instance: &str,
@@ -207,7 +208,7 @@ pub(crate) async fn claim(
          LEFT JOIN lease l ON l.kind = 'case' AND l.subject = c.id
          LEFT JOIN instance i ON i.id = l.holder AND i.until_ms > $2
          WHERE c.state IN ('seen', 'asked', 'decided', 'sent') AND i.id IS NULL
-         ORDER BY c.position LIMIT $3
+         ORDER BY c.set_aside, c.position LIMIT $3
          ON CONFLICT (kind, subject) DO UPDATE
          SET holder = excluded.holder, epoch = lease.epoch + 1
          WHERE NOT EXISTS (
@@ -220,6 +221,35 @@ pub(crate) async fn claim(
     .fetch_all(conn)
     .await?;
     rows.iter().map(lease).collect()
+}
+
+/// Whether there is a case that is not over and that no instance holds which lives.
+pub(crate) async fn is_one_left(conn: &mut Conn, now: i64) -> Result<bool> {
+    let row = sqlx::query(
+        "SELECT 1 FROM case_file c
+         LEFT JOIN lease l ON l.kind = 'case' AND l.subject = c.id
+         LEFT JOIN instance i ON i.id = l.holder AND i.until_ms > $1
+         WHERE c.state IN ('seen', 'asked', 'decided', 'sent') AND i.id IS NULL LIMIT 1",
+    )
+    .bind(now)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.is_some())
+}
+
+/// Leaves a case to any instance, behind those that were left so less often. Nothing more is written
+/// under the lease that it was held by; the next one has a later epoch.
+pub(crate) async fn set_aside(conn: &mut Conn, id: B256) -> Result<()> {
+    sqlx::query("UPDATE case_file SET set_aside = set_aside + 1 WHERE id = $1")
+        .bind(id.as_slice())
+        .execute(&mut *conn)
+        .await?;
+    // No instance has this id.
+    sqlx::query("UPDATE lease SET holder = '' WHERE kind = 'case' AND subject = $1")
+        .bind(id.as_slice())
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 fn lease(row: &DbRow) -> Result<Lease> {

@@ -16,7 +16,7 @@ use surety_jury::wire::BallotBody;
 use surety_jury::{SignedBallot, SignedCommitment, Source};
 use surety_record::{self as seats, SeatState};
 use surety_store::scratch::{Engine, Scratch};
-use surety_store::{Leases, Store};
+use surety_store::{Leases, Store, StoreError};
 
 use super::ballots::{self, BallotRow, Kept};
 use super::batches;
@@ -33,6 +33,7 @@ surety_store::on_both!(
     a_state_gives_way_to_newer_ones_only,
     named_deliverables_leave_the_strangers_share,
     claims_take_the_oldest_open_cases_once,
+    a_case_that_is_set_aside_waits_behind_the_others,
     a_private_deal_is_kept_and_forgotten,
     seats_end_once_and_are_counted,
     the_time_to_commit_begins_once_and_ends_for_good,
@@ -216,6 +217,29 @@ async fn claims_take_the_oldest_open_cases_once(scratch: &Scratch) {
     cases::asked(&mut tx, digest(1)).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(state(&store, digest(1)).await, CaseState::Asked);
+}
+
+async fn a_case_that_is_set_aside_waits_behind_the_others(scratch: &Scratch) {
+    let store = opened(scratch, Leases::default()).await;
+    for n in 1..=2 {
+        seen(&store, n).await;
+    }
+    assert_eq!(claim(&store, 1).await, [digest(1)]);
+    let held = cases::held(&mut store.read().await.unwrap(), store.instance()).await.unwrap();
+    let mut tx = store.begin_under(&held[0]).await.unwrap();
+    let now = store.now(&mut tx).await.unwrap();
+    assert!(cases::is_one_left(&mut tx, now).await.unwrap());
+    cases::set_aside(&mut tx, digest(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    seen(&store, 3).await;
+    // The oldest again, and the newest is not behind it.
+    for n in [2, 3, 1] {
+        assert_eq!(claim(&store, 1).await, [digest(n)]);
+    }
+    let late = store.begin_under(&held[0]).await;
+    assert!(late.is_err_and(|e| matches!(e, StoreError::LeaseLost { .. })), "its epoch is over");
+    let mut conn = store.read().await.unwrap();
+    assert!(!cases::is_one_left(&mut conn, now).await.unwrap());
 }
 
 async fn a_private_deal_is_kept_and_forgotten(scratch: &Scratch) {

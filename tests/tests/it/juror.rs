@@ -204,7 +204,7 @@ async fn a_juror_takes_no_more_cases_than_it_is_set_to() {
     court.world.open(&second.terms()).unwrap();
     court.node = court.world.node();
     let mut config = court.config();
-    config.limits = Limits { open_cases: 1, ..Limits::default() };
+    config.limits = Limits { waiting_cases: 1, ..Limits::default() };
     let juror = court.try_start(config).await.unwrap();
 
     let first = court.take(&juror, &court.request(WORK)).await;
@@ -214,6 +214,53 @@ async fn a_juror_takes_no_more_cases_than_it_is_set_to() {
     court.push(&juror, WORK).await;
     court.ballot(&juror, first.case_id).await;
     court.take(&juror, &court.request_for(&second, WORK, "")).await;
+}
+
+#[tokio::test]
+async fn cases_that_wait_for_their_bytes_take_no_place_of_work() {
+    let mut court = Court::kind().await;
+    let mut second = court.sheet.clone();
+    second.salt = B256::repeat_byte(2);
+    court.world.open(&second.terms()).unwrap();
+    court.node = court.world.node();
+    let mut config = court.config();
+    config.limits = Limits { open_cases: 1, ..Limits::default() };
+    let juror = court.try_start(config).await.unwrap();
+
+    let waiting = court.take(&juror, &court.request(WORK)).await.case_id;
+    let other: &[u8] = b"The quarterly report covers two markets.\nRevenue fell.\n";
+    let worked = court.take(&juror, &court.request_for(&second, other, "")).await.case_id;
+    assert_eq!(court.push(&juror, other).await.status(), 204);
+    assert_eq!(court.ballot(&juror, worked).await.met, 0b111);
+    let status = court.status(&juror, waiting, 0).await;
+    assert_eq!(status.state, CaseState::AwaitingDeliverable);
+    assert_eq!(court.push(&juror, WORK).await.status(), 204);
+    assert_eq!(court.ballot(&juror, waiting).await.met, 0b111);
+}
+
+#[tokio::test]
+async fn more_cases_than_places_are_worked_on_one_after_the_other() {
+    let mut court = Court::kind().await;
+    let mut sheets = vec![court.sheet.clone()];
+    for n in 2..=4 {
+        let mut sheet = court.sheet.clone();
+        sheet.salt = B256::repeat_byte(n);
+        court.world.open(&sheet.terms()).unwrap();
+        sheets.push(sheet);
+    }
+    court.node = court.world.node();
+    let mut config = court.config();
+    config.limits = Limits { open_cases: 1, ..Limits::default() };
+    let juror = court.try_start(config).await.unwrap();
+    let mut cases = Vec::new();
+    for sheet in &sheets {
+        cases.push(court.take(&juror, &court.request_for(sheet, WORK, "")).await.case_id);
+    }
+    // The bytes of all of them come at once.
+    assert_eq!(court.push(&juror, WORK).await.status(), 204);
+    for case in cases {
+        assert_eq!(court.ballot(&juror, case).await.met, 0b111);
+    }
 }
 
 #[tokio::test]

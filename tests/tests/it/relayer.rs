@@ -11,6 +11,7 @@
 //! an agent has a call submitted    once, simulated first, refusals with name and remedy
 //! the relayer cannot work          it does not start
 //! relayers share a database        see `fleet`
+//! jurors are silent                in nobody else's way, see `fair`
 //! a verdict is appealed, time ends it   see `rounds`, `timed`
 //! endpoints lie, blocks go         see `storm`, `reorgs`, `ledger`, `sending`
 //! ```
@@ -18,6 +19,7 @@
 mod batches;
 pub(crate) mod court;
 mod desk;
+mod fair;
 mod fleet;
 mod gate;
 pub(crate) mod jurors;

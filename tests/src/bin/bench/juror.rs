@@ -185,7 +185,7 @@ async fn memory() -> anyhow::Result<Keys> {
     let served = node.serve().await;
     let folder = tempfile::tempdir()?;
     let config = config(&world, &folder, &served.url(), "http://127.0.0.1:1");
-    let limits = Limits { open_cases: OPEN, ..Limits::default() };
+    let limits = Limits { waiting_cases: OPEN, ..Limits::default() };
     let path = folder.path().join("juror.toml");
     let table = toml::Table::try_from(Config { limits, ..config })?;
     fs::write(&path, toml::to_string(&table)?)?;

@@ -51,6 +51,22 @@ async fn a_list_is_signed_with_what_the_ballot_says_and_always_in_the_same_way()
 }
 
 #[tokio::test]
+async fn ids_that_are_no_cases_do_not_use_up_the_lists_of_one() {
+    let court = Court::kind().await;
+    let juror = court.start().await;
+    let case = court.take(&juror, &court.request(WORK)).await.case_id;
+    court.push(&juror, WORK).await;
+    court.ballot(&juror, case).await;
+    for n in 0..64_u8 {
+        signed(&court, &juror, &[case, keccak256([n])]).await;
+    }
+    let list = BatchRequest { cases: vec![case, keccak256([64])] };
+    let refused = problem(propose(&court, &juror, &list).await).await;
+    assert_eq!((refused.slug(), refused.status), ("too-many-lists", 429));
+    assert_eq!(signed(&court, &juror, &[case]).await.votes.len(), 5);
+}
+
+#[tokio::test]
 async fn a_list_that_is_none_is_refused() {
     let court = Court::kind().await;
     let juror = court.start().await;

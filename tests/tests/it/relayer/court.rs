@@ -388,7 +388,8 @@ impl Court {
         self.send_to(self.contracts.escrow, calldata).await;
     }
 
-    async fn send_to(&self, to: Address, calldata: Bytes) {
+    /// The same to another contract.
+    pub(crate) async fn send_to(&self, to: Address, calldata: Bytes) {
         let sender = surety_tests::actors::deployer();
         self.node.set_balance(sender.address(), U256::from(10).pow(U256::from(18)));
         let provider = self.node.provider_for(sender);
