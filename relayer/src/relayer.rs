@@ -28,6 +28,12 @@ use crate::vitals::Health;
 /// The round that deliveries are judged in first. The appeal panel's is 2.
 pub(crate) const ROUND: u8 = 1;
 
+/// Whose transactions go first: verdicts, then what time allows with this relayer's deals, then what
+/// others ask for.
+pub(crate) const VERDICTS: u8 = 0;
+pub(crate) const OWN_ACTS: u8 = 1;
+pub(crate) const STRANGERS: u8 = 2;
+
 /// The kind of leases on cases.
 pub(crate) const CASE: &str = "case";
 
@@ -42,6 +48,8 @@ pub(crate) struct Relayer {
     pub(crate) jurors: Jurors,
     /// How many cases may be asked about at once.
     pub(crate) asking: Semaphore,
+    /// How many questions may be held open at once.
+    pub(crate) polls: Semaphore,
     /// The newest block, as last seen by the watcher.
     pub(crate) clock: watch::Sender<Clock>,
     /// The right to write what the chain said. The watcher has it for a step and the audit for a
@@ -113,6 +121,7 @@ impl Relayer {
         Self {
             following: Lock::new(following),
             asking: Semaphore::new(config.limits.asking),
+            polls: Semaphore::new((config.http.requests / 2).min(Semaphore::MAX_PERMITS)),
             config,
             escrow,
             store,
