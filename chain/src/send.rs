@@ -112,7 +112,7 @@ impl Default for SendConfig {
 }
 
 impl SendConfig {
-    /// The part of a day's budget that is for requests of this rank: from which rank on it is, and how
+    /// The part of a day's budget that is for requests of this rank: from which rank on, and how
     /// much, in wei. None where they may have all.
     fn share_of(&self, rank: u8) -> Option<(u8, u64)> {
         let share = self.share.filter(|share| rank >= share.from_rank)?;

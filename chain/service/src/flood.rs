@@ -44,8 +44,8 @@ impl Flood {
         Self { limiter, known, remembered, most, forgot: Mutex::default() }
     }
 
-    /// Whether an address may make one more request. Who is remembered is never refused because many
-    /// others are.
+    /// Whether an address may make one more request. Who is remembered is never refused because
+    /// many others are.
     pub(crate) fn admits(&self, address: IpAddr) -> bool {
         let mut whose = household(address);
         if self.known.len() >= self.remembered {
@@ -96,8 +96,8 @@ impl ShrinkableKeyedStateStore<IpAddr> for Known {
     }
 }
 
-/// The network that one stranger has alone. An IPv6 subscriber is given 2^64 addresses at least, and
-/// often 256 times as many.
+/// The network that one stranger has alone. An IPv6 subscriber is given 2^64 addresses at least,
+/// and often 256 times as many.
 pub(crate) fn household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         v4 @ IpAddr::V4(_) => v4,

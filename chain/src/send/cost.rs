@@ -2,8 +2,8 @@
 //!
 //! The most that a nonce can cost is written down in the transaction that signs for it, and replaced
 //! by what it did cost when its receipt is final. A new transaction that would go beyond the budget
-//! waits for the next day; one that is out already may still be replaced, up to the fee caps. Requests
-//! from some rank on may have only a share of it, so that what they cost keeps nothing else waiting.
+//! waits for the next day; one that is out already may still be replaced, up to the fee caps.
+//! Requests from some rank on may have only a share of it, so that they keep nothing else waiting.
 
 use alloy::primitives::{Address, Bytes, U256, address};
 use alloy::sol_types::SolCall as _;
@@ -83,8 +83,8 @@ impl Most {
     }
 }
 
-/// What all keys of this store have spent or may still spend on a block's day, in wei, for requests
-/// from a rank on.
+/// What all keys of this store have spent or may still spend on a block's day for requests from a
+/// rank on, in wei.
 pub(super) async fn spent(conn: &mut Conn, at: Header, rank: u8) -> Result<u64, ChainError> {
     let gwei: i64 = sqlx::query_scalar(
         "SELECT CAST(COALESCE(SUM(gwei), 0) AS BIGINT) FROM send_cost

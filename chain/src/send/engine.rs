@@ -126,8 +126,8 @@ impl SenderTask {
         Ok(fee.unwrap_or(0))
     }
 
-    /// Whether a new transaction of this rank may cost that much today. Told when that changes. Where
-    /// only a share is used up the budget is not: what goes first has gone.
+    /// Whether a new transaction of this rank may cost that much today. Told when that changes.
+    /// Where a share has no room the budget is not over: what goes first has gone.
     async fn affordable(
         &self,
         conn: &mut Conn,

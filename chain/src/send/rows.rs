@@ -52,7 +52,7 @@ pub(super) struct Attempt {
 
 type Result<T> = std::result::Result<T, ChainError>;
 
-/// Who asks again for what waits may have it go earlier, never later: a stranger may have been first.
+/// Who asks again for what waits may have it go earlier, never later: strangers may ask first.
 pub(super) async fn queue(
     conn: &mut Conn,
     sender: Address,
@@ -138,8 +138,8 @@ pub(super) async fn ranked(conn: &mut Conn) -> Result<Vec<(u8, u64)>> {
     rows.iter().map(|row| Ok((rank(row)?, unsigned(row.try_get("waiting")?)?))).collect()
 }
 
-/// How many requests of a key wait for a nonce, and which nonces wait for a block, lowest first, each
-/// with the chain's time of its newest attempt. Strangers wrote their calldata: it is not read.
+/// How many requests of a key wait for a nonce, and which nonces wait for a block, lowest first,
+/// each with the chain's time of its newest attempt. Strangers wrote their calldata: it is not read.
 pub(super) async fn line(conn: &mut Conn, sender: Address) -> Result<(u64, Vec<(u64, u64)>)> {
     let queued = sqlx::query_scalar::<_, i64>(
         "SELECT COUNT(*) FROM send_request WHERE sender = $1 AND state = 'queued'",

@@ -5,8 +5,8 @@ use surety_bindings::escrow::DealEscrow as E;
 use surety_terms::Problem;
 
 /// Calldata that is read at most: the signatures of contract wallets, all milestones and a panel's
-/// ballots fit. Arguments may point to one part from many places, so that they may take as much memory
-/// as this for every word of it.
+/// ballots fit. Arguments may point to one part from many places, so that each word of it may take
+/// as much memory as all of it.
 const MOST_BYTES: usize = 32 << 10;
 
 /// What may be called, and whether calldata is how it is said. All of it pays fixed payees or moves
