@@ -46,6 +46,16 @@ pub use fees::FeeCaps;
 pub use keys::Senders;
 pub use orders::{AttemptView, Line, Order, Trace};
 
+/// A part of the day's budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// It is for requests of this rank and those after it, all of them together.
+    pub from_rank: u8,
+    /// How much of the budget they may use, in percent.
+    pub percent: u8,
+}
+
 /// The longest pause after a round that went wrong: who waits for us hears soon that we are back.
 const MOST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -80,6 +90,8 @@ pub struct SendConfig {
     /// What all keys of a store may cost together per UTC day of chain time, in wei. What would go
     /// beyond it waits for the next day. No limit unless it is given.
     pub budget_wei_per_day: Option<u64>,
+    /// Who may have only a part of that budget. The others may have all of it.
+    pub share: Option<Share>,
 }
 
 impl Default for SendConfig {
@@ -94,7 +106,18 @@ impl Default for SendConfig {
             watch_blocks: 9_000,
             fees: FeeCaps::default(),
             budget_wei_per_day: None,
+            share: None,
         }
+    }
+}
+
+impl SendConfig {
+    /// The part of a day's budget that is for requests of this rank: from which rank on, and how
+    /// much, in wei. None where they may have all.
+    fn share_of(&self, rank: u8) -> Option<(u8, u64)> {
+        let share = self.share.filter(|share| rank >= share.from_rank)?;
+        let part = u128::from(self.budget_wei_per_day?) * u128::from(share.percent) / 100;
+        Some((share.from_rank, u64::try_from(part).unwrap_or(u64::MAX)))
     }
 }
 
@@ -107,6 +130,8 @@ pub struct Request {
     pub to: Address,
     /// What to call it with.
     pub calldata: Bytes,
+    /// Who goes first: the lowest, and of equals the oldest.
+    pub rank: u8,
 }
 
 /// Where a request stands.
@@ -161,6 +186,8 @@ pub struct SendHealth {
     pub above_fee_cap: bool,
     /// What all keys have spent or may still spend on the chain's day, in wei, as of the last look.
     pub spent_wei: u64,
+    /// When a share of the budget that is used up opens again, in chain time; past while it is open.
+    pub share_opens: u64,
 }
 
 /// A handle to the sender of one key. Cloning is cheap.
@@ -232,7 +259,8 @@ impl Sender {
     /// Queues a request in the caller's own transaction, so that the request exists exactly when
     /// the caller's row says so. Call [`Sender::wake`] after the commit.
     ///
-    /// An id that is queued, sent or mined stays as it is; one that failed is queued again.
+    /// An id that is queued, sent or mined stays as it is, unless its new rank lets it go earlier; one
+    /// that failed is queued again.
     pub async fn queue(
         &self,
         conn: &mut Conn,

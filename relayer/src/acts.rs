@@ -19,7 +19,7 @@ use surety_store::{Conn, Role};
 use tokio_util::sync::CancellationToken;
 
 use crate::RelayerError;
-use crate::relayer::Relayer;
+use crate::relayer::{OWN_ACTS, Relayer};
 use crate::store::{cases, deals};
 
 /// How many acts are looked at in one round.
@@ -198,7 +198,7 @@ async fn queue(
     calldata: Bytes,
 ) -> Result<(), RelayerError> {
     let id = keccak256(&calldata);
-    let request = Request { id, to: relayer.escrow.address, calldata };
+    let request = Request { id, to: relayer.escrow.address, calldata, rank: OWN_ACTS };
     let mut tx = role.begin().await?;
     if !rows::sending(&mut tx, row, id, again(relayer)).await? {
         // The milestone has moved on since it was read.

@@ -10,7 +10,7 @@ use alloy::primitives::Address;
 use serde::Deserialize;
 use surety_acts::Settings as Acts;
 pub use surety_batches::Settings as Batch;
-use surety_chain::send::{FeeCaps, SendConfig};
+use surety_chain::send::{FeeCaps, SendConfig, Share};
 use surety_chain::{BlockTag, EndpointConfig, RpcUrl};
 pub use surety_jurors::Settings as Jurors;
 use surety_keys::KeySource;
@@ -20,6 +20,7 @@ use surety_store::{Bucket, Leases};
 use url::Url;
 
 use crate::RelayerError;
+use crate::relayer::STRANGERS;
 
 /// How to run one relayer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -150,24 +151,23 @@ pub struct Sending {
     pub gas_margin_percent: u64,
     /// What all keys may cost together per UTC day of chain time, in wei; no limit unless given.
     pub budget_wei_per_day: Option<u64>,
+    /// How much of that budget may go to what others hand in, in percent.
+    pub strangers_percent: u8,
+    /// How many transactions that others handed in may wait for a nonce.
+    pub strangers_queued: u64,
 }
 
 impl Default for Sending {
     fn default() -> Self {
-        let SendConfig {
-            max_in_flight,
-            replace_after_secs,
-            rebroadcast_ms,
-            gas_margin_percent,
-            budget_wei_per_day,
-            ..
-        } = SendConfig::default();
+        let sending = SendConfig::default();
         Self {
-            max_in_flight,
-            replace_after_secs,
-            rebroadcast_ms,
-            gas_margin_percent,
-            budget_wei_per_day,
+            max_in_flight: sending.max_in_flight,
+            replace_after_secs: sending.replace_after_secs,
+            rebroadcast_ms: sending.rebroadcast_ms,
+            gas_margin_percent: sending.gas_margin_percent,
+            budget_wei_per_day: sending.budget_wei_per_day,
+            strangers_percent: 50,
+            strangers_queued: 1_000,
         }
     }
 }
@@ -236,6 +236,7 @@ impl Config {
             rebroadcast_ms: self.sending.rebroadcast_ms,
             gas_margin_percent: self.sending.gas_margin_percent,
             budget_wei_per_day: self.sending.budget_wei_per_day,
+            share: Some(Share { from_rank: STRANGERS, percent: self.sending.strangers_percent }),
             fees: self.fees,
             ..SendConfig::default()
         }
@@ -288,6 +289,11 @@ impl Config {
             (self.rpc_timeout_secs > 0, "rpc_timeout_secs", "must be at least 1"),
             (self.fees.max_fee_wei > 0, "fees.max_fee_wei", "must be at least 1"),
             (self.sending.max_in_flight > 0, "sending.max_in_flight", "must be at least 1"),
+            (
+                self.sending.strangers_percent <= 100,
+                "sending.strangers_percent",
+                "must be at most 100",
+            ),
             (self.jurors.timeout_secs > 0, "jurors.timeout_secs", "must be at least 1"),
             (self.jurors.retry_ms > 0, "jurors.retry_ms", "must be at least 1"),
             (
@@ -405,6 +411,10 @@ key_file = "key"
             (with("database = \"postgres://me:secret@db/x\""), "database must not carry"),
             (with("[fees]\nmax_fee_wei = 0"), "fees.max_fee_wei"),
             (with("[jurors]\nturn_secs = 0"), "jurors.turn_secs must be at least 1"),
+            (
+                with("[sending]\nstrangers_percent = 101"),
+                "sending.strangers_percent must be at most",
+            ),
             (with("block_tag = \"earliest\""), "earliest"),
             (GOOD.replace("chain_id = 8453", ""), "chain_id"),
             (

@@ -27,6 +27,7 @@ use surety_service::serve::{self, Bounds, Ending};
 use surety_terms::Problem;
 use surety_terms::limits::BODY_BYTES;
 use tokio::net::TcpListener;
+use tokio::sync::SemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::relayer::Relayer;
@@ -128,7 +129,11 @@ struct Wait {
 }
 
 impl Wait {
-    fn within(&self, relayer: &Relayer) -> Duration {
-        Duration::from_secs(self.wait_secs.min(relayer.config.limits.wait_most_secs))
+    /// With its place among those that are held open. Half of all requests may be; whoever comes
+    /// later is answered at once, so that there is always a place to hand something in.
+    fn within<'a>(&self, relayer: &'a Relayer) -> (Duration, Option<SemaphorePermit<'a>>) {
+        let most = self.wait_secs.min(relayer.config.limits.wait_most_secs);
+        let place = if most > 0 { relayer.polls.try_acquire().ok() } else { None };
+        (Duration::from_secs(if place.is_some() { most } else { 0 }), place)
     }
 }

@@ -12,7 +12,7 @@ use surety_chain::send::Senders;
 use surety_jurors::{Asking, Jurors};
 use surety_store::{Lease, Role, Store, StoreError, Tx};
 use surety_terms::digest;
-use tokio::sync::{Mutex as Lock, Notify, watch};
+use tokio::sync::{Mutex as Lock, Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use surety_relayer_metrics::Metrics;
@@ -29,6 +29,12 @@ use crate::vitals::Health;
 /// The round that deliveries are judged in first. The appeal panel's is 2.
 pub(crate) const ROUND: u8 = 1;
 
+/// Whose transactions go first: verdicts, then what time allows with this relayer's deals, then what
+/// others ask for.
+pub(crate) const VERDICTS: u8 = 0;
+pub(crate) const OWN_ACTS: u8 = 1;
+pub(crate) const STRANGERS: u8 = 2;
+
 /// The kind of leases on cases.
 pub(crate) const CASE: &str = "case";
 
@@ -43,6 +49,8 @@ pub(crate) struct Relayer {
     pub(crate) jurors: Jurors,
     /// The cases that are asked about.
     pub(crate) asking: Asking,
+    /// How many questions may be held open at once.
+    pub(crate) polls: Semaphore,
     /// The newest block, as last seen by the watcher.
     pub(crate) clock: watch::Sender<Clock>,
     /// The right to write what the chain said. The watcher has it for a step and the audit for a
@@ -116,6 +124,7 @@ impl Relayer {
         Self {
             following: Lock::new(following),
             asking: Asking::new(config.limits.asking, Duration::from_secs(config.jurors.turn_secs)),
+            polls: Semaphore::new((config.http.requests / 2).min(Semaphore::MAX_PERMITS)),
             config,
             escrow,
             store,

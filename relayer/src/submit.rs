@@ -18,7 +18,7 @@ use surety_chain::{BlockTag, CallOutcome};
 use crate::case::{self, Next};
 use crate::escrow::Escrow;
 use crate::reason::Reason;
-use crate::relayer::{ROUND, Relayer};
+use crate::relayer::{ROUND, Relayer, VERDICTS};
 use crate::store::cases::{self, CaseRow};
 use crate::store::{batches, deals};
 use crate::{RelayerError, batch};
@@ -72,7 +72,7 @@ pub(crate) async fn entry(relayer: &Relayer, row: &CaseRow) -> Result<Option<Ent
 /// Writes the state and queues the transaction as one act.
 async fn queue(relayer: &Relayer, row: &CaseRow, calldata: Bytes) -> Result<Next, RelayerError> {
     let id = keccak256(&calldata);
-    let request = Request { id, to: relayer.escrow.address, calldata };
+    let request = Request { id, to: relayer.escrow.address, calldata, rank: VERDICTS };
     let mut tx = relayer.begin(row.id).await?;
     if !cases::sent(&mut tx, row.id, id).await? {
         // It went with others, ended or was given up since it was read.

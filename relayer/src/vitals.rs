@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::RelayerError;
-use crate::relayer::Relayer;
+use crate::relayer::{OWN_ACTS, Relayer, STRANGERS, VERDICTS};
 use crate::store::{cases, deliverables};
 use crate::wire::Readiness;
 
@@ -102,6 +102,11 @@ async fn measure(relayer: &Relayer) -> Result<(), RelayerError> {
         metrics.acts_due.set(whole(rows::overdue(&mut conn, relayer.now()).await?));
         let (total, unnamed) = deliverables::totals(&mut conn).await?;
         metrics.shelf(total.saturating_sub(unnamed), unnamed);
+    }
+    let queued = relayer.sender.queued().await?;
+    for (rank, who) in [(VERDICTS, "verdicts"), (OWN_ACTS, "acts"), (STRANGERS, "strangers")] {
+        let count = queued.iter().find(|(of, _)| *of == rank).map_or(0, |(_, count)| *count);
+        metrics.queued(who, count);
     }
     let totals = relayer.sender.totals().await?;
     for state in ["queued", "signed", "mined", "failed"] {

@@ -3,6 +3,7 @@
 //! The most that a nonce can cost is written down in the transaction that signs for it, and replaced
 //! by what it did cost when its receipt is final. A new transaction that would go beyond the budget
 //! waits for the next day; one that is out already may still be replaced, up to the fee caps.
+//! Requests from some rank on may have only a share of it, so that they keep nothing else waiting.
 
 use alloy::primitives::{Address, Bytes, U256, address};
 use alloy::sol_types::SolCall as _;
@@ -82,12 +83,15 @@ impl Most {
     }
 }
 
-/// What all keys of this store have spent or may still spend on a block's day, in wei.
-pub(super) async fn spent(conn: &mut Conn, at: Header) -> Result<u64, ChainError> {
+/// What all keys of this store have spent or may still spend on a block's day for requests from a
+/// rank on, in wei.
+pub(super) async fn spent(conn: &mut Conn, at: Header, rank: u8) -> Result<u64, ChainError> {
     let gwei: i64 = sqlx::query_scalar(
-        "SELECT CAST(COALESCE(SUM(gwei), 0) AS BIGINT) FROM send_cost WHERE day = $1",
+        "SELECT CAST(COALESCE(SUM(gwei), 0) AS BIGINT) FROM send_cost
+         WHERE day = $1 AND rank >= $2",
     )
     .bind(day(at))
+    .bind(i64::from(rank))
     .fetch_one(conn)
     .await?;
     Ok(u64::try_from(gwei).unwrap_or(u64::MAX).saturating_mul(GWEI))
@@ -106,16 +110,17 @@ pub(super) async fn lock(conn: &mut Conn, at: Header) -> Result<(), ChainError> 
     Ok(())
 }
 
-/// Notes what a nonce may cost, or may cost more by now.
+/// Notes what a nonce may cost, or may cost more by now, for a request of a rank.
 pub(super) async fn reserve(
     conn: &mut Conn,
     (sender, nonce): (Address, u64),
     at: Header,
-    most: Most,
+    (rank, most): (u8, Most),
 ) -> Result<(), ChainError> {
     sqlx::query(
-        "INSERT INTO send_cost (sender, nonce, day, gwei) VALUES ($1, $2, $3, $4)
+        "INSERT INTO send_cost (sender, nonce, day, gwei, rank) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (sender, nonce) DO UPDATE SET
+           rank = excluded.rank,
            gwei = CASE WHEN excluded.gwei > send_cost.gwei THEN excluded.gwei
                   ELSE send_cost.gwei END",
     )
@@ -123,6 +128,7 @@ pub(super) async fn reserve(
     .bind(kept(nonce))
     .bind(day(at))
     .bind(kept(most.wei().div_ceil(GWEI)))
+    .bind(i64::from(rank))
     .execute(conn)
     .await?;
     Ok(())
@@ -142,6 +148,11 @@ pub(super) async fn paid(
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// When the day after a block's begins, in chain time.
+pub(super) const fn tomorrow(at: Header) -> u64 {
+    (at.timestamp / DAY).saturating_add(1).saturating_mul(DAY)
 }
 
 fn day(at: Header) -> i64 {

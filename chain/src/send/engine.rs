@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use alloy::primitives::{B256, Bytes};
+use surety_store::Conn;
 
 use super::cost::{self, Most};
 use super::fees::{self, Fees};
@@ -88,7 +89,7 @@ impl SenderTask {
         Ok(quote)
     }
 
-    /// Signs what is queued, oldest first, as far as there is room.
+    /// Signs what is queued, by rank and then age, as far as there is room.
     async fn take_up(&mut self, count: u64, latest: Header) -> Result<(), ChainError> {
         let (queued, waiting) = {
             let mut conn = self.handle.store.read().await?;
@@ -108,7 +109,7 @@ impl SenderTask {
             let l1_fee = self.l1_fee(&request.calldata).await?;
             let making = Making { kind: Kind::Call, gas, fees, l1_fee };
             if !self.sign_first(&request, making, (count, latest)).await? {
-                // The oldest first, tomorrow too.
+                // The others come after it, tomorrow too.
                 break;
             }
         }
@@ -125,19 +126,37 @@ impl SenderTask {
         Ok(fee.unwrap_or(0))
     }
 
-    /// Whether a new transaction may cost that much today. Told when that changes.
-    fn affordable(&self, spent: u64, most: Most) -> bool {
-        let total = spent.saturating_add(most.wei());
-        let affordable = self.config.budget_wei_per_day.is_none_or(|budget| total <= budget);
-        let before = self.handle.health().over_budget;
+    /// Whether a new transaction of this rank may cost that much today. Told when that changes.
+    /// Where a share has no room the budget is not over: what goes first has gone.
+    async fn affordable(
+        &self,
+        conn: &mut Conn,
+        latest: Header,
+        (rank, most): (u8, Most),
+    ) -> Result<bool, ChainError> {
+        let (spent, needed) = (cost::spent(conn, latest, 0).await?, most.wei());
+        let total = spent.saturating_add(needed);
+        let mut affordable = self.config.budget_wei_per_day.is_none_or(|budget| total <= budget);
+        let share = self.config.share_of(rank);
+        if let Some((from, part)) = share {
+            let shared = cost::spent(conn, latest, from).await?;
+            affordable &= shared.saturating_add(needed) <= part;
+        }
+        let before = self.handle.health();
         self.handle.note(|health| {
-            health.over_budget = !affordable;
             health.spent_wei = if affordable { total } else { spent };
+            health.over_budget = !affordable && share.is_none();
+            if share.is_some() {
+                health.share_opens = if affordable { 0 } else { cost::tomorrow(latest) };
+            }
         });
-        if !affordable && !before {
+        if !affordable && share.is_none() && !before.over_budget {
             over_budget(spent, most);
         }
-        affordable
+        if !affordable && share.is_some() && before.share_opens <= latest.timestamp {
+            over_share(rank, most);
+        }
+        Ok(affordable)
     }
 
     /// The gas for a queued request. None when the request is dealt with: it failed, or waits.
@@ -195,14 +214,14 @@ impl SenderTask {
         if self.config.budget_wei_per_day.is_some() {
             cost::lock(&mut tx, latest).await?;
         }
-        let spent = cost::spent(&mut tx, latest).await?;
-        if kind == Kind::Call && !self.affordable(spent, most) {
+        if kind == Kind::Call && !self.affordable(&mut tx, latest, (request.rank, most)).await? {
             return Ok(false);
         }
         let signed = Signed {
             id: request.id,
             to: request.to,
             calldata: request.calldata.clone(),
+            rank: request.rank,
             nonce,
             gas,
             since: latest.timestamp,
@@ -210,7 +229,7 @@ impl SenderTask {
         };
         let attempt = sign::attempt(&self.signer, self.chain_id, &signed, kind, fees).await?;
         rows::record(&mut tx, sender, &signed, &attempt).await?;
-        cost::reserve(&mut tx, (sender, nonce), latest, most).await?;
+        cost::reserve(&mut tx, (sender, nonce), latest, (request.rank, most)).await?;
         surety_failpoint::here("send.signed.written");
         tx.commit().await?;
         surety_failpoint::here("send.signed.stored");
@@ -240,7 +259,7 @@ impl SenderTask {
             surety_failpoint::here("send.gap.written");
             tx.commit().await?;
             surety_failpoint::here("send.gap.stored");
-            let blank = Queued { id, to: sender, calldata: Bytes::new() };
+            let blank = Queued { id, to: sender, calldata: Bytes::new(), rank: 0 };
             let making = Making { kind: Kind::Blank, gas: 0, fees, l1_fee: 0 };
             self.sign_first(&blank, making, (count, latest)).await?;
         }
@@ -345,7 +364,8 @@ impl SenderTask {
         rows::record(&mut tx, self.handle.address, &next, &attempt).await?;
         orders::forget(&mut tx, request.id).await?;
         let most = Most { gas: request.gas.max(sign::BLANK_GAS), max_fee: fees.max, l1_fee };
-        cost::reserve(&mut tx, (self.handle.address, request.nonce), latest, most).await?;
+        let holder = (self.handle.address, request.nonce);
+        cost::reserve(&mut tx, holder, latest, (request.rank, most)).await?;
         surety_failpoint::here("send.replaced.written");
         tx.commit().await?;
         surety_failpoint::here("send.replaced.stored");
@@ -414,6 +434,15 @@ fn over_budget(spent_wei: u64, most: Most) {
         needed_wei,
         "the day's budget is used up: new transactions wait for the next UTC day, or raise \
          sending.budget_wei_per_day"
+    );
+}
+
+fn over_share(rank: u8, most: Most) {
+    let needed_wei = most.wei();
+    tracing::warn!(
+        rank,
+        needed_wei,
+        "the share of the day's budget for this rank is used up: it waits for the next UTC day"
     );
 }
 

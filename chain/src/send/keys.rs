@@ -71,6 +71,11 @@ impl Senders {
         self.first.totals().await
     }
 
+    /// How many requests of all keys wait for a nonce, by rank.
+    pub async fn queued(&self) -> Result<Vec<(u8, u64)>, ChainError> {
+        self.first.queued().await
+    }
+
     /// How many requests of all keys wait for a block.
     pub async fn waiting(&self) -> Result<u64, ChainError> {
         let load = rows::load(&mut *self.first.store.read().await?).await?;
@@ -153,6 +158,7 @@ impl Senders {
             over_budget: a.over_budget || b.over_budget,
             above_fee_cap: a.above_fee_cap || b.above_fee_cap,
             spent_wei: a.spent_wei.max(b.spent_wei),
+            share_opens: a.share_opens.max(b.share_opens),
         })
     }
 }

@@ -87,12 +87,13 @@ impl Sender {
     /// What waits at this key.
     pub async fn line(&self) -> Result<Line> {
         let mut conn = self.store.read().await?;
-        let signed = rows::signed(&mut conn, self.address).await?;
-        let queued = rows::queued(&mut conn, self.address, u32::MAX).await?.len();
-        Ok(Line {
-            queued: u64::try_from(queued).unwrap_or(u64::MAX),
-            waiting: signed.iter().map(|request| (request.nonce, request.since)).collect(),
-        })
+        let (queued, waiting) = rows::line(&mut conn, self.address).await?;
+        Ok(Line { queued, waiting })
+    }
+
+    /// How many requests of all keys wait for a nonce, by rank.
+    pub async fn queued(&self) -> Result<Vec<(u8, u64)>> {
+        rows::ranked(&mut *self.store.read().await?).await
     }
 
     /// How many requests of all keys there are in each state, by the state's word.

@@ -14,6 +14,7 @@ pub(super) struct Queued {
     pub(super) id: B256,
     pub(super) to: Address,
     pub(super) calldata: Bytes,
+    pub(super) rank: u8,
 }
 
 /// A request that holds a nonce and is not done.
@@ -22,6 +23,7 @@ pub(super) struct Signed {
     pub(super) id: B256,
     pub(super) to: Address,
     pub(super) calldata: Bytes,
+    pub(super) rank: u8,
     pub(super) nonce: u64,
     pub(super) gas: u64,
     /// Chain time when its newest attempt was signed.
@@ -50,24 +52,28 @@ pub(super) struct Attempt {
 
 type Result<T> = std::result::Result<T, ChainError>;
 
+/// Who asks again for what waits may have it go earlier, never later: strangers may ask first.
 pub(super) async fn queue(
     conn: &mut Conn,
     sender: Address,
     request: &Request,
 ) -> Result<SendStatus> {
     sqlx::query(
-        "INSERT INTO send_request (id, sender, target, calldata, position, state)
+        "INSERT INTO send_request (id, sender, target, calldata, position, state, rank)
          VALUES ($1, $2, $3, $4,
-           (SELECT COALESCE(MAX(position), 0) + 1 FROM send_request), 'queued')
+           (SELECT COALESCE(MAX(position), 0) + 1 FROM send_request), 'queued', $5)
          ON CONFLICT (id) DO UPDATE
          SET state = 'queued', nonce = NULL, failure = NULL, revert = NULL, tx_hash = NULL,
-             block = NULL, block_hash = NULL, suspect = 0, position = excluded.position
-         WHERE send_request.state = 'failed'",
+             block = NULL, block_hash = NULL, suspect = 0, position = excluded.position,
+             rank = excluded.rank
+         WHERE send_request.state = 'failed'
+           OR (send_request.state = 'queued' AND send_request.rank > excluded.rank)",
     )
     .bind(request.id.as_slice())
     .bind(sender.as_slice())
     .bind(request.to.as_slice())
     .bind(&request.calldata[..])
+    .bind(i64::from(request.rank))
     .execute(&mut *conn)
     .await?;
     status(conn, request.id).await?.ok_or(ChainError::Row { what: "send_request vanished" })
@@ -121,11 +127,43 @@ pub(super) async fn load(conn: &mut Conn) -> Result<Vec<(Address, u64)>> {
         .collect()
 }
 
-/// The oldest requests that wait for a nonce.
+/// How many requests of all keys wait for a nonce, by rank.
+pub(super) async fn ranked(conn: &mut Conn) -> Result<Vec<(u8, u64)>> {
+    let rows = sqlx::query(
+        "SELECT rank, COUNT(*) AS waiting FROM send_request
+         WHERE state = 'queued' GROUP BY rank ORDER BY rank",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|row| Ok((rank(row)?, unsigned(row.try_get("waiting")?)?))).collect()
+}
+
+/// How many requests of a key wait for a nonce, and which nonces wait for a block, lowest first,
+/// each with the chain's time of its newest attempt. Strangers wrote their calldata: it is not read.
+pub(super) async fn line(conn: &mut Conn, sender: Address) -> Result<(u64, Vec<(u64, u64)>)> {
+    let queued = sqlx::query_scalar::<_, i64>(
+        "SELECT COUNT(*) FROM send_request WHERE sender = $1 AND state = 'queued'",
+    )
+    .bind(sender.as_slice())
+    .fetch_one(&mut *conn)
+    .await?;
+    let rows = sqlx::query(
+        "SELECT nonce, signed_at FROM send_request
+         WHERE sender = $1 AND state = 'signed' ORDER BY nonce",
+    )
+    .bind(sender.as_slice())
+    .fetch_all(conn)
+    .await?;
+    let waiting =
+        |row: &DbRow| Ok((unsigned(row.try_get("nonce")?)?, unsigned(row.try_get("signed_at")?)?));
+    Ok((unsigned(queued)?, rows.iter().map(waiting).collect::<Result<_>>()?))
+}
+
+/// The requests that wait for a nonce and go first: the oldest of the lowest rank.
 pub(super) async fn queued(conn: &mut Conn, sender: Address, most: u32) -> Result<Vec<Queued>> {
     let rows = sqlx::query(
-        "SELECT id, target, calldata FROM send_request
-         WHERE sender = $1 AND state = 'queued' ORDER BY position LIMIT $2",
+        "SELECT id, target, calldata, rank FROM send_request
+         WHERE sender = $1 AND state = 'queued' ORDER BY rank, position LIMIT $2",
     )
     .bind(sender.as_slice())
     .bind(i64::from(most))
@@ -137,6 +175,7 @@ pub(super) async fn queued(conn: &mut Conn, sender: Address, most: u32) -> Resul
                 id: word(row, "id")?,
                 to: address(row, "target")?,
                 calldata: Bytes::copy_from_slice(row.try_get("calldata")?),
+                rank: rank(row)?,
             })
         })
         .collect()
@@ -145,7 +184,7 @@ pub(super) async fn queued(conn: &mut Conn, sender: Address, most: u32) -> Resul
 /// The requests that hold a nonce and are not done, lowest nonce first.
 pub(super) async fn signed(conn: &mut Conn, sender: Address) -> Result<Vec<Signed>> {
     let rows = sqlx::query(
-        "SELECT id, target, calldata, nonce, gas, signed_at, suspect FROM send_request
+        "SELECT id, target, calldata, rank, nonce, gas, signed_at, suspect FROM send_request
          WHERE sender = $1 AND state = 'signed' ORDER BY nonce",
     )
     .bind(sender.as_slice())
@@ -157,6 +196,7 @@ pub(super) async fn signed(conn: &mut Conn, sender: Address) -> Result<Vec<Signe
                 id: word(row, "id")?,
                 to: address(row, "target")?,
                 calldata: Bytes::copy_from_slice(row.try_get("calldata")?),
+                rank: rank(row)?,
                 nonce: unsigned(row.try_get("nonce")?)?,
                 gas: unsigned(row.try_get("gas")?)?,
                 since: unsigned(row.try_get("signed_at")?)?,
@@ -223,7 +263,8 @@ pub(super) async fn free_nonce(conn: &mut Conn, sender: Address, count: u64) -> 
 
 /// Makes sure that the request which fills a gap exists and waits.
 pub(super) async fn gap(conn: &mut Conn, sender: Address, nonce: u64) -> Result<B256> {
-    let request = Request { id: gap_id(sender, nonce), to: sender, calldata: Bytes::new() };
+    let id = gap_id(sender, nonce);
+    let request = Request { id, to: sender, calldata: Bytes::new(), rank: 0 };
     Ok(queue(conn, sender, &request).await?.id)
 }
 
@@ -316,7 +357,7 @@ pub(super) async fn is_queued(conn: &mut Conn, id: B256) -> Result<bool> {
     Ok(found.rows_affected() == 1)
 }
 
-/// Moves a queued request behind all others, so that one which no node likes blocks nobody.
+/// Moves a queued request behind all others of its rank, so that one which no node likes blocks nobody.
 pub(super) async fn to_back(conn: &mut Conn, id: B256) -> Result<()> {
     sqlx::query(
         "UPDATE send_request SET position = (SELECT MAX(position) + 1 FROM send_request)
@@ -380,6 +421,10 @@ fn word(row: &DbRow, column: &'static str) -> Result<B256> {
 
 pub(super) fn address(row: &DbRow, column: &'static str) -> Result<Address> {
     Address::try_from(row.try_get::<&[u8], _>(column)?).map_err(|_| broken(column))
+}
+
+fn rank(row: &DbRow) -> Result<u8> {
+    u8::try_from(row.try_get::<i64, _>("rank")?).map_err(|_| broken("rank"))
 }
 
 fn unsigned(number: i64) -> Result<u64> {

@@ -49,7 +49,11 @@ impl Bench {
     }
 
     async fn ask(&self, n: u64) -> B256 {
-        let request = request(n);
+        self.ask_at(0, n).await
+    }
+
+    async fn ask_at(&self, rank: u8, n: u64) -> B256 {
+        let request = Request { rank, ..request(n) };
         let mut tx = self.store.begin().await.unwrap();
         self.sender.queue(&mut tx, &request).await.unwrap();
         tx.commit().await.unwrap();
@@ -67,7 +71,7 @@ impl Bench {
 
 fn request(n: u64) -> Request {
     let id = B256::from(U256::from(n));
-    Request { id, to: Address::repeat_byte(9), calldata: id.into() }
+    Request { id, to: Address::repeat_byte(9), calldata: id.into(), rank: 0 }
 }
 
 fn effect(n: u64) -> Bytes {
@@ -354,6 +358,77 @@ async fn what_goes_beyond_the_days_budget_waits_until_there_is_room_or_the_next_
     assert!(!bench.sender.health().over_budget);
 }
 
+async fn the_lowest_rank_goes_first_and_who_asks_again_goes_earlier(scratch: &Scratch) {
+    let mut bench = Bench::new(scratch, SendConfig { max_in_flight: 1, ..config() }).await;
+    for (rank, n) in [(2, 1), (2, 2), (1, 3), (0, 4)] {
+        bench.ask_at(rank, n).await;
+    }
+    assert_eq!(bench.sender.queued().await.unwrap(), [(0, 1), (1, 1), (2, 2)]);
+    assert_eq!(bench.sender.line().await.unwrap(), Line { queued: 4, waiting: vec![] });
+    // Of the lowest rank now, though a stranger was first; the other way round nothing changes.
+    bench.ask_at(0, 2).await;
+    bench.ask_at(2, 4).await;
+    assert_eq!(bench.sender.queued().await.unwrap(), [(0, 2), (1, 1), (2, 1)]);
+    for _ in 0..4 {
+        bench.tick().await.unwrap();
+        assert_eq!(bench.sender.line().await.unwrap().waiting.len(), 1);
+        bench.toy.mine();
+    }
+    bench.tick().await.unwrap();
+    assert_eq!(bench.toy.effects(), [4, 2, 3, 1].map(effect));
+    assert_eq!(bench.sender.line().await.unwrap(), Line::default());
+}
+
+async fn what_failed_may_be_asked_for_again_at_any_rank(scratch: &Scratch) {
+    let mut bench = Bench::new(scratch, config()).await;
+    bench.toy.state().reverting.insert(effect(1));
+    let id = bench.ask(1).await;
+    bench.tick().await.unwrap();
+    assert_eq!(bench.state(id).await, SendState::Failed);
+    bench.ask_at(2, 1).await;
+    assert_eq!(bench.sender.queued().await.unwrap(), [(2, 1)]);
+}
+
+async fn a_share_that_is_used_up_keeps_only_its_own_ranks_waiting(scratch: &Scratch) {
+    let share = Some(Share { from_rank: 1, percent: 50 });
+    let budget_wei_per_day = Some(2 * (MOST + COST - 1));
+    let config = SendConfig { budget_wei_per_day, share, ..config() };
+    let mut bench = Bench::new(scratch, config).await;
+    let (first, second) = (bench.ask_at(2, 1).await, bench.ask_at(1, 2).await);
+    bench.tick().await.unwrap();
+    assert_eq!(
+        (bench.state(first).await, bench.state(second).await),
+        (SendState::Queued, SendState::Sent)
+    );
+    let opens = bench.sender.health().share_opens;
+    assert!(opens > 0 && opens.is_multiple_of(86_400), "{opens}");
+    // Nobody else waits for that, and the budget is not used up.
+    let own = bench.ask(3).await;
+    bench.tick().await.unwrap();
+    assert_eq!(
+        (bench.state(first).await, bench.state(own).await),
+        (SendState::Queued, SendState::Sent)
+    );
+    assert!(!bench.sender.health().over_budget);
+    // It cost less than it might have; that is still too much for both, after a restart too.
+    bench.toy.mine();
+    bench.restart().await;
+    bench.tick().await.unwrap();
+    assert_eq!(
+        (bench.state(first).await, bench.state(own).await),
+        (SendState::Queued, SendState::Mined)
+    );
+    assert_eq!(bench.sender.health().share_opens, opens);
+    bench.toy.state().pause = 86_400;
+    bench.toy.mine();
+    bench.tick().await.unwrap();
+    assert_eq!((bench.state(first).await, bench.sender.health().share_opens), (SendState::Sent, 0));
+    // By nonce: what was signed first had the lowest rank of those that were there.
+    let mut conn = bench.store.read().await.unwrap();
+    let ranks = sqlx::query_scalar::<_, i64>("SELECT rank FROM send_cost ORDER BY nonce");
+    assert_eq!(ranks.fetch_all(&mut *conn).await.unwrap(), [1, 0, 2]);
+}
+
 async fn what_is_out_already_may_be_replaced_beyond_the_budget(scratch: &Scratch) {
     let budget_wei_per_day = Some(MOST);
     let config = SendConfig { budget_wei_per_day, replace_after_secs: 12, ..config() };
@@ -577,6 +652,9 @@ surety_store::on_both!(
     a_gap_below_waiting_transactions_is_filled,
     a_nonce_that_a_stranger_used_is_not_waited_for,
     what_goes_beyond_the_days_budget_waits_until_there_is_room_or_the_next_day,
+    the_lowest_rank_goes_first_and_who_asks_again_goes_earlier,
+    what_failed_may_be_asked_for_again_at_any_rank,
+    a_share_that_is_used_up_keeps_only_its_own_ranks_waiting,
     what_is_out_already_may_be_replaced_beyond_the_budget,
     two_keys_do_not_fill_the_same_room_in_a_budget,
     an_order_is_carried_out_by_the_key_that_has_the_request,

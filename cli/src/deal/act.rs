@@ -24,6 +24,8 @@ use crate::{
 
 /// The longest that one question is held open.
 const HELD_SECS: u64 = 20;
+/// The shortest time between two questions.
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ActCommand {
@@ -161,14 +163,19 @@ async fn done(
     taken: TransactionStatus,
     patience: Duration,
 ) -> Result<TransactionStatus> {
-    let (mut status, deadline) = (taken, Instant::now() + patience);
+    let (mut status, deadline, mut asked_at) = (taken, Instant::now() + patience, None::<Instant>);
     loop {
         let left = deadline.saturating_duration_since(Instant::now()).as_secs();
         let waits = matches!(status.state, TransactionState::Queued | TransactionState::Sent);
         if !waits || left == 0 {
             return Ok(status);
         }
+        if asked_at.is_some_and(|at| at.elapsed() < PAUSE) {
+            // It holds as many questions open as it may, and answered at once.
+            tokio::time::sleep(PAUSE).await;
+        }
         let id = status.id;
+        asked_at = Some(Instant::now());
         let asked = relayer.transaction(id, left.min(HELD_SECS)).await;
         let how = || format!("the relayer has taken the request: see `surety deal act show {id}`");
         status = asked.with_context(how)?;

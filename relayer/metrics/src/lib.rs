@@ -60,6 +60,7 @@ pub struct Metrics {
     /// Events of the escrow that were stored.
     pub events: Counter,
     transactions: Family<Labels<1>, Gauge>,
+    queue: Family<Labels<1>, Gauge>,
     /// Chain time that the oldest transaction has waited for a block.
     pub transaction_oldest: Gauge,
     /// A key's next nonce on the chain.
@@ -138,6 +139,7 @@ impl Metrics {
             reorgs: Counter::default(),
             events: Counter::default(),
             transactions: Family::default(),
+            queue: Family::default(),
             transaction_oldest: Gauge::default(),
             nonce: Family::default(),
             nonce_gap: Family::default(),
@@ -213,6 +215,7 @@ impl Metrics {
         let help = "How long they took";
         r.register_with_unit("rpc", help, Unit::Seconds, chain.request_seconds.clone());
         r.register("transactions", "Transactions in the store", self.transactions.clone());
+        r.register("queue", "Transactions without a nonce", self.queue.clone());
         let help = "Chain time that the oldest one has waited for a block";
         let oldest = self.transaction_oldest.clone();
         r.register_with_unit("transaction_oldest", help, Unit::Seconds, oldest);
@@ -322,6 +325,11 @@ impl Metrics {
         self.transactions.get_or_create(&label(["state"], [state])).set(whole(count));
     }
 
+    /// So many transactions of somebody's wait for a nonce.
+    pub fn queued(&self, whose: &'static str, count: u64) {
+        self.queue.get_or_create(&label(["whose"], [whose])).set(whole(count));
+    }
+
     /// How a sending key stands on the chain.
     pub fn key(&self, address: String, nonce: u64, gaps: usize, balance_wei: f64) {
         let labels = label(["key"], [address]);
@@ -401,6 +409,7 @@ mod tests {
         metrics.juror_answered("open", moment);
         metrics.juror_failed("url");
         metrics.transactions_in("queued".to_owned(), 1);
+        metrics.queued("strangers", 1);
         metrics.shelf(1, 1);
         metrics.key("0x00".to_owned(), 1, 0, 1.0);
         metrics.endpoint("rpc".to_owned(), true);

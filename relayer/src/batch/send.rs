@@ -7,7 +7,7 @@ use surety_chain::send::Request;
 use surety_jury::SignedBatch;
 
 use crate::RelayerError;
-use crate::relayer::Relayer;
+use crate::relayer::{Relayer, VERDICTS};
 use crate::store::batches;
 use crate::store::cases;
 
@@ -53,7 +53,7 @@ async fn queue(
     calldata: Bytes,
 ) -> Result<Vec<B256>, RelayerError> {
     let id = keccak256(&calldata);
-    let request = Request { id, to: relayer.escrow.address, calldata };
+    let request = Request { id, to: relayer.escrow.address, calldata, rank: VERDICTS };
     let mut tx = relayer.begin_all(&list).await?;
     for case in &list {
         // It went alone, ended or was given up meanwhile. What is dropped here was never written.

@@ -14,10 +14,10 @@ use surety_terms::wire::TransactionStatus;
 
 use super::body::{self, Body};
 use super::problem::{self, Refusal};
-use super::transactions::accepted;
+use super::transactions::{accepted, has_room};
 use crate::RelayerError;
 use crate::acts::{self, Live};
-use crate::relayer::Relayer;
+use crate::relayer::{Relayer, STRANGERS};
 
 /// `POST /v1/acts`: everything is checked before anything is stored. The calldata is the idempotency
 /// key, as in `/v1/transactions`, where the answer's id can be asked for.
@@ -38,8 +38,9 @@ pub(super) async fn post(
         return Ok(accepted(id, known));
     }
     let claim = claim(&relayer, (asked.deal_id, asked.milestone)).await?;
+    has_room(&relayer).await?;
     pays(&relayer, &asked, &calldata).await?;
-    let request = Request { id, to: relayer.escrow.address, calldata };
+    let request = Request { id, to: relayer.escrow.address, calldata, rank: STRANGERS };
     let Some(status) = queue(&relayer, &claim, &request).await? else {
         return Err(under_way());
     };

@@ -27,7 +27,7 @@ pub(super) async fn case(
     wait: Waiting,
 ) -> Result<Json<CaseView>, Refusal> {
     let id = body::digest(id)?;
-    let patience = body::wait(wait)?.within(&relayer);
+    let (patience, _place) = body::wait(wait)?.within(&relayer);
     let shown = wait_until_over(&relayer, id, patience).await?;
     let detail = "No case with this id was opened here.";
     let missing = || Problem::new("not-found", 404, "No such case", detail);

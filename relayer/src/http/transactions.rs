@@ -7,7 +7,7 @@ use alloy::sol_types::SolCall as _;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use surety_acts::{Act, rows};
+use surety_acts::{Act, call, rows};
 use surety_bindings::escrow::DealEscrow as E;
 use surety_chain::CallOutcome;
 use surety_chain::send::{Failure, Request, SendState, SendStatus};
@@ -17,23 +17,7 @@ use surety_terms::{Problem, digest};
 use super::body::{self, Body, Id, Waiting};
 use super::problem::{self, Refusal};
 use crate::acts;
-use crate::relayer::Relayer;
-
-/// What may be called. All of it pays fixed payees or moves nothing, whoever submits it.
-const ALLOWED: [[u8; 4]; 12] = [
-    E::openCall::SELECTOR,
-    E::settleCall::SELECTOR,
-    E::deliverCall::SELECTOR,
-    E::acceptCall::SELECTOR,
-    E::concedeCall::SELECTOR,
-    E::agreeCall::SELECTOR,
-    E::appealCall::SELECTOR,
-    E::reclaimCall::SELECTOR,
-    E::escalateCall::SELECTOR,
-    E::finalizeCall::SELECTOR,
-    E::expireCall::SELECTOR,
-    E::withdrawCall::SELECTOR,
-];
+use crate::relayer::{OWN_ACTS, Relayer, STRANGERS};
 
 /// `POST /v1/transactions`. The calldata is the idempotency key; what failed may be asked again,
 /// and so may a `withdraw` that the escrow would execute once more.
@@ -43,13 +27,17 @@ pub(super) async fn post(
 ) -> Result<(StatusCode, Json<TransactionStatus>), Refusal> {
     let request = TransactionRequest::parse(&body::bytes(body)?)?;
     let id = request.id();
-    allowed(&request.calldata)?;
+    call::check(&request.calldata).map_err(|problem| Refusal::from(*problem))?;
     let (current, known) = newest(&relayer, id).await?;
     let repeats = request.calldata.starts_with(&E::withdrawCall::SELECTOR);
     match known.as_ref().map(|status| status.state) {
         None | Some(SendState::Failed) => {}
         Some(SendState::Mined) if repeats => {}
         Some(_) => return Ok(accepted(id, known)),
+    }
+    let is_act = Act::called(&request.calldata).is_some();
+    if !is_act {
+        has_room(&relayer).await?;
     }
     let from = relayer.sender.address();
     match relayer.escrow.simulate(from, &request.calldata).await? {
@@ -61,7 +49,10 @@ pub(super) async fn post(
     }
     is_owed(&relayer, &request.calldata).await?;
     let next = known.filter(is_mined).map_or(current, |mined| successor(&mined));
-    let request = Request { id: next, to: relayer.escrow.address, calldata: request.calldata };
+    // What time allows with a deal of ours would be done without this as well.
+    let rank = if is_act { OWN_ACTS } else { STRANGERS };
+    let (to, calldata) = (relayer.escrow.address, request.calldata);
+    let request = Request { id: next, to, calldata, rank };
     let mut tx = relayer.store.begin().await?;
     if let Ok(open) = E::openCall::abi_decode(&request.calldata) {
         // Whatever time allows with this deal is this relayer's to do.
@@ -118,7 +109,7 @@ pub(super) async fn show(
     wait: Waiting,
 ) -> Result<Json<TransactionStatus>, Refusal> {
     let id: B256 = body::digest(id)?;
-    let patience = body::wait(wait)?.within(&relayer);
+    let (patience, _place) = body::wait(wait)?.within(&relayer);
     let (current, _) = newest(&relayer, id).await?;
     let status = tokio::select! {
         status = relayer.sender.wait(current, patience) => status?,
@@ -129,16 +120,23 @@ pub(super) async fn show(
     status.map(|status| Json(show_status(id, &status))).ok_or_else(|| missing().into())
 }
 
-fn allowed(calldata: &Bytes) -> Result<(), Refusal> {
-    if ALLOWED.iter().any(|selector| calldata.starts_with(selector)) {
+/// Refuses while as much waits as may, or while strangers' share of the day's budget is used up and
+/// somebody waits for it already. Requests that are counted at the same moment all see room.
+pub(super) async fn has_room(relayer: &Relayer) -> Result<(), Refusal> {
+    let queued = relayer.sender.queued().await?;
+    let strangers = queued.iter().filter(|(rank, _)| *rank >= STRANGERS);
+    let waiting: u64 = strangers.map(|(_, count)| count).sum();
+    let opens = relayer.sender.health().share_opens;
+    let (slug, title, detail) = if waiting >= relayer.config.sending.strangers_queued {
+        let detail = format!("{waiting} transactions of strangers wait; try again later.");
+        ("queue-full", "The queue is full", detail)
+    } else if waiting > 0 && relayer.now() < opens {
+        let detail = format!("What strangers may cost today is spent; try again from {opens} on.");
+        ("share-spent", "Strangers' share is spent", detail)
+    } else {
         return Ok(());
-    }
-    let detail = "The calldata does not begin with a function that this relayer submits.";
-    let rule = "one of open, settle, deliver, accept, concede, agree, appeal, reclaim, escalate, \
-                finalize, expire, withdraw";
-    Err(Problem::new("not-allowed", 422, "Not a call for this relayer", detail)
-        .with_field("calldata", rule)
-        .into())
+    };
+    Err(Problem::new(slug, 503, title, detail).into())
 }
 
 /// What time allows is done for nothing only with deals that were opened or served here, and only in

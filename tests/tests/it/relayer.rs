@@ -9,6 +9,7 @@
 //! the pool forgets a transaction   it is handed out again
 //! verdicts are ready together      see `batches`
 //! an agent has a call submitted    once, simulated first, refusals with name and remedy
+//! strangers hand in too much       see `queue`
 //! the relayer cannot work          it does not start
 //! relayers share a database        see `fleet`
 //! jurors are silent                in nobody else's way, see `fair`
@@ -24,6 +25,7 @@ mod fleet;
 mod gate;
 pub(crate) mod jurors;
 mod ledger;
+mod queue;
 mod reorgs;
 mod rounds;
 mod sending;
@@ -775,7 +777,7 @@ async fn calls_that_no_agent_needs_are_not_submitted() {
     }
     let cut = Bytes::copy_from_slice(&DealEscrow::openCall::SELECTOR);
     let answer = court.post(&relayer, "transactions", &json!({ "calldata": cut })).await;
-    assert_eq!(Court::problem(answer, "calldata").slug(), "revert");
+    assert_eq!(Court::problem(answer, "calldata").slug(), "not-canonical");
     assert_eq!(court.relayed().await, 0);
 }
 

@@ -27,7 +27,7 @@ fn key(node: &Node, n: u8) -> DynSigner {
 
 fn request(n: u64) -> Request {
     let id = B256::from(U256::from(n + 1));
-    Request { id, to: TARGET, calldata: id.into() }
+    Request { id, to: TARGET, calldata: id.into(), rank: 0 }
 }
 
 fn config() -> SendConfig {

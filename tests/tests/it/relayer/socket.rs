@@ -4,6 +4,7 @@
 //! a body of the wrong type, too large, endless or slow   refused by name, counted
 //! a flood from one address                               refused; the others are served
 //! connections that say nothing                           few per address, and not for long
+//! questions that are held open                           half of all requests, so others are served
 //! a juror that streams for ever, or drips                cut off; the others decide
 //! ```
 #![expect(clippy::unwrap_used, reason = "in a test a broken expectation is its failure")]
@@ -12,6 +13,8 @@ use std::convert::Infallible;
 
 use alloy::primitives::keccak256;
 use axum::body::Bytes;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use reqwest::{Body, StatusCode};
 use surety_relayer::Handle;
 use surety_relayer::wire::CaseState;
@@ -135,6 +138,27 @@ async fn connections_that_say_nothing_are_few_and_do_not_last() {
     let page = page(&court, &relayer).await;
     assert!(page.contains("surety_relayer_http_turned_away_total 1\n"), "{page}");
     assert!(page.contains("surety_relayer_http_connections 1\n"), "{page}");
+}
+
+#[tokio::test]
+async fn questions_that_are_held_open_leave_places_for_what_is_handed_in() {
+    let court = Court::new().await;
+    court.everyone(Habit::Silent);
+    let relayer = court.start_configured("[http]\nrequests = 4\n").await;
+    let id = court.deliver(&relayer).await;
+    court.reaches(&relayer, id, CaseState::Asked).await;
+    let mut asked: FuturesUnordered<_> = (0..4).map(|_| court.case(&relayer, id, 30)).collect();
+    // Two wait; the others are answered at once.
+    for _ in 0..2 {
+        assert_eq!(asked.next().await.unwrap().state, CaseState::Asked);
+    }
+    let other = court.post(&relayer, "deliveries", &court.delivery(1, &court.work)).await;
+    assert_eq!(other.0, StatusCode::ACCEPTED, "{}", other.1);
+    assert_eq!(asked.len(), 2);
+    court.everyone(Habit::Votes(0b11, 0));
+    while let Some(view) = asked.next().await {
+        assert!(view.state.is_over(), "{view:?}");
+    }
 }
 
 #[tokio::test]

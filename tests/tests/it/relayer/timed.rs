@@ -160,7 +160,7 @@ async fn a_relayer_that_lost_its_disk_still_owes_what_it_opened_in_its_own_words
     court.node.advance(DAY * 2);
     // A second way to say the same would be a second transaction.
     let other = court.post(&relayer, "transactions", &reclaim(&court, &[0])).await;
-    assert_eq!(Court::problem(other, "calldata").slug(), "act-not-owed");
+    assert_eq!(Court::problem(other, "calldata").slug(), "not-canonical");
     eventually("the opening is read", || async {
         // Unavailable until then.
         court.post(&relayer, "transactions", &reclaim(&court, &[])).await.0 == StatusCode::ACCEPTED

@@ -126,5 +126,5 @@ async fn state(sender: &Sender, instance: u8, n: u64) -> anyhow::Result<SendStat
 
 fn request(instance: u8, n: u64) -> Request {
     let id = keccak256([&[instance][..], &n.to_be_bytes()].concat());
-    Request { id, to: Address::repeat_byte(9), calldata: Bytes::from(id) }
+    Request { id, to: Address::repeat_byte(9), calldata: Bytes::from(id), rank: 0 }
 }
