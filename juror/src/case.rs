@@ -212,6 +212,11 @@ impl Desk {
             let circle = self.circle(&asked).map_err(|_| JurorError::NoIdentity)?;
             cases.push((row, asked, circle));
         }
+        // A ballot that came from another store has no commitment yet, and whoever collects ballots
+        // counts none without.
+        for row in self.store.ballots().unsigned().await? {
+            self.signer.finish(self.store.ballots(), row).await?;
+        }
         for (row, asked, circle) in cases {
             tracing::info!(case = %row.case_id, "case taken up again");
             // Nothing is due before the chain has been looked at.
