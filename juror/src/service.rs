@@ -29,8 +29,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     JurorError,
-    case::{Desk, OpenCases},
-    chain::{self, Chain, Moment},
+    case::{Desk, OpenCases, follow::Follower},
+    chain::{Chain, Moment},
     config::Config,
     http::{self, Door},
     ready::Readiness,
@@ -129,8 +129,7 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     let now = desk.moments.borrow().head.timestamp;
     desk.previews.resume(now).await?;
     let every = Duration::from_millis(config.poll_ms);
-    let follow = chain::follow(desk.chain.clone(), every, moments, desk.stop.clone());
-    desk.tasks.spawn(follow);
+    desk.tasks.spawn(Follower::new(Arc::clone(&desk), moments).run(every));
     let head = Arc::clone(&desk);
     desk.tasks.spawn(async move {
         head.readiness.follow(head.moments.clone(), head.stop.clone()).await;

@@ -9,6 +9,8 @@
 mod appeal;
 #[path = "juror/batches.rs"]
 mod batches;
+#[path = "juror/calls.rs"]
+mod calls;
 #[path = "juror/court.rs"]
 mod court;
 #[path = "juror/day.rs"]
