@@ -6,23 +6,21 @@
 
 pub(crate) mod follow;
 mod gather;
+mod judging;
 mod keep;
 pub(crate) mod sealed;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use alloy::primitives::{Address, B128, B256};
 use follow::LOOK_WAIT;
 use keep::{other_deliverable, to_keep};
-use surety_judge::{Judge, Judged, Session, Turns, Until};
-use surety_jury::{
-    Opinion,
-    wire::{CaseRequest, CaseState, CaseStatus, WaitFor},
-};
+use surety_judge::{Judge, Turns};
+use surety_jury::wire::{CaseRequest, CaseState, CaseStatus, WaitFor};
 use surety_metrics::Metrics;
 use surety_preview::Previews;
 use surety_prices::Prices;
@@ -417,34 +415,6 @@ impl Work {
         let root = session.conclude(opinion).await?;
         let ballot = opinion.ballot(self.row.case_id, root);
         Ok(desk.signer.cast(desk.store.ballots(), &ballot).await?)
-    }
-
-    /// Asks until everything is answered; from the last tenth of the window on, once more and never
-    /// again.
-    async fn judge(&self, session: &Session<'_>) -> Result<Opinion, JurorError> {
-        let mut wait = FIRST_WAIT;
-        loop {
-            let permit = self.desk.judging.acquire().await.ok_or(JurorError::Stopped)?;
-            let until = {
-                let standing = self.standing.borrow();
-                let deadline = Instant::now() + standing.patience();
-                Until { deadline, day: standing.now / DAY_SECS }
-            };
-            if self.standing.borrow().is_last_tenth() {
-                return Ok(session.last_round(until).await?);
-            }
-            let judged = session.round(until).await?;
-            drop(permit);
-            if let Judged::Opinion(opinion) = judged {
-                return Ok(opinion);
-            }
-            tracing::warn!(case = %self.row.case_id, "the provider is out");
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.last_tenth() => {}
-            }
-            wait = wait.saturating_mul(2).min(ROUND_WAIT);
-        }
     }
 
     async fn last_tenth(&self) {

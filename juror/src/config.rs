@@ -117,7 +117,7 @@ pub struct FetchConfig {
 pub struct Limits {
     /// Cases that are open at the same time, waiting for their deliverable included.
     pub open_cases: usize,
-    /// Cases that are judged at the same time.
+    /// Cases whose questions are asked at the same time, and as many whose checks run.
     pub judging: usize,
     /// Criteria of one case that are asked at the same time.
     pub questions: usize,

@@ -29,6 +29,8 @@ pub(crate) mod hostile;
 mod moved;
 #[path = "juror/outages.rs"]
 mod outages;
+#[path = "juror/places.rs"]
+mod places;
 #[path = "juror/preview.rs"]
 mod preview;
 #[path = "juror/priced.rs"]
