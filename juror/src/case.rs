@@ -20,7 +20,10 @@ use alloy::primitives::{Address, B128, B256};
 use follow::LOOK_WAIT;
 use keep::{other_deliverable, to_keep};
 use surety_judge::{Judge, Turns};
-use surety_jury::wire::{CaseRequest, CaseState, CaseStatus, WaitFor};
+use surety_jury::{
+    Reason,
+    wire::{CaseRequest, CaseState, CaseStatus, WaitFor},
+};
 use surety_metrics::Metrics;
 use surety_preview::Previews;
 use surety_prices::Prices;
@@ -376,6 +379,9 @@ impl Work {
         let ended = if status.ballot.is_some() { &metrics.balloted } else { &metrics.silent };
         ended.inc();
         let reason = status.ballot.as_ref().map(|ballot| ballot.reason);
+        if reason == Some(Reason::Void.byte()) {
+            metrics.void.inc();
+        }
         let why = status.problem.as_ref().map(Problem::slug);
         tracing::info!(%case, reason, why, "case ended");
         self.open.status.send_replace(status);
