@@ -69,6 +69,7 @@ async fn readiness_and_the_numbers_name_what_is_wrong_with_the_provider() {
     let mut config = court.config();
     // What was told is not forgotten while this test runs.
     (config.provider.breaker_outages, config.provider.breaker_secs) = (2, 600);
+    config.limits.questions = 1;
     let juror = court.try_start(config).await.unwrap();
     let get =
         async |path: &str| court.http.get(format!("{}{path}", juror.url())).send().await.unwrap();
