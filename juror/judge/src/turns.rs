@@ -30,7 +30,7 @@ struct Wanted<'a>(&'a watch::Sender<usize>);
 impl Turns {
     /// So many places to ask, and as many to check.
     pub fn new(places: usize) -> Self {
-        let [asking, checking] = [(); 2].map(|()| Semaphore::new(places));
+        let (asking, checking) = (Semaphore::new(places), Semaphore::new(places));
         Self { asking, checking, cases: watch::Sender::new(0) }
     }
 
