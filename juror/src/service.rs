@@ -1,7 +1,7 @@
 //! Starting and stopping a juror.
 //!
-//! A start checks the world first: key, chain, contracts, registration, then the store. What is wrong
-//! stops it with one line.
+//! A start checks the world first: key, chain, contracts, registration, then the store. What is
+//! wrong stops it with one line.
 
 use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
 

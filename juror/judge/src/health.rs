@@ -118,8 +118,8 @@ impl Judge {
         self.provider.health.counts().collect()
     }
 
-    /// All that keeps the provider from answering on a day of the chain's time. What its last answers
-    /// told is forgotten after a rest: somebody has to ask it again.
+    /// All that keeps the provider from answering on a day of the chain's time. What its last
+    /// answers told is forgotten after a rest: somebody has to ask it again.
     pub async fn troubles(&self, day: u64) -> Result<Vec<Trouble>, JudgeError> {
         let Provider { breaker, health, clock, model, .. } = &self.provider;
         let now = clock.now();

@@ -206,7 +206,8 @@ impl Session<'_> {
         self.opinion().await
     }
 
-    /// Asks the services of all probes without an answer, and tells whether one is down that matters.
+    /// Asks the services of all probes without an answer, and tells whether one is down that
+    /// matters.
     pub async fn probe(&self) -> Result<bool, JudgeError> {
         self.probe_all(Turn::More).await
     }

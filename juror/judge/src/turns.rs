@@ -1,5 +1,5 @@
-//! Whose turn it is: so many cases are asked about at once, so many are checked, and what is no case
-//! waits while one is.
+//! Whose turn it is: so many cases are asked about at once, so many are checked, and what is no
+//! case waits while one is.
 //!
 //! A provider may take its time, and programs take the machine's. Neither holds up the other.
 

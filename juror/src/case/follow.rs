@@ -2,8 +2,9 @@
 //!
 //! What that costs is counted in blocks, never in blocks times cases. Time is announced to all. Of
 //! each block the escrows' events are read once, and only a case whose deal they name looks at the
-//! chain again; all do after a reorganisation, and each does before it acts on it that its time comes
-//! to an end. One more looks with every block, in turn, should an endpoint have kept an event back.
+//! chain again; all do after a reorganisation, and each does before it acts on it that its time
+//! comes to an end. One more looks with every block, in turn, should an endpoint have kept an event
+//! back.
 
 use std::{
     sync::Arc,

@@ -1,7 +1,7 @@
 //! Asking until there is an opinion: services first, then the provider, in one of so many places.
 //!
-//! A place is held for questions only. Or a service that lets probes wait would keep honest cases from
-//! theirs, and a provider that asks to wait would keep a seat from saying what its checks found.
+//! A place is held for questions only. Or a service that lets probes wait would keep honest cases
+//! from theirs, and a provider that asks to wait a seat from saying what its checks found.
 
 use std::time::Instant;
 

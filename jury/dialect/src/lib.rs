@@ -137,7 +137,8 @@ impl Dialect {
         WireRequest { path, headers: self.headers(), body }
     }
 
-    /// The request that asks which models there are. It has no body, and no provider a price for it.
+    /// The request that asks which models there are. It has no body, and no provider a price for
+    /// it.
     pub fn list_models(self) -> WireRequest {
         let path = match self {
             Self::OpenAiChat | Self::OpenAiResponses | Self::OpenAiCompatible => "/models",

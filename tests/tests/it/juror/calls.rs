@@ -1,4 +1,4 @@
-//! What a juror's view of the chain costs: it is counted in blocks, whatever the number of its cases.
+//! What a juror's view of the chain costs: it is counted in blocks, however many its cases are.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
