@@ -1,9 +1,9 @@
 //! A juror that asks about one case at a time, and a case that holds it up.
 //!
 //! ```text
-//! a service that lets a probe wait     holds no place: others are asked about meanwhile
-//! a provider that never answers        holds the place, not the checks: who needs no answer goes on
-//! no place until the last tenth's end  what was not asked has no answer, and the seat is not silent
+//! a service that lets a probe wait  holds no place: others are asked about meanwhile
+//! a provider that never answers     holds no checks: who needs no answer goes on
+//! no place came free in time        what was not asked has no answer, and the seat is not silent
 //! ```
 
 use surety_juror::Handle;
