@@ -28,11 +28,10 @@ pub(crate) struct ConfigArgs {
 /// What a good configuration gives.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Checked {
-    pub(crate) good: bool,
-    pub(crate) chain_id: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) address: Option<Address>,
+struct Checked {
+    good: bool,
+    chain_id: u64,
+    address: Address,
 }
 
 /// Runs the command.
@@ -44,7 +43,7 @@ pub(crate) async fn run(command: AgentCommand, output: Output) -> Result<()> {
         }
         AgentCommand::CheckConfig(args) => {
             let config = Config::load(&args.config)?;
-            let address = Some(surety_agent::check(&config).await?);
+            let address = surety_agent::check(&config).await?;
             output.result(&Checked { good: true, chain_id: config.chain_id, address })
         }
     }

@@ -17,7 +17,7 @@ use surety_terms::Usdc;
 use url::Url;
 
 use crate::{
-    agent::{Checked, ConfigArgs},
+    agent::ConfigArgs,
     ending,
     network::{self, SenderArgs},
     output::{self, Output},
@@ -27,7 +27,7 @@ use crate::{
 pub(crate) enum JurorCommand {
     /// Run the juror until it is told to end
     Run(ConfigArgs),
-    /// Check the configuration, and start nothing
+    /// Check configuration, key, endpoint, contracts and provider, and start nothing
     CheckConfig(ConfigArgs),
     /// Register a juror's key, with its own signature and stake
     Register(RegisterArgs),
@@ -89,7 +89,7 @@ pub(crate) async fn run(command: JurorCommand, output: Output) -> Result<()> {
         }
         JurorCommand::CheckConfig(args) => {
             let config = Config::load(&args.config)?;
-            output.result(&Checked { good: true, chain_id: config.chain_id, address: None })
+            output.result(&Box::pin(surety_juror::check(&config)).await?)
         }
         JurorCommand::Register(args) => register(args, output).await,
         JurorCommand::Status(args) => seat::status(args, output).await,

@@ -4,7 +4,9 @@
 //! it learnt stands in the store, and the next start takes it up from there. It ends with a signed
 //! ballot that may be seen, or silently when no ballot could count any more.
 
+pub(crate) mod follow;
 mod gather;
+mod judging;
 mod keep;
 mod room;
 pub(crate) mod sealed;
@@ -12,14 +14,15 @@ pub(crate) mod sealed;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use alloy::primitives::{Address, B128, B256};
+use follow::LOOK_WAIT;
 use keep::{other_deliverable, to_keep};
-use surety_judge::{Judge, Judged, Session, Turns, Until};
+use surety_judge::{Judge, Turns};
 use surety_jury::{
-    Opinion,
+    Reason,
     wire::{CaseRequest, CaseState, CaseStatus, WaitFor},
 };
 use surety_metrics::Metrics;
@@ -46,8 +49,6 @@ use crate::{
 pub(crate) const CASE_BYTES: usize = surety_terms::limits::BODY_BYTES;
 /// The first wait before bytes are fetched again, or a provider is asked again; it doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
-/// The longest time without a look at the milestone while no block comes.
-const LOOK_WAIT: Duration = Duration::from_secs(10);
 /// A day, over which what the provider costs is counted.
 pub(crate) const DAY_SECS: u64 = 86_400;
 /// The longest wait between two rounds of questions.
@@ -86,7 +87,10 @@ pub(crate) type OpenCases = Mutex<HashMap<B256, Arc<Open>>>;
 /// A case with a task.
 #[derive(Debug)]
 pub(crate) struct Open {
+    deal_id: B256,
     deliverable: B256,
+    /// Something may have happened to the milestone.
+    moved: Notify,
     /// The bytes have come in.
     arrived: Notify,
     /// What is hidden of the milestone, and whether it may still be revealed.
@@ -202,6 +206,11 @@ impl Desk {
             let circle = self.circle(&asked).map_err(|_| JurorError::NoIdentity)?;
             cases.push((row, asked, circle));
         }
+        // A ballot that came from another store has no commitment yet, and whoever collects ballots
+        // counts none without.
+        for row in self.store.ballots().unsigned().await? {
+            self.signer.finish(self.store.ballots(), row).await?;
+        }
         for (row, asked, circle) in cases {
             tracing::info!(case = %row.case_id, "case taken up again");
             // Nothing is due before the chain has been looked at.
@@ -285,7 +294,9 @@ impl Desk {
         self.store.keep_until(row.case_id, asked.judge_by(now)).await?;
         let first = known.unwrap_or_else(|| status(row.case_id, CaseState::AwaitingDeliverable));
         let open = Arc::new(Open {
+            deal_id: row.deal_id,
             deliverable: row.deliverable,
+            moved: Notify::new(),
             arrived: Notify::new(),
             hidden: Hidden::of(&asked.milestone, asked.template),
             bound: Notify::new(),
@@ -333,10 +344,12 @@ impl Work {
     }
 
     async fn until_done(&self) {
+        let mut wait = FIRST_WAIT;
         while let Err(err) = self.end().await {
             tracing::error!(case = %self.row.case_id, %err, "the case waits");
             self.desk.metrics.waits.inc();
-            tokio::time::sleep(FIRST_WAIT).await;
+            tokio::time::sleep(wait).await;
+            wait = wait.saturating_mul(2).min(LOOK_WAIT);
         }
     }
 
@@ -356,6 +369,9 @@ impl Work {
         let ended = if status.ballot.is_some() { &metrics.balloted } else { &metrics.silent };
         ended.inc();
         let reason = status.ballot.as_ref().map(|ballot| ballot.reason);
+        if reason == Some(Reason::Void.byte()) {
+            metrics.void.inc();
+        }
         let why = status.problem.as_ref().map(Problem::slug);
         tracing::info!(%case, reason, why, "case ended");
         self.open.status.send_replace(status);
@@ -404,61 +420,6 @@ impl Work {
         self.read(session, &bytes, &reveals).await?;
         drop(bytes);
         self.judge(session).await
-    }
-
-    /// Asks until everything is answered; from the last tenth of the window on, once more and never
-    /// again.
-    async fn judge(&self, session: &Session<'_>) -> Result<Opinion, JurorError> {
-        let mut wait = FIRST_WAIT;
-        loop {
-            let permit = self.desk.judging.acquire().await.ok_or(JurorError::Stopped)?;
-            let until = {
-                let standing = self.standing.borrow();
-                let deadline = Instant::now() + standing.patience();
-                Until { deadline, day: standing.now / DAY_SECS }
-            };
-            if self.standing.borrow().is_last_tenth() {
-                return Ok(session.last_round(until).await?);
-            }
-            let judged = session.round(until).await?;
-            drop(permit);
-            if let Judged::Opinion(opinion) = judged {
-                return Ok(opinion);
-            }
-            tracing::warn!(case = %self.row.case_id, "the provider is out");
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.last_tenth() => {}
-            }
-            wait = wait.saturating_mul(2).min(ROUND_WAIT);
-        }
-    }
-
-    /// Reads how the milestone stands at the moment.
-    async fn look(&self) -> Result<(), Fault> {
-        // Asked for anew: the moment that was last announced may be older than the one at which the
-        // case was taken, and the deal not yet open in it.
-        let moment = self.desk.chain.moment().await?;
-        let standing = self.asked.standing(&self.desk.chain, moment).await?;
-        self.standing.send_replace(standing);
-        Ok(())
-    }
-
-    /// Follows the milestone, block by block, until no ballot could count any more.
-    async fn follow(&self) -> Fault {
-        let mut moments = self.desk.moments.clone();
-        loop {
-            // A head that came and went between two polls is never announced.
-            let announced = tokio::time::timeout(LOOK_WAIT, moments.changed()).await;
-            if matches!(announced, Ok(Err(_))) {
-                return Fault::Unable(JurorError::Stopped);
-            }
-            match self.look().await {
-                Ok(()) => {}
-                Err(Fault::Unable(err)) => tracing::debug!(%err, "no view of the milestone"),
-                Err(fault @ Fault::Refused(_)) => return fault,
-            }
-        }
     }
 
     async fn last_tenth(&self) {

@@ -4,9 +4,8 @@
 //! of the newest block: a tag that lags would take late deliveries for timely ones.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use alloy::{
@@ -28,8 +27,6 @@ use surety_bindings::{
     jury::{Juror, Jury},
 };
 use surety_terms::limits;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::{JurorError, config::Config};
 
@@ -61,6 +58,8 @@ pub(crate) struct Chain {
 pub(crate) struct Block {
     pub(crate) number: u64,
     pub(crate) timestamp: u64,
+    /// Blocks that replace each other may be alike in all else.
+    pub(crate) hash: B256,
 }
 
 /// What time it is, and what counts as settled.
@@ -160,15 +159,26 @@ impl Chain {
         Ok(Moment { head, settled })
     }
 
-    async fn block(&self, tag: BlockNumberOrTag) -> Result<Block, JurorError> {
-        let block = self
-            .provider
-            .get_block_by_number(tag)
-            .await
-            .ok()
-            .flatten()
-            .ok_or(asked("for a block"))?;
-        Ok(Block { number: block.header.number, timestamp: block.header.timestamp })
+    pub(crate) async fn block(&self, tag: BlockNumberOrTag) -> Result<Block, JurorError> {
+        let block = self.provider.get_block_by_number(tag).await.ok().flatten();
+        let header = block.ok_or(asked("for a block"))?.header;
+        Ok(Block { number: header.number, timestamp: header.timestamp, hash: header.hash })
+    }
+
+    /// The deals that the escrows named in their events after one block and up to another.
+    pub(crate) async fn named(
+        &self,
+        after: Block,
+        upto: Block,
+    ) -> Result<HashSet<B256>, JurorError> {
+        let filter = Filter::new()
+            .address(self.consumers.to_vec())
+            .from_block(after.number.saturating_add(1))
+            .to_block(upto.number);
+        let logs = self.provider.get_logs(&filter).await;
+        let logs = logs.map_err(|_| asked("for the escrows' events"))?;
+        // In every event about a deal the deal stands first.
+        Ok(logs.iter().filter_map(|log| log.topics().get(1).copied()).collect())
     }
 
     /// Calls a view; `None` when it reverts or answers something else.
@@ -349,32 +359,6 @@ fn is_execution_fault(resp: &ErrorPayload) -> bool {
 
 fn asked(asked: &'static str) -> JurorError {
     JurorError::Chain { asked }
-}
-
-/// Follows the chain's head and tells everybody the time.
-///
-/// While the endpoint is silent the time stands still. That is safe: a ballot signed after its
-/// window is worthless, never harmful.
-pub(crate) async fn follow(
-    chain: Chain,
-    every: Duration,
-    moments: watch::Sender<Moment>,
-    stop: CancellationToken,
-) {
-    let mut answers = true;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(every) => {}
-        }
-        let moment = chain.moment().await;
-        if moment.is_ok() != answers {
-            answers = !answers;
-            tracing::warn!(answers, "the chain's endpoint");
-        }
-        let Ok(moment) = moment else { continue };
-        moments.send_if_modified(|last| std::mem::replace(last, moment) != moment);
-    }
 }
 
 #[cfg(test)]

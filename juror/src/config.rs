@@ -119,7 +119,7 @@ pub struct Limits {
     pub open_cases: usize,
     /// Cases that wait for their deliverable at the same time.
     pub waiting_cases: usize,
-    /// Cases that are judged at the same time.
+    /// Cases whose questions are asked at the same time, and as many whose checks run.
     pub judging: usize,
     /// Criteria of one case that are asked at the same time.
     pub questions: usize,

@@ -22,6 +22,7 @@ use axum::{
     routing::{get, post, put},
 };
 use serde::Deserialize;
+use surety_judge::Trouble;
 use surety_jury::wire::{CaseStatus, Commitments, JurorInfo, WaitFor};
 use surety_metrics::Now;
 use surety_prices::SignedPrices;
@@ -293,12 +294,16 @@ async fn ready(State(door): State<Arc<Door>>) -> Result<StatusCode, Refused> {
 
 async fn show_metrics(State(door): State<Arc<Door>>) -> Response {
     let desk = &door.desk;
-    let overcounts = desk.overcounts().await.unwrap_or_else(|err| {
+    let read = tokio::try_join!(desk.overcounts(), desk.troubles(), desk.spent());
+    let (overcounts, troubles, day_spent) = read.unwrap_or_else(|err| {
         tracing::error!(%err, "nobody knows what the provider counted");
-        0
+        (0, Vec::new(), 0)
     });
     let now = Now {
         overcounts,
+        answers: desk.judge.answers(),
+        troubles: Trouble::ALL.map(|it| (it.word(), troubles.contains(&it))).into(),
+        day_spent,
         open: desk.open_cases().len(),
         head: desk.moments.borrow().head.number,
         head_age_secs: desk.readiness.head_age().as_secs(),

@@ -6,6 +6,7 @@ use sqlx::{
     ConnectOptions as _, Connection as _, Row as _,
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
+use surety_judge::Trouble;
 
 use crate::{
     Config, JurorError,
@@ -34,8 +35,21 @@ impl Desk {
     /// The requests of the day, of cases and previews, for which the provider counted more than
     /// they can cost.
     pub(crate) async fn overcounts(&self) -> Result<u64, JurorError> {
-        let now = self.moments.borrow().head.timestamp;
-        Ok(self.judge.overcounts(now / DAY_SECS).await?)
+        Ok(self.judge.overcounts(self.day()).await?)
+    }
+
+    /// All that keeps the provider from answering today.
+    pub(crate) async fn troubles(&self) -> Result<Vec<Trouble>, JurorError> {
+        Ok(self.judge.troubles(self.day()).await?)
+    }
+
+    /// What today's cases have cost, in millionths of a US dollar.
+    pub(crate) async fn spent(&self) -> Result<u64, JurorError> {
+        Ok(self.judge.spent(self.day()).await?)
+    }
+
+    fn day(&self) -> u64 {
+        self.moments.borrow().head.timestamp / DAY_SECS
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod case;
 mod chain;
+mod check;
 mod config;
 mod error;
 mod http;
@@ -17,6 +18,7 @@ mod service;
 mod store;
 mod verify;
 
+pub use check::{Checked, check};
 pub use config::{BlockTag, BudgetConfig, Config, FetchConfig, Limits, ProviderConfig};
 pub use error::JurorError;
 pub use interchange::{Merged, export, import};

@@ -78,11 +78,35 @@ impl Readiness {
         if let Err(err) = desk.chain.preflight(desk.signer.juror()).await {
             wrong.push(err.to_string());
         }
+        match desk.troubles().await {
+            Ok(troubles) => wrong.extend(troubles.iter().map(|trouble| {
+                format!("the provider is {}: {}", trouble.word(), trouble.advice())
+            })),
+            Err(err) => {
+                tracing::error!(%err, "the store cannot be read");
+                wrong.push("its store cannot be read: check the disk".to_owned());
+            }
+        }
         let age = self.head_age();
         if age > self.stale_after {
             let secs = age.as_secs();
             wrong.push(format!("the chain's head has not moved for {secs} s: check the endpoint"));
         }
         wrong
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use surety_dialect::ProviderFault;
+    use surety_judge::Trouble;
+
+    #[test]
+    fn every_word_about_the_provider_is_documented() {
+        let table = include_str!("../metrics/README.md");
+        let words = Trouble::ALL.map(Trouble::word);
+        for word in words.iter().chain(&ProviderFault::NAMES).chain(&["answered"]) {
+            assert!(table.contains(&format!("`{word}`")), "{word}");
+        }
     }
 }

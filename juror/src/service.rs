@@ -1,7 +1,7 @@
 //! Starting and stopping a juror.
 //!
-//! A start checks the world first: key, store, chain, contracts, registration. What is wrong stops
-//! it with one line.
+//! A start checks the world first: key, chain, contracts, registration, then the store. What is
+//! wrong stops it with one line.
 
 use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
@@ -9,6 +9,7 @@ use alloy::{
     primitives::Address,
     providers::{DynProvider, Provider as _, ProviderBuilder},
 };
+use surety_bindings::jury::Juror;
 use surety_judge::{Judge, JudgeError, Provider, Turns};
 use surety_jury::{Source, wire::JurorInfo};
 use surety_metrics::Metrics;
@@ -29,9 +30,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     JurorError,
-    case::{Desk, OpenCases},
-    chain::{self, Chain, Moment},
-    config::Config,
+    case::{Desk, OpenCases, follow::Follower},
+    chain::{Chain, Moment},
+    config::{Config, Secrets},
     http::{self, Door},
     ready::Readiness,
     retention,
@@ -83,6 +84,12 @@ impl Handle {
 
 /// Starts a juror on the configured endpoint.
 pub async fn start(config: Config) -> Result<Handle, JurorError> {
+    let provider = connect(&config)?;
+    start_on(config, provider).await
+}
+
+/// The configured endpoint.
+pub(crate) fn connect(config: &Config) -> Result<DynProvider, JurorError> {
     let url = config
         .chain_rpc
         .parse()
@@ -92,19 +99,27 @@ pub async fn start(config: Config) -> Result<Handle, JurorError> {
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|_| JurorError::Client)?;
-    let provider =
-        ProviderBuilder::new().disable_recommended_fillers().connect_reqwest(client, url).erased();
-    start_on(config, provider).await
+    let provider = ProviderBuilder::new().disable_recommended_fillers();
+    Ok(provider.connect_reqwest(client, url).erased())
+}
+
+/// What a start looks at before it touches anything: key, chain, contracts and registration.
+pub(crate) async fn look(
+    config: &Config,
+    provider: DynProvider,
+) -> Result<(Secrets, Chain, Juror), JurorError> {
+    config.provider.check_budget(config.budget.as_ref())?;
+    let secrets = config.secrets().await?;
+    let chain = Chain::new(provider, config);
+    let registered = chain.preflight(secrets.key.address()).await?;
+    Ok((secrets, chain, registered))
 }
 
 /// Starts a juror on a given view of the chain; `chain_rpc` is not used.
 pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, JurorError> {
-    config.provider.check_budget(config.budget.as_ref())?;
-    let secrets = config.secrets().await?;
+    let (secrets, chain, registered) = look(&config, provider).await?;
     let juror = secrets.key.address();
     let store = Store::open(&config.store, config.transcripts.as_ref()).await?;
-    let chain = Chain::new(provider, &config);
-    let registered = chain.preflight(juror).await?;
     let source = Source::of_family(&registered.family);
     let info = info(&config, juror, &registered, source);
     // Cases and previews have a provider's client each: what fails for one does not stop the other.
@@ -129,8 +144,7 @@ pub async fn start_on(config: Config, provider: DynProvider) -> Result<Handle, J
     let now = desk.moments.borrow().head.timestamp;
     desk.previews.resume(now).await?;
     let every = Duration::from_millis(config.poll_ms);
-    let follow = chain::follow(desk.chain.clone(), every, moments, desk.stop.clone());
-    desk.tasks.spawn(follow);
+    desk.tasks.spawn(Follower::new(Arc::clone(&desk), moments).run(every));
     let head = Arc::clone(&desk);
     desk.tasks.spawn(async move {
         head.readiness.follow(head.moments.clone(), head.stop.clone()).await;
@@ -252,12 +266,7 @@ fn serve(
     tokio::spawn(serve::serve(listener, http::router(door), bounds, ending))
 }
 
-fn info(
-    config: &Config,
-    juror: Address,
-    registered: &surety_bindings::jury::Juror,
-    source: Source,
-) -> JurorInfo {
+fn info(config: &Config, juror: Address, registered: &Juror, source: Source) -> JurorInfo {
     JurorInfo {
         juror,
         family: registered.family.clone(),

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alloy::primitives::{B128, B256, hex};
+use alloy::primitives::{B128, B256, hex, keccak256};
 use sqlx::{
     Row, SqlitePool,
     sqlite::{
@@ -283,19 +283,23 @@ impl Store {
         circle: Option<&Circle>,
     ) -> Result<Option<Vec<u8>>, JurorError> {
         let path = self.shelf(digest, circle.is_some());
-        match tokio::fs::read(&path).await {
-            Ok(bytes) => match circle.map(|circle| circle.decrypt(&bytes, bytes.len())) {
-                None => Ok(Some(bytes)),
-                Some(Ok(plain)) => Ok(Some(plain)),
-                Some(Err(why)) => {
-                    // Whoever has the bytes can bring them again.
-                    tracing::error!(%digest, %why, "a kept deliverable cannot be read");
-                    Ok(None)
-                }
-            },
-            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(err) => Err(JurorError::file(&path, &err)),
-        }
+        let file = match tokio::fs::read(&path).await {
+            Ok(file) => file,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(err) => return Err(JurorError::file(&path, &err)),
+        };
+        let plain = match circle {
+            Some(circle) => circle.decrypt(&file, file.len()).map_err(|why| why.to_string()),
+            None => Ok(file),
+        };
+        // Disks rot, and whoever replays the case starts from bytes with this digest.
+        let whole = plain.and_then(|bytes| match keccak256(&bytes) {
+            got if got == digest => Ok(bytes),
+            got => Err(format!("it has the digest {got}")),
+        });
+        // Whoever has the bytes can bring them again.
+        let told = |why: &String| tracing::error!(%digest, why, "a kept deliverable is damaged");
+        Ok(whole.inspect_err(told).ok())
     }
 
     /// Keeps a revealed criterion of a case; the first one stays.
@@ -382,7 +386,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::keccak256;
     use surety_bindings::jury::Ballot;
 
     use super::*;
@@ -464,6 +467,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), None).await.unwrap();
         let digest = keccak256(b"work");
+        assert_eq!(store.deliverable(digest, None).await.unwrap(), None);
+        store.keep_deliverable(digest, b"work", None).await.unwrap();
+        assert_eq!(store.deliverable(digest, None).await.unwrap(), Some(b"work".to_vec()));
+    }
+
+    #[tokio::test]
+    async fn bytes_that_rotted_on_the_disk_are_not_there_until_they_come_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), None).await.unwrap();
+        let digest = keccak256(b"work");
+        store.keep_deliverable(digest, b"work", None).await.unwrap();
+        std::fs::write(store.shelf(digest, false), b"worm").unwrap();
         assert_eq!(store.deliverable(digest, None).await.unwrap(), None);
         store.keep_deliverable(digest, b"work", None).await.unwrap();
         assert_eq!(store.deliverable(digest, None).await.unwrap(), Some(b"work".to_vec()));

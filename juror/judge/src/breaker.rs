@@ -60,6 +60,16 @@ impl Breaker {
         }
     }
 
+    /// Whether nobody asks at `now`.
+    pub(crate) fn is_open(&self, now: Instant) -> bool {
+        self.state().try_at.is_some_and(|at| now < at)
+    }
+
+    /// How long it stays open the first time.
+    pub(crate) const fn rest(&self) -> Duration {
+        self.rest
+    }
+
     fn rest_after(&self, outages: u32) -> Duration {
         let doublings = outages.saturating_sub(self.outages_most).min(DOUBLINGS_MOST);
         self.rest.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(1))

@@ -122,6 +122,25 @@ impl Budget {
         self.overcounts.of_day(day).await
     }
 
+    /// What cases of a day have cost, and what is set aside for them.
+    pub(crate) async fn spent(&self, day: u64) -> Result<u64, JudgeError> {
+        let sql = "SELECT coalesce(sum(micro_usd), 0) AS spent FROM spending WHERE day = ?";
+        let day = i64::try_from(day).unwrap_or(i64::MAX);
+        let row = sqlx::query(sql).bind(day).fetch_one(&self.pool).await?;
+        let spent = u64::try_from(row.try_get::<i64, _>("spent")?);
+        spent.map_err(|_| JudgeError::StoreDamaged { column: "spent" })
+    }
+
+    /// Whether the rest of a day leaves less than an answer of so many tokens may cost.
+    pub(crate) async fn is_spent(
+        &self,
+        day: u64,
+        max_output_tokens: u32,
+    ) -> Result<bool, JudgeError> {
+        let least = self.config.worst(0, max_output_tokens);
+        Ok(self.spent(day).await?.saturating_add(least) > self.config.day_micro_usd)
+    }
+
     /// Sets money aside for a request about a case on a day of the chain's time; `None` when a cap
     /// leaves too little, or the provider counted too much in this case or on this day.
     pub(crate) async fn reserve(

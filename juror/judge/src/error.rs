@@ -40,6 +40,9 @@ pub enum JudgeError {
     /// The provider's client could not be built.
     #[error("the HTTP client for the provider cannot be built")]
     Client,
+    /// The provider does not say which models it has.
+    #[error("{0}")]
+    Provider(surety_dialect::ProviderFault),
     /// What is private cannot be encrypted, or not be read again.
     #[error("a private record: {0}")]
     Private(#[from] surety_privacy::PrivacyError),

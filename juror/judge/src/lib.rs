@@ -7,6 +7,7 @@ mod clock;
 #[path = "tests/double.rs"]
 mod double;
 mod error;
+mod health;
 mod provider;
 mod records;
 mod session;
@@ -17,6 +18,7 @@ mod turns;
 pub use budget::{Budget, BudgetConfig};
 pub use clock::Clock;
 pub use error::JudgeError;
+pub use health::Trouble;
 pub use provider::{Provider, ProviderConfig};
 pub use records::{Kept, Records, make_private_dir, write_whole};
 pub use session::{Case, Judge, Judged, Session, Until};

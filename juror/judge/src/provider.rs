@@ -20,7 +20,7 @@ use surety_jury::Prompt;
 use tokio::sync::watch;
 use url::{Host, Url};
 
-use crate::{BudgetConfig, JudgeError, breaker::Breaker, clock::Clock, turns};
+use crate::{BudgetConfig, JudgeError, breaker::Breaker, clock::Clock, health::Health, turns};
 
 /// What an operator is told that would pay without a limit.
 const BUDGET_MISSING: &str = "is missing, and this provider may charge: write [budget] with \
@@ -98,6 +98,7 @@ pub struct Provider {
     pub(crate) dialect: Dialect,
     pub(crate) model: Model,
     pub(crate) breaker: Breaker,
+    pub(crate) health: Health,
     pub(crate) clock: Clock,
     timeout: Duration,
     key: Option<(HeaderName, HeaderValue)>,
@@ -143,6 +144,7 @@ impl Provider {
             dialect: config.dialect,
             model,
             breaker: Breaker::new(config.breaker_outages, Duration::from_secs(config.breaker_secs)),
+            health: Health::default(),
             clock: Clock::default(),
             timeout,
             key,
@@ -213,19 +215,40 @@ impl Provider {
         !secret.is_empty() && body.windows(secret.len()).any(|part| part == secret)
     }
 
+    /// Asks what costs nothing: which models there are, since no provider has a price for that. It
+    /// shows whether somebody is there and takes the key; `false` where nobody lists models.
+    pub async fn look(&self) -> Result<bool, JudgeError> {
+        let request = self.dialect.list_models();
+        let exchange = self.clock.within(self.timeout, self.exchange(&request)).await;
+        let fault = match exchange {
+            Some(Ok((404 | 405, ..))) => return Ok(false),
+            Some(Ok((status, retry_after, _))) => {
+                ProviderFault::of_status(status, retry_after.as_deref())
+            }
+            Some(Err(err)) => Some(fault(&err)),
+            None => Some(ProviderFault::Timeout),
+        };
+        fault.map_or(Ok(true), |fault| Err(JudgeError::Provider(fault)))
+    }
+
+    /// Sends a request and reads what comes back. One without a body asks for what is there.
     async fn exchange(
         &self,
         request: &WireRequest,
     ) -> Result<(u16, Option<String>, Vec<u8>), reqwest::Error> {
         let url = format!("{}{}", self.base_url, request.path);
-        let mut post = self.client.post(url).body(request.body.clone());
+        let mut message = if request.body.is_empty() {
+            self.client.get(url)
+        } else {
+            self.client.post(url).body(request.body.clone())
+        };
         for (name, value) in &request.headers {
-            post = post.header(*name, *value);
+            message = message.header(*name, *value);
         }
         if let Some((name, value)) = &self.key {
-            post = post.header(name, value);
+            message = message.header(name, value);
         }
-        let mut response = post.send().await?;
+        let mut response = message.send().await?;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
         let mut body = Vec::new();

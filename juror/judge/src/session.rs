@@ -192,14 +192,42 @@ impl Session<'_> {
         task.await.map_err(|_| JudgeError::Check)?.ok_or(JudgeError::CheckLate)
     }
 
-    /// Asks every question that has no answer yet.
+    /// Probes and asks once, whatever has no answer yet.
+    pub async fn round(&self, until: Until) -> Result<Judged, JudgeError> {
+        // A service that is down holds up no question to the provider.
+        let is_down = self.probe().await?;
+        self.ask_round(until, is_down).await
+    }
+
+    /// Probes and asks for the last time. What stays unanswered is weighed by [`Opinion::of`], as
+    /// whoever replays the transcript weighs it.
+    pub async fn last_round(&self, until: Until) -> Result<Opinion, JudgeError> {
+        tokio::try_join!(self.probe_last(), self.ask_last(until))?;
+        self.opinion().await
+    }
+
+    /// Asks the services of all probes without an answer, and tells whether one is down that
+    /// matters.
+    pub async fn probe(&self) -> Result<bool, JudgeError> {
+        self.probe_all(Turn::More).await
+    }
+
+    /// The same for the last time: whoever gives no answer now has failed.
+    pub async fn probe_last(&self) -> Result<(), JudgeError> {
+        self.probe_all(Turn::Last).await.map(drop)
+    }
+
+    /// Whether the provider has yet to answer something.
+    pub async fn has_questions(&self) -> bool {
+        !self.unanswered().await.is_empty()
+    }
+
+    /// Asks every question that has no answer yet; there is no opinion while a probe `is_down`.
     ///
     /// After an outage only one question is asked first, the one that was asked least, so that a
     /// provider that is down all night does not fill the transcript, and a question that it never
     /// answers does not hold up the others. At the deadline an answer that is not there is an outage.
-    pub async fn round(&self, until: Until) -> Result<Judged, JudgeError> {
-        // A service that is down holds up no question to the provider.
-        let mut is_out = self.probe_all(Turn::More).await?;
+    pub async fn ask_round(&self, until: Until, is_down: bool) -> Result<Judged, JudgeError> {
         let mut open = self.unanswered().await;
         if self.had_outage().await && !open.is_empty() {
             let rest = open.split_off(1);
@@ -208,16 +236,14 @@ impl Session<'_> {
             }
             open = rest;
         }
-        is_out |= self.is_out(&open, until, Turn::More).await?;
+        let is_out = self.is_out(&open, until, Turn::More).await? || is_down;
         if is_out { Ok(Judged::Outage) } else { self.opinion().await.map(Judged::Opinion) }
     }
 
-    /// Asks every question that has no answer yet for the last time. What stays unanswered is
-    /// weighed by [`Opinion::of`], as whoever replays the transcript weighs it.
-    pub async fn last_round(&self, until: Until) -> Result<Opinion, JudgeError> {
+    /// Asks every question that has no answer yet for the last time.
+    pub async fn ask_last(&self, until: Until) -> Result<(), JudgeError> {
         let open = self.unanswered().await;
-        tokio::try_join!(self.probe_all(Turn::Last), self.is_out(&open, until, Turn::Last))?;
-        self.opinion().await
+        self.is_out(&open, until, Turn::Last).await.map(drop)
     }
 
     /// Asks some questions, and tells whether the provider was out for one whose answer matters.
@@ -351,7 +377,7 @@ impl Session<'_> {
     }
 
     /// What everything adds up to; a question that could not be asked has no answer.
-    async fn opinion(&self) -> Result<Opinion, JudgeError> {
+    pub async fn opinion(&self) -> Result<Opinion, JudgeError> {
         let record = self.record.lock().await;
         opined(record.opinion(&self.milestone, self.view.as_ref(), &self.queries))
     }

@@ -1,4 +1,7 @@
-//! Whose turn it is: so many cases are judged at once, and what is no case waits while one is.
+//! Whose turn it is: so many cases are asked about at once, so many are checked, and what is no
+//! case waits while one is.
+//!
+//! A provider may take its time, and programs take the machine's. Neither holds up the other.
 
 use std::time::Duration;
 
@@ -7,7 +10,8 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 /// The places in which cases are judged.
 #[derive(Debug)]
 pub struct Turns {
-    places: Semaphore,
+    asking: Semaphore,
+    checking: Semaphore,
     /// Cases that have a place or want one.
     cases: watch::Sender<usize>,
 }
@@ -24,16 +28,26 @@ pub struct Turn<'a> {
 struct Wanted<'a>(&'a watch::Sender<usize>);
 
 impl Turns {
-    /// So many places.
+    /// So many places to ask, and as many to check.
     pub fn new(places: usize) -> Self {
-        Self { places: Semaphore::new(places), cases: watch::Sender::new(0) }
+        let (asking, checking) = (Semaphore::new(places), Semaphore::new(places));
+        Self { asking, checking, cases: watch::Sender::new(0) }
     }
 
-    /// A place, once one is free.
-    pub async fn acquire(&self) -> Option<Turn<'_>> {
+    /// A place to ask the provider about a case, once one is free.
+    pub async fn ask(&self) -> Option<Turn<'_>> {
+        self.one_of(&self.asking).await
+    }
+
+    /// A place to run a case's programs, once one is free.
+    pub async fn check(&self) -> Option<Turn<'_>> {
+        self.one_of(&self.checking).await
+    }
+
+    async fn one_of<'a>(&'a self, places: &'a Semaphore) -> Option<Turn<'a>> {
         self.cases.send_modify(|cases| *cases = cases.saturating_add(1));
         let wanted = Wanted(&self.cases);
-        let place = self.places.acquire().await.ok()?;
+        let place = places.acquire().await.ok()?;
         Some(Turn { _place: place, _wanted: wanted })
     }
 
@@ -65,17 +79,26 @@ mod tests {
         let turns = Turns::new(1);
         let cases = turns.cases();
         assert!(is_quiet(&cases, Duration::ZERO).await);
-        let first = turns.acquire().await;
-        let mut second = Box::pin(turns.acquire());
+        let first = turns.ask().await;
+        let mut second = Box::pin(turns.ask());
         assert!(futures::poll!(&mut second).is_pending());
         assert_eq!(*cases.borrow(), 2);
         drop(first);
         let second = second.await;
         assert!(!is_quiet(&cases, Duration::ZERO).await);
-        let mut third = Box::pin(turns.acquire());
+        let mut third = Box::pin(turns.ask());
         assert!(futures::poll!(&mut third).is_pending());
         drop(third);
         drop(second);
         assert!(is_quiet(&cases, Duration::ZERO).await, "who gave up waiting is not counted");
+    }
+
+    #[tokio::test]
+    async fn who_asks_holds_up_nobody_who_checks() {
+        let turns = Turns::new(1);
+        let asking = turns.ask().await;
+        let checking = turns.check().await;
+        assert!(asking.is_some() && checking.is_some());
+        assert_eq!(*turns.cases().borrow(), 2);
     }
 }

@@ -118,12 +118,14 @@ impl Ballots {
         find(&mut *self.pool.acquire().await?, case_id).await
     }
 
-    /// The ballots without a signature: a crash came between the two.
+    /// The ballots that lack a signature, their own or their commitment's: a crash came between, or
+    /// the ballot came from another store.
     pub async fn unsigned(&self) -> Result<Vec<Row>, SealError> {
         let rows = sqlx::query(
             "SELECT ballots.*, salt, commitment, seals.signature AS sealed, is_open
              FROM ballots LEFT JOIN seals USING (case_id)
-             WHERE ballots.signature IS NULL ORDER BY case_id",
+             WHERE ballots.signature IS NULL OR (salt IS NOT NULL AND seals.signature IS NULL)
+             ORDER BY case_id",
         )
         .fetch_all(&self.pool)
         .await?;

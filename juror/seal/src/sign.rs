@@ -214,6 +214,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_ballot_that_came_without_its_commitments_signature_gets_that_one_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pool, ballots) = open(folder.path()).await;
+        let committed = ballots.commit(&ballot(1), digest_of(&ballot(1)), B256::ZERO).await;
+        let committed = committed.unwrap();
+        let first = signer().sign(committed.digest).await.unwrap();
+        // As an import leaves it.
+        let signed = sqlx::query("UPDATE ballots SET signature = ?").bind(first.as_slice());
+        signed.execute(&pool).await.unwrap();
+        ballots.open(ballot(1).caseId).await.unwrap();
+        let unsigned = ballots.unsigned().await.unwrap();
+        let [row] = <[Row; 1]>::try_from(unsigned).unwrap();
+        let signed = signer().finish(&ballots, row).await.unwrap();
+        assert_eq!(signed.signature, Some(first));
+        let bound = signer().commitment(&signed).unwrap();
+        assert_eq!(bound.seat(ballot(1).caseId, &[signer().juror()], (CHAIN, JURY)), Ok(0));
+        assert_eq!(ballots.unsigned().await.unwrap(), []);
+        assert_eq!(ballots.get(ballot(1).caseId).await.unwrap(), Some(signed));
+    }
+
+    #[tokio::test]
     async fn a_store_of_another_chain_is_not_signed_from() {
         let folder = tempfile::tempdir().unwrap();
         let (_, ballots) = open(folder.path()).await;

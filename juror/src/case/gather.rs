@@ -113,6 +113,7 @@ impl Work {
             }
         }
     }
+
     /// Hands the bytes to the session, which runs the checks: again after a while, when this
     /// machine was too slow for one. How slow it is says nothing about the deliverable, so that is
     /// neither a failure nor an abstention. When it goes on until the window ends, the juror was
@@ -125,10 +126,10 @@ impl Work {
     ) -> Result<(), JurorError> {
         let mut wait = FIRST_WAIT;
         loop {
-            // Programs take memory and processors, so they count as judging.
-            let permit = self.desk.judging.acquire().await.ok_or(JurorError::Stopped)?;
+            // Programs take memory and processors.
+            let place = self.desk.judging.check().await.ok_or(JurorError::Stopped)?;
             let read = session.read(bytes.to_vec(), reveals).await;
-            drop(permit);
+            drop(place);
             if !matches!(read, Err(JudgeError::CheckLate)) {
                 return Ok(read?);
             }

@@ -103,6 +103,29 @@ pub enum ProviderFault {
 }
 
 impl ProviderFault {
+    /// Every name there is, in the order of the variants.
+    pub const NAMES: [&'static str; 19] = [
+        "timeout",
+        "unreachable",
+        "echoes-key",
+        "too-large",
+        "redirected",
+        "unauthorized",
+        "rate-limited",
+        "unavailable",
+        "bad-request",
+        "unexpected-status",
+        "not-json",
+        "error-body",
+        "wrong-shape",
+        "empty",
+        "ambiguous",
+        "truncated",
+        "filtered",
+        "refused",
+        "unexpected-stop",
+    ];
+
     /// Whether the model itself declined: an abstention, never asked again.
     pub const fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused)
@@ -165,7 +188,7 @@ impl ProviderFault {
         }
     }
 
-    /// A short name for transcripts and metrics.
+    /// A short name for transcripts and metrics, one of [`Self::NAMES`].
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
@@ -191,7 +214,7 @@ impl ProviderFault {
     }
 
     /// The fault that a status alone tells; `None` for success.
-    pub(super) fn of_status(status: u16, retry_after: Option<&str>) -> Option<Self> {
+    pub fn of_status(status: u16, retry_after: Option<&str>) -> Option<Self> {
         let retry_after = retry_after.and_then(seconds);
         match status {
             200..=299 => None,

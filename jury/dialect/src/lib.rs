@@ -134,11 +134,27 @@ impl Dialect {
             Self::Ollama => ollama::build(prompt, model),
             Self::OpenAiResponses => responses::build(prompt, model),
         };
+        WireRequest { path, headers: self.headers(), body }
+    }
+
+    /// The request that asks which models there are. It has no body, and no provider a price for
+    /// it.
+    pub fn list_models(self) -> WireRequest {
+        let path = match self {
+            Self::OpenAiChat | Self::OpenAiResponses | Self::OpenAiCompatible => "/models",
+            Self::Anthropic => "/v1/models",
+            Self::Gemini => "/v1beta/models",
+            Self::Ollama => "/api/tags",
+        };
+        WireRequest { path: path.to_owned(), headers: self.headers(), body: Vec::new() }
+    }
+
+    fn headers(self) -> Vec<(&'static str, &'static str)> {
         let mut headers = vec![("content-type", "application/json")];
         if self == Self::Anthropic {
             headers.push(("anthropic-version", ANTHROPIC_VERSION));
         }
-        WireRequest { path, headers, body }
+        headers
     }
 
     /// The answer in a response, or why there is none. The vote inside is still to be read.
@@ -214,7 +230,7 @@ pub struct WireRequest {
     pub path: String,
     /// Headers that are no secret.
     pub headers: Vec<(&'static str, &'static str)>,
-    /// The exact body.
+    /// The exact body; one that is empty is not sent.
     pub body: Vec<u8>,
 }
 

@@ -572,3 +572,40 @@ fn what_a_deliverable_can_provoke_costs_its_criterion_and_never_a_failed_check()
         assert_eq!(Finding::from_outcome(&fault.outcome()), None);
     }
 }
+
+#[test]
+fn every_fault_has_one_of_the_names_and_every_name_is_a_faults() {
+    let (status, retry_after) = (500, None);
+    let faults = [
+        ProviderFault::Timeout,
+        ProviderFault::Unreachable,
+        ProviderFault::EchoesKey,
+        ProviderFault::TooLarge { got: 2, most: 1 },
+        ProviderFault::Redirected { status },
+        ProviderFault::Unauthorized { status },
+        ProviderFault::RateLimited { retry_after },
+        ProviderFault::Unavailable { status, retry_after },
+        ProviderFault::BadRequest { status },
+        ProviderFault::UnexpectedStatus { status },
+        ProviderFault::NotJson,
+        ProviderFault::ErrorBody,
+        ProviderFault::WrongShape { field: "choices" },
+        ProviderFault::Empty,
+        ProviderFault::Ambiguous,
+        ProviderFault::Truncated,
+        ProviderFault::Filtered,
+        ProviderFault::Refused,
+        ProviderFault::UnexpectedStop,
+    ];
+    assert_eq!(faults.map(|fault| fault.name()), ProviderFault::NAMES);
+}
+
+#[test]
+fn models_are_asked_for_with_the_headers_of_a_question_and_without_a_body() {
+    for dialect in Dialect::ALL {
+        let request = dialect.list_models();
+        assert!(request.path.starts_with('/') && request.body.is_empty(), "{dialect}");
+        let versioned = request.headers.iter().any(|(name, _)| *name == "anthropic-version");
+        assert_eq!(versioned, dialect == Dialect::Anthropic);
+    }
+}

@@ -9,6 +9,8 @@
 mod appeal;
 #[path = "juror/batches.rs"]
 mod batches;
+#[path = "juror/calls.rs"]
+mod calls;
 #[path = "juror/court.rs"]
 mod court;
 #[path = "juror/day.rs"]
@@ -27,6 +29,8 @@ pub(crate) mod hostile;
 mod moved;
 #[path = "juror/outages.rs"]
 mod outages;
+#[path = "juror/places.rs"]
+mod places;
 #[path = "juror/preview.rs"]
 mod preview;
 #[path = "juror/priced.rs"]

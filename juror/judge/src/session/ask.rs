@@ -92,7 +92,9 @@ impl Session<'_> {
         let provider = &self.judge.provider;
         let reply = provider.send(request, self.left(until)).await;
         let is_outage = matches!(&reply.answer, Err(fault) if !fault.is_about_content());
-        provider.breaker.tell(!is_outage, provider.clock.now());
+        let now = provider.clock.now();
+        provider.breaker.tell(!is_outage, now);
+        provider.health.tell(&reply.answer, now);
         if let Money::Reserved(budget, reserved) = money {
             budget.pay(reserved, &reply).await?;
         }

@@ -1,7 +1,7 @@
 //! What a provider that is down costs, and what it costs when there is no money.
 
 use super::*;
-use crate::{Budget, BudgetConfig};
+use crate::{Budget, BudgetConfig, Trouble};
 
 /// A judge whose provider rests after so many outages, and the clock by which it does.
 fn resting(double: &Double, breaker_outages: u32) -> (Judge, Clock) {
@@ -231,4 +231,92 @@ async fn a_round_waits_as_the_provider_asks_or_gives_up_at_once() {
         |begun: Instant| Until { deadline: begun + Duration::from_secs(7), day: 20_000 };
     assert_eq!(after("7", in_a_moment).await, (Judged::Outage, Duration::ZERO, 1));
     assert_eq!(after("6", in_a_moment).await, (met, Duration::from_secs(6), 2));
+}
+
+/// What a judge says of its provider, and how often each thing became of a request that did.
+async fn told_of(judge: &Judge, day: u64) -> (Vec<Trouble>, Vec<(&'static str, u64)>) {
+    let answers = judge.answers().into_iter().filter(|(_, count)| *count > 0).collect();
+    (judge.troubles(day).await.unwrap(), answers)
+}
+
+#[tokio::test]
+async fn what_became_of_requests_is_counted_and_what_is_wrong_is_named_until_a_rest_is_over() {
+    let (down, refused, open) = (Trouble::Down, Trouble::KeyRefused, Trouble::BreakerOpen);
+    for (act, breaker_outages, troubles, word, count) in [
+        (Act::Vote("MET"), 1, vec![], "answered", 3),
+        (Act::Raw(503, ""), 3, vec![down, open], "unavailable", 3),
+        (Act::Raw(401, ""), 9, vec![refused], "unauthorized", 3),
+        (Act::Raw(401, ""), 3, vec![refused, open], "unauthorized", 3),
+        // Whoever declines is there.
+        (Act::Refusal, 1, vec![], "refused", 3),
+    ] {
+        let shown = format!("{act:?} {breaker_outages}");
+        let is_honest = matches!(act, Act::Vote(_));
+        let script = move |_: usize, _: &Question| act.clone();
+        let double =
+            if is_honest { Double::start(script).await } else { Double::captured(script).await };
+        let desk = Desk::new().await;
+        let (judge, clock) = resting(&double, breaker_outages);
+        let session = desk.session(&judge, &milestone(vec![llm("a")])).await;
+        session.round(soon()).await.unwrap();
+        assert_eq!(told_of(&judge, 20_000).await, (troubles, vec![(word, count)]), "{shown}");
+        clock.pass(Duration::from_mins(1));
+        assert_eq!(judge.troubles(20_000).await.unwrap(), [], "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_day_whose_budget_leaves_no_answer_is_spent_and_the_next_is_not() {
+    let double = Double::start(|_, _| Act::Vote("MET")).await;
+    let desk = Desk::new().await;
+    let pool = pool(desk.folder.path()).await;
+    let config = BudgetConfig {
+        input_micro_usd: 1_000_000,
+        output_micro_usd: 2_000_000,
+        case_micro_usd: 2_000,
+        day_micro_usd: 2_000,
+    };
+    // An answer of 500 tokens costs 1,000.
+    let judge = Judge { budget: Some(Budget::new(config, pool.clone())), ..judge(&double) };
+    let budget = judge.budget.as_ref().unwrap();
+    let reserved = budget.reserve(desk.case.case_id, 20_000, 1_000).await.unwrap();
+    assert_eq!(told_of(&judge, 20_000).await.0, []);
+    budget.settle(reserved.unwrap(), 1_001).await.unwrap();
+    let troubles = [Trouble::DaySpent, Trouble::Overcounted];
+    assert_eq!(judge.troubles(20_000).await.unwrap(), troubles);
+    assert_eq!(judge.spent(20_000).await.unwrap(), 1_001);
+    assert_eq!(
+        (judge.troubles(20_001).await.unwrap(), judge.spent(20_001).await.unwrap()),
+        (vec![], 0)
+    );
+}
+
+#[tokio::test]
+async fn a_look_asks_which_models_there_are_and_no_question() {
+    use axum::{
+        Router,
+        http::{HeaderMap, StatusCode},
+        routing::get,
+    };
+    async fn models(headers: HeaderMap) -> StatusCode {
+        let shown = headers["authorization"] == format!("Bearer {SECRET}").as_str();
+        if shown { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().route("/v1/models", get(models));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let double = Double::start(|_, _| Act::Vote("MET")).await;
+    let look = async |base_url: String, key: &str| {
+        let config = ProviderConfig { base_url: base_url.parse().unwrap(), ..config(&double) };
+        let provider = Provider::new(&config, Some(key.to_owned().into())).unwrap();
+        provider.look().await.map_err(|err| err.to_string())
+    };
+    assert_eq!(look(format!("{host}/v1"), SECRET).await, Ok(true));
+    let refused = "the provider refuses the key (status 401)".to_owned();
+    assert_eq!(look(format!("{host}/v1"), "another").await, Err(refused));
+    assert_eq!(look(host, SECRET).await, Ok(false), "nobody lists models there");
+    let gone = "the provider cannot be reached".to_owned();
+    assert_eq!(look("http://127.0.0.1:1".to_owned(), SECRET).await, Err(gone));
+    assert!(double.seen().is_empty());
 }

@@ -144,6 +144,32 @@ async fn what_the_panel_does_not_agree_on_the_appeal_panel_judges_and_the_escrow
 }
 
 #[tokio::test]
+async fn nobody_reads_the_panels_reasons_while_round_2_is_open() {
+    let court = appealable().await;
+    let mut config = court.config();
+    config.store = court.folder.path().join("panel");
+    let panel = court.try_start(config).await.unwrap();
+    let first = court.take(&panel, &court.request(WORK)).await.case_id;
+    court.push(&panel, WORK).await;
+    court.ballot(&panel, first).await;
+    court.go_to(court.deliver_by() + DAY - 10);
+    disagree(&court).await;
+    court.go_to(court.deliver_by() + DAY + 60);
+    let url = format!("{}/v1/cases/{first}/transcript", panel.url());
+    let early = court.http.get(&url).send().await.unwrap();
+    assert_eq!(problem(early).await.slug(), "too-early", "round 1's time is over, not round 2's");
+
+    let juror = start(&court).await;
+    let second = court.take(&juror, &request(&court, WORK)).await.case_id;
+    court.push(&juror, WORK).await;
+    let ballot = ballot(&court, &juror, second).await;
+    settle(&court, &ballot).await;
+    assert_eq!(court.http.get(&url).send().await.unwrap().status(), 200);
+    juror.shutdown().await;
+    panel.shutdown().await;
+}
+
+#[tokio::test]
 async fn each_panel_judges_its_own_round() {
     let court = appealable().await;
     let juror = start(&court).await;

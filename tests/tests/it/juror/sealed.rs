@@ -188,7 +188,12 @@ async fn a_sealed_ballot_moves_with_what_opens_it_and_is_shown_at_once() {
     new.store = court.folder.path().join("elsewhere");
     surety_juror::import(&new, &key, &document, &std::collections::BTreeSet::new()).await.unwrap();
     let juror = court.try_start(new).await.unwrap();
-    let ballot = court.status(&juror, case, 0).await.ballot.unwrap();
+    let shown = court.status(&juror, case, 0).await;
     let contracts = court.world.contracts();
-    assert!(ballot.opens(bound.digest, contracts.chain_id, contracts.jury));
+    let place = (contracts.chain_id, contracts.jury);
+    assert!(shown.ballot.unwrap().opens(bound.digest, place.0, place.1));
+    // A relayer that had no commitment yet counts the ballot by this one.
+    let again = shown.commitment.unwrap();
+    assert_eq!(again.digest, bound.digest);
+    assert_eq!(again.seat(case, &[juror.juror()], place), Ok(0));
 }

@@ -3,16 +3,19 @@
 
 use std::process::Stdio;
 
-use serde_json::Value;
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::get;
+use serde_json::{Value, json};
 use surety_jury::wire::{CaseStatus, Commitments};
-use surety_tests::{World, sealed};
+use surety_tests::{World, actors, sealed};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use super::earnings::{judge, open};
 use super::kms::{Kms, Mood};
 use super::{Office, Running};
-use crate::cli::{run, surety};
+use crate::cli::{failure, result, run, surety, write};
 use crate::juror::provider::{Act, Double};
 
 fn juror(config: &str) -> Command {
@@ -32,6 +35,55 @@ async fn a_second_process_on_a_jurors_store_does_not_start() {
     assert!(said.contains("is in use by another juror"), "{said}");
     first.end().await;
     Running::start(juror(&config)).await.end().await;
+}
+
+/// Lists models to whoever shows a key, or to everybody; answers nothing else.
+async fn listing(wants_key: bool) -> String {
+    let models = move |headers: HeaderMap| async move {
+        let is_let_in = !wants_key || headers.contains_key("authorization");
+        if is_let_in { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().route("/api/tags", get(models));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+#[tokio::test]
+async fn a_jurors_configuration_is_compared_with_the_world_and_nothing_is_started() {
+    let office = Office::of(World::new()).await;
+    let juror = office.market.world.juror(0);
+    let text = std::fs::read_to_string(office.config("juror", &juror)).unwrap();
+    let file = |text: &str| write(&office.market.folder, "checked.toml", text);
+    let check =
+        |file: String| async move { result(&["juror", "check-config", "--config", &file]).await };
+    let (open, locked) = (listing(false).await, listing(true).await);
+    let with = |url: &str| text.replace("http://127.0.0.1:1'\nmodel", &format!("{url}'\nmodel"));
+
+    let good = check(file(&with(&open))).await;
+    assert_eq!((&good["good"], &good["juror"]), (&json!(true), &json!(juror.address())));
+    assert_eq!(good["family"], "rehearsal-family-0");
+    let not_asked = good["notAsked"].as_array().unwrap().len();
+    assert!(!office.market.folder.path().join("juror-store").exists(), "nothing is started");
+    // One that has no such list: nobody knows then what it says of the key.
+    let unlisted = check(file(&with(&format!("{open}/elsewhere")))).await;
+    assert_eq!(unlisted["notAsked"].as_array().unwrap().len(), not_asked + 1);
+
+    let chain_id = office.market.world.contracts().chain_id;
+    let stranger = office.config("stranger", &actors::actor("stranger"));
+    let stranger = std::fs::read_to_string(stranger).unwrap();
+    for (text, needed) in [
+        (text.clone(), "the provider cannot be reached"),
+        (with(&locked), "the provider refuses the key (status 401)"),
+        (text.replace("chain_id", "chain_idd"), "chain_idd"),
+        (with(&open).replace(&format!("chain_id = {chain_id}"), "chain_id = 1"), "chain_id is 1"),
+        (with(&open).replace("juror.key", "none.key"), "none.key"),
+        (stranger, "is not registered"),
+    ] {
+        let line = failure(&["juror", "check-config", "--config", &file(&text)]).await;
+        assert!(line.contains(needed), "{needed}: {line}");
+    }
 }
 
 #[tokio::test]
