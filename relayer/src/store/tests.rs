@@ -39,6 +39,7 @@ surety_store::on_both!(
     what_failed_in_company_goes_alone,
     a_state_without_cases_counts_none,
     an_act_goes_with_the_opening_that_it_follows_from,
+    an_opener_is_looked_at_once_when_something_is_due,
 );
 
 async fn opened(scratch: &Scratch, leases: Leases) -> Store {
@@ -413,4 +414,34 @@ async fn an_act_goes_with_the_opening_that_it_follows_from(scratch: &Scratch) {
     deals::orphan(&mut tx, 7).await.unwrap();
     acts::plan(&mut tx, deal).await.unwrap();
     assert!(rows::of_deal(&mut tx, deal).await.unwrap().is_empty());
+}
+
+async fn an_opener_is_looked_at_once_when_something_is_due(scratch: &Scratch) {
+    let store = opened(scratch, Leases::default()).await;
+    let mut tx = store.begin().await.unwrap();
+    let (deal, at) = (digest(0xdd), Place { block: 7, at: 70, tx: digest(1) });
+    let milestone = |by: u64| Milestone { deliverBy: U40::from(by), ..Milestone::default() };
+    let milestones = vec![milestone(200), milestone(100)];
+    let terms = Terms { judgeWithin: U40::from(60), milestones, ..Terms::default() };
+    deals::opened(&mut tx, deal, &terms, at).await.unwrap();
+    assert!(deals::unmet(&mut tx, 159, 9).await.unwrap().is_empty());
+    assert_eq!(deals::unmet(&mut tx, 160, 9).await.unwrap(), [(deal, at.tx)]);
+    // What is delivered early is due earlier.
+    let state = |until: u64| SlowState { until: U40::from(until), ..SlowState::default() };
+    deals::moved(&mut tx, (deal, 0), &state(90), at).await.unwrap();
+    deals::moved(&mut tx, (deal, 0), &state(300), at).await.unwrap();
+    assert!(deals::unmet(&mut tx, 89, 9).await.unwrap().is_empty());
+    assert_eq!(deals::unmet(&mut tx, 90, 9).await.unwrap(), [(deal, at.tx)]);
+    deals::met(&mut tx, (deal, at.tx), Some(500)).await.unwrap();
+    assert!(deals::unmet(&mut tx, 499, 9).await.unwrap().is_empty());
+    deals::met(&mut tx, (deal, digest(2)), None).await.unwrap();
+    assert_eq!(deals::unmet(&mut tx, 500, 9).await.unwrap().len(), 1, "another opening");
+    deals::met(&mut tx, (deal, at.tx), None).await.unwrap();
+    deals::moved(&mut tx, (deal, 0), &state(80), at).await.unwrap();
+    assert!(deals::unmet(&mut tx, 9_000, 9).await.unwrap().is_empty());
+    // Opened again after a reorganisation, perhaps by somebody else.
+    deals::orphan(&mut tx, 7).await.unwrap();
+    let at = Place { tx: digest(3), ..at };
+    deals::opened(&mut tx, deal, &terms, at).await.unwrap();
+    assert_eq!(deals::unmet(&mut tx, 160, 9).await.unwrap(), [(deal, at.tx)]);
 }
