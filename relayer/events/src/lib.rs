@@ -98,8 +98,30 @@ pub async fn record(conn: &mut Conn, found: &FollowedLog) -> Result<()> {
     .bind(found.log.address.as_slice())
     .bind(found.log.data.topics().concat())
     .bind(&found.log.data.data[..])
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    // With one of these whatever is known of a deal begins.
+    let begins = [DealOpened::SIGNATURE_HASH, DealRevoked::SIGNATURE_HASH];
+    match found.log.data.topics().first() {
+        Some(topic) if begins.contains(topic) => audit_again(conn, deal).await,
+        _ => Ok(()),
+    }
+}
+
+/// Keeps a log that was not there when its block was read.
+pub async fn record_late(conn: &mut Conn, found: &FollowedLog) -> Result<()> {
+    record(conn, found).await?;
+    match deal_of(&found.log) {
+        Some(deal) => audit_again(conn, deal).await,
+        None => Ok(()),
+    }
+}
+
+async fn audit_again(conn: &mut Conn, deal: B256) -> Result<()> {
+    sqlx::query("INSERT INTO deal_to_audit (deal) VALUES ($1) ON CONFLICT (deal) DO NOTHING")
+        .bind(deal.as_slice())
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
@@ -116,10 +138,14 @@ pub async fn touched(conn: &mut Conn, from_block: u64) -> Result<Vec<B256>> {
 
 /// Marks what blocks from here on said.
 pub async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
-    sqlx::query("UPDATE escrow_event SET orphaned = 1 WHERE block >= $1 AND orphaned = 0")
-        .bind(kept(from_block))
-        .execute(conn)
-        .await?;
+    for statement in [
+        "INSERT INTO deal_to_audit (deal)
+         SELECT DISTINCT deal FROM escrow_event WHERE block >= $1 AND orphaned = 0
+         ON CONFLICT (deal) DO NOTHING",
+        "UPDATE escrow_event SET orphaned = 1 WHERE block >= $1 AND orphaned = 0",
+    ] {
+        sqlx::query(statement).bind(kept(from_block)).execute(&mut *conn).await?;
+    }
     Ok(())
 }
 
@@ -128,9 +154,12 @@ pub async fn orphan_one(conn: &mut Conn, found: &FollowedLog) -> Result<()> {
     sqlx::query("UPDATE escrow_event SET orphaned = 1 WHERE block_hash = $1 AND position = $2")
         .bind(found.block_hash.as_slice())
         .bind(kept(found.index))
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
-    Ok(())
+    match deal_of(&found.log) {
+        Some(deal) => audit_again(conn, deal).await,
+        None => Ok(()),
+    }
 }
 
 /// What stands of what was said about a deal, in the order of the chain.
@@ -182,6 +211,31 @@ pub async fn deals(conn: &mut Conn, after: B256, most: u32) -> Result<Vec<B256>>
     rows.iter().map(|row| word(row, "deal")).collect()
 }
 
+/// The same of deals that an audit of what is new compares with the chain.
+pub async fn to_audit(conn: &mut Conn, after: B256, most: u32) -> Result<Vec<B256>> {
+    let rows = sqlx::query("SELECT deal FROM deal_to_audit WHERE deal > $1 ORDER BY deal LIMIT $2")
+        .bind(after.as_slice())
+        .bind(i64::from(most))
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(|row| word(row, "deal")).collect()
+}
+
+/// A deal is over, and so many rows were compared at a final block. Unless others stand by now, audits
+/// of what is new leave it out.
+pub async fn audited(conn: &mut Conn, deal: B256, rows: usize) -> Result<()> {
+    sqlx::query(
+        "DELETE FROM deal_to_audit WHERE deal = $1 AND $2 =
+           (SELECT COUNT(*) FROM escrow_event WHERE escrow_event.deal = $3 AND orphaned = 0)",
+    )
+    .bind(deal.as_slice())
+    .bind(kept(u64::try_from(rows).unwrap_or(u64::MAX)))
+    .bind(deal.as_slice())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 fn read(row: &DbRow) -> Result<FollowedLog> {
     let topics: &[u8] = row.try_get("topics")?;
     let topics: Vec<B256> = topics.chunks_exact(32).map(B256::from_slice).collect();
@@ -214,6 +268,7 @@ fn kept(number: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use surety_bindings::escrow::Terms;
     use surety_chain::follow;
     use surety_store::Store;
     use surety_store::scratch::Scratch;
@@ -223,6 +278,7 @@ mod tests {
     surety_store::on_both!(
         rows_are_marked_and_never_deleted,
         a_block_that_comes_back_stands_again,
+        what_is_over_is_compared_once_and_again_when_more_is_said,
         what_was_read_before_it_was_kept_is_read_again,
     );
 
@@ -274,6 +330,49 @@ mod tests {
         assert_eq!(standing(&mut tx, (1, 9)).await.unwrap(), [kept, lost]);
         assert_eq!(count(&mut tx).await.unwrap(), (2, 1));
         assert_eq!(deals(&mut tx, B256::ZERO, 5).await.unwrap(), [B256::repeat_byte(7)]);
+    }
+
+    #[expect(clippy::cognitive_complexity, reason = "one story, told in order")]
+    async fn what_is_over_is_compared_once_and_again_when_more_is_said(scratch: &Scratch) {
+        let store = followed(scratch).await;
+        let mut tx = store.begin().await.unwrap();
+        let deals = [7, 8].map(B256::repeat_byte);
+        for (fork, deal) in (1..).zip(deals) {
+            let mut log = event(1, fork, 0);
+            let opened = DealOpened {
+                dealId: deal,
+                buyer: Address::ZERO,
+                seller: Address::ZERO,
+                terms: Terms::default(),
+            };
+            log.log.data = opened.encode_log_data();
+            record(&mut tx, &log).await.unwrap();
+        }
+        let ended = event(2, 3, 7);
+        record(&mut tx, &ended).await.unwrap();
+        assert_eq!(all(&mut tx).await, deals);
+        assert_eq!(to_audit(&mut tx, deals[0], 9).await.unwrap(), [deals[1]]);
+        audited(&mut tx, deals[0], 1).await.unwrap();
+        assert_eq!(all(&mut tx).await, deals, "another row came meanwhile");
+        audited(&mut tx, deals[0], 2).await.unwrap();
+        assert_eq!(all(&mut tx).await, [deals[1]]);
+        // An audit of everything compares it still.
+        assert_eq!(super::deals(&mut tx, B256::ZERO, 9).await.unwrap(), deals);
+
+        orphan_one(&mut tx, &ended).await.unwrap();
+        assert_eq!(all(&mut tx).await, deals);
+        audited(&mut tx, deals[0], 1).await.unwrap();
+        record(&mut tx, &ended).await.unwrap();
+        assert_eq!(all(&mut tx).await, [deals[1]]);
+        record_late(&mut tx, &ended).await.unwrap();
+        assert_eq!(all(&mut tx).await, deals);
+        audited(&mut tx, deals[0], 2).await.unwrap();
+        orphan(&mut tx, 2).await.unwrap();
+        assert_eq!(all(&mut tx).await, deals);
+    }
+
+    async fn all(tx: &mut Conn) -> Vec<B256> {
+        to_audit(tx, B256::ZERO, 9).await.unwrap()
     }
 
     async fn followed(scratch: &Scratch) -> Store {

@@ -43,7 +43,7 @@ async fn acting(court: &Court) -> Handle {
 }
 
 /// One milestone without appeals.
-fn single(sheet: &mut TermSheet) {
+pub(super) fn single(sheet: &mut TermSheet) {
     appealable(sheet);
     (sheet.appeal_within, sheet.appeal_bond) = (0, Usdc::ZERO);
 }
