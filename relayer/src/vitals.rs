@@ -103,6 +103,7 @@ async fn measure(relayer: &Relayer) -> Result<(), RelayerError> {
         let (total, unnamed) = deliverables::totals(&mut conn).await?;
         metrics.shelf(total.saturating_sub(unnamed), unnamed);
     }
+    deliverables::fold(&relayer.store).await?;
     let totals = relayer.sender.totals().await?;
     for state in ["queued", "signed", "mined", "failed"] {
         let count = totals.iter().find(|(name, _)| name == state).map_or(0, |(_, count)| *count);

@@ -32,6 +32,7 @@ surety_store::on_both!(
     an_end_is_believed_only_where_it_stands,
     a_state_gives_way_to_newer_ones_only,
     named_deliverables_leave_the_strangers_share,
+    what_no_delivery_names_goes_and_the_totals_follow,
     claims_take_the_oldest_open_cases_once,
     a_private_deal_is_kept_and_forgotten,
     seats_end_once_and_are_counted,
@@ -170,13 +171,49 @@ async fn named_deliverables_leave_the_strangers_share(scratch: &Scratch) {
     for (n, size) in [(1, 10), (2, 5), (2, 5)] {
         let named = deliverables::is_named(&mut tx, digest(n)).await.unwrap();
         assert_eq!(named, n == 1);
-        deliverables::add(&mut tx, digest(n), size, named).await.unwrap();
+        deliverables::add(&mut tx, digest(n), (size, named), 0).await.unwrap();
     }
     assert_eq!(deliverables::totals(&mut tx).await.unwrap(), (15, 5));
     deliverables::name(&mut tx, digest(2)).await.unwrap();
     assert_eq!(deliverables::totals(&mut tx).await.unwrap(), (15, 0));
     assert!(deliverables::has(&mut tx, digest(2)).await.unwrap());
     assert!(!deliverables::has(&mut tx, digest(3)).await.unwrap());
+}
+
+async fn what_no_delivery_names_goes_and_the_totals_follow(scratch: &Scratch) {
+    let store = opened(scratch, Leases::default()).await;
+    seen(&store, 1).await;
+    let mut tx = store.begin().await.unwrap();
+    // The first came before its delivery was known, the last one twice.
+    for (n, size, now) in [(1, 10, 100), (2, 5, 100), (3, 7, 101), (4, 3, 100), (4, 3, 200)] {
+        deliverables::add(&mut tx, digest(n), (size, false), now).await.unwrap();
+    }
+    assert_eq!(deliverables::unnamed(&mut tx, 100).await.unwrap(), [B256::ZERO; 0]);
+    assert_eq!(deliverables::unnamed(&mut tx, 200).await.unwrap(), [digest(2), digest(3)]);
+    deliverables::name(&mut tx, digest(3)).await.unwrap();
+    deliverables::name(&mut tx, digest(3)).await.unwrap();
+    assert_eq!(deliverables::unnamed(&mut tx, 200).await.unwrap(), [digest(2)]);
+    assert_eq!(deliverables::totals(&mut tx).await.unwrap(), (25, 18));
+    assert!(!deliverables::remove(&mut tx, digest(3), false).await.unwrap());
+    assert!(deliverables::remove(&mut tx, digest(2), false).await.unwrap());
+    assert!(!deliverables::remove(&mut tx, digest(2), true).await.unwrap());
+    assert_eq!(deliverables::totals(&mut tx).await.unwrap(), (20, 13));
+    assert!(deliverables::remove(&mut tx, digest(3), true).await.unwrap());
+    for _ in 0..100 {
+        deliverables::add(&mut tx, digest(5), (1, false), 300).await.unwrap();
+        deliverables::name(&mut tx, digest(5)).await.unwrap();
+        deliverables::remove(&mut tx, digest(5), true).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    // Nothing is lost when the rows of changes become one, and no row is written where they are few.
+    let changes = "SELECT COUNT(*) FROM shelf_change";
+    for rows in [1, 1] {
+        deliverables::fold(&store).await.unwrap();
+        let mut conn = store.read().await.unwrap();
+        assert_eq!(deliverables::totals(&mut conn).await.unwrap(), (13, 13));
+        let found: i64 = sqlx::query_scalar(changes).fetch_one(&mut *conn).await.unwrap();
+        assert_eq!(found, rows);
+    }
 }
 
 async fn a_state_without_cases_counts_none(scratch: &Scratch) {
@@ -229,7 +266,7 @@ async fn a_private_deal_is_kept_and_forgotten(scratch: &Scratch) {
     private::keep_sheet(&mut tx, deal, &terms, (Party::Buyer, b"buyer's")).await.unwrap();
     private::keep_until(&mut tx, deal, &terms).await.unwrap();
     private::keep_upload(&mut tx, (deal, digest(1)), file).await.unwrap();
-    deliverables::add(&mut tx, file, 7, true).await.unwrap();
+    deliverables::add(&mut tx, file, (7, true), 0).await.unwrap();
     assert_eq!(
         private::sheets(&mut tx, deal).await.unwrap(),
         [Bytes::from_static(b"buyer's"), Bytes::from_static(b"seller's")]
