@@ -130,9 +130,12 @@ async fn read_again(relayer: &Relayer, report: &mut AuditReport) -> Result<(), R
     }
 }
 
-/// Moves the audit's cursor.
+/// Moves the audit's cursor. Deals that the blocks speak of are compared with their words.
 async fn save(relayer: &Relayer, step: &Step) -> Result<(), RelayerError> {
     let mut tx = relayer.following.lock().await.begin().await?;
+    if let Step::Batch(batch) = step {
+        surety_events::audit_deals_of(&mut tx, (batch.from, batch.to.number)).await?;
+    }
     step.save(&mut tx, &config(relayer)).await?;
     Ok(tx.commit().await?)
 }

@@ -214,9 +214,7 @@ pub(crate) async fn repair(
         deals::orphan(&mut tx, block).await?;
         cases::orphan(&mut tx, block).await?;
     }
-    for log in missing {
-        surety_events::record_late(&mut tx, log).await?;
-    }
+    keep(&mut tx, missing).await?;
     for fact in again.iter().chain(&facts) {
         write(relayer, &mut tx, fact).await?;
     }

@@ -1,5 +1,5 @@
--- Deals whose word an audit of what is new compares with the chain. One leaves once it was compared at a
--- final block in which all of it had ended, and returns with whatever is said of it later.
+-- Deals whose word an audit of what is new compares with the chain: one comes with a final block that
+-- speaks of it, and leaves once it was compared when all of it had ended.
 CREATE TABLE deal_to_audit (
   deal BYTEA NOT NULL PRIMARY KEY
 );

@@ -98,30 +98,8 @@ pub async fn record(conn: &mut Conn, found: &FollowedLog) -> Result<()> {
     .bind(found.log.address.as_slice())
     .bind(found.log.data.topics().concat())
     .bind(&found.log.data.data[..])
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
-    // With one of these whatever is known of a deal begins.
-    let begins = [DealOpened::SIGNATURE_HASH, DealRevoked::SIGNATURE_HASH];
-    match found.log.data.topics().first() {
-        Some(topic) if begins.contains(topic) => audit_again(conn, deal).await,
-        _ => Ok(()),
-    }
-}
-
-/// Keeps a log that was not there when its block was read.
-pub async fn record_late(conn: &mut Conn, found: &FollowedLog) -> Result<()> {
-    record(conn, found).await?;
-    match deal_of(&found.log) {
-        Some(deal) => audit_again(conn, deal).await,
-        None => Ok(()),
-    }
-}
-
-async fn audit_again(conn: &mut Conn, deal: B256) -> Result<()> {
-    sqlx::query("INSERT INTO deal_to_audit (deal) VALUES ($1) ON CONFLICT (deal) DO NOTHING")
-        .bind(deal.as_slice())
-        .execute(conn)
-        .await?;
     Ok(())
 }
 
@@ -138,28 +116,26 @@ pub async fn touched(conn: &mut Conn, from_block: u64) -> Result<Vec<B256>> {
 
 /// Marks what blocks from here on said.
 pub async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
-    for statement in [
-        "INSERT INTO deal_to_audit (deal)
-         SELECT DISTINCT deal FROM escrow_event WHERE block >= $1 AND orphaned = 0
-         ON CONFLICT (deal) DO NOTHING",
-        "UPDATE escrow_event SET orphaned = 1 WHERE block >= $1 AND orphaned = 0",
-    ] {
-        sqlx::query(statement).bind(kept(from_block)).execute(&mut *conn).await?;
-    }
+    sqlx::query("UPDATE escrow_event SET orphaned = 1 WHERE block >= $1 AND orphaned = 0")
+        .bind(kept(from_block))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
-/// Marks one log.
+/// Marks one log that an audit did not find. Its deal is compared again.
 pub async fn orphan_one(conn: &mut Conn, found: &FollowedLog) -> Result<()> {
     sqlx::query("UPDATE escrow_event SET orphaned = 1 WHERE block_hash = $1 AND position = $2")
         .bind(found.block_hash.as_slice())
         .bind(kept(found.index))
         .execute(&mut *conn)
         .await?;
-    match deal_of(&found.log) {
-        Some(deal) => audit_again(conn, deal).await,
-        None => Ok(()),
-    }
+    let Some(deal) = deal_of(&found.log) else { return Ok(()) };
+    sqlx::query("INSERT INTO deal_to_audit (deal) VALUES ($1) ON CONFLICT (deal) DO NOTHING")
+        .bind(deal.as_slice())
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// What stands of what was said about a deal, in the order of the chain.
@@ -221,6 +197,20 @@ pub async fn to_audit(conn: &mut Conn, after: B256, most: u32) -> Result<Vec<B25
     rows.iter().map(|row| word(row, "deal")).collect()
 }
 
+/// These blocks became final: the deals that they speak of are compared with the chain from now on.
+pub async fn audit_deals_of(conn: &mut Conn, (from, to): (u64, u64)) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO deal_to_audit (deal)
+         SELECT DISTINCT deal FROM escrow_event WHERE block >= $1 AND block <= $2 AND orphaned = 0
+         ON CONFLICT (deal) DO NOTHING",
+    )
+    .bind(kept(from))
+    .bind(kept(to))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// A deal is over, and so many rows were compared at a final block. Unless others stand by now, audits
 /// of what is new leave it out.
 pub async fn audited(conn: &mut Conn, deal: B256, rows: usize) -> Result<()> {
@@ -268,7 +258,6 @@ fn kept(number: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use surety_bindings::escrow::Terms;
     use surety_chain::follow;
     use surety_store::Store;
     use surety_store::scratch::Scratch;
@@ -337,19 +326,14 @@ mod tests {
         let store = followed(scratch).await;
         let mut tx = store.begin().await.unwrap();
         let deals = [7, 8].map(B256::repeat_byte);
-        for (fork, deal) in (1..).zip(deals) {
-            let mut log = event(1, fork, 0);
-            let opened = DealOpened {
-                dealId: deal,
-                buyer: Address::ZERO,
-                seller: Address::ZERO,
-                terms: Terms::default(),
-            };
-            log.log.data = opened.encode_log_data();
-            record(&mut tx, &log).await.unwrap();
+        let (first, ended, other) = (event(1, 1, 7), event(2, 2, 7), event(2, 3, 8));
+        for log in [&first, &ended, &other] {
+            record(&mut tx, log).await.unwrap();
         }
-        let ended = event(2, 3, 7);
-        record(&mut tx, &ended).await.unwrap();
+        assert!(all(&mut tx).await.is_empty(), "nothing is final");
+        audit_deals_of(&mut tx, (0, 1)).await.unwrap();
+        assert_eq!(all(&mut tx).await, [deals[0]]);
+        audit_deals_of(&mut tx, (2, 9)).await.unwrap();
         assert_eq!(all(&mut tx).await, deals);
         assert_eq!(to_audit(&mut tx, deals[0], 9).await.unwrap(), [deals[1]]);
         audited(&mut tx, deals[0], 1).await.unwrap();
@@ -363,11 +347,7 @@ mod tests {
         assert_eq!(all(&mut tx).await, deals);
         audited(&mut tx, deals[0], 1).await.unwrap();
         record(&mut tx, &ended).await.unwrap();
-        assert_eq!(all(&mut tx).await, [deals[1]]);
-        record_late(&mut tx, &ended).await.unwrap();
-        assert_eq!(all(&mut tx).await, deals);
-        audited(&mut tx, deals[0], 2).await.unwrap();
-        orphan(&mut tx, 2).await.unwrap();
+        audit_deals_of(&mut tx, (2, 2)).await.unwrap();
         assert_eq!(all(&mut tx).await, deals);
     }
 
