@@ -72,9 +72,8 @@ fn wrong(report: &AuditReport) {
 }
 
 /// What became final since the last audit, and deals that can change; nothing where another instance
-/// audits. A contradiction
-/// that a second reading of those blocks does not explain stands in older ones: then all of them are
-/// read again.
+/// audits. A contradiction that a second reading of those blocks does not explain stands in older ones:
+/// then all of them are read again.
 async fn news(relayer: &Relayer) -> Result<Option<AuditReport>, RelayerError> {
     if !relayer.following.lock().await.is_held().await? {
         return Ok(None);
