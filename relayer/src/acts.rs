@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use alloy::primitives::{B256, Bytes, keccak256};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 use futures::StreamExt as _;
 use surety_acts::rows::{self, ActRow};
 use surety_acts::{Act, Claim, Due, Told};
@@ -28,6 +28,8 @@ const MOST: u32 = 64;
 const AT_ONCE: usize = 8;
 /// Chain time until an act that was sent, or that is not possible yet, is looked at again.
 const AGAIN_SECS: u64 = 30;
+/// Chain time until a node is asked again for an opening that it does not know.
+const UNKNOWN_SECS: u64 = 3_600;
 
 /// Whether a deal was opened or served here.
 async fn is_ours(conn: &mut Conn, deal: B256) -> Result<bool, RelayerError> {
@@ -45,15 +47,73 @@ pub(crate) async fn owes(relayer: &Relayer, deal: B256) -> Result<Option<bool>, 
         deals::get(&mut conn, deal).await?.and_then(|row| row.opened_tx)
     };
     let Some(opened) = opened else { return Ok(None) };
-    let from = relayer.escrow.rpc.transaction(opened).await?.map(|sent| sent.from);
-    if !relayer.sender.addresses().any(|key| Some(key) == from) {
+    let sent = relayer.escrow.rpc.transaction(opened).await?;
+    if !sent.is_some_and(|sent| is_key(relayer, sent.from)) {
         return Ok(Some(false));
     }
     let mut tx = relayer.store.begin().await?;
-    rows::opened_here(&mut tx, deal).await?;
-    plan(&mut tx, deal).await?;
+    take(&mut tx, deal).await?;
     tx.commit().await?;
     Ok(Some(true))
+}
+
+fn is_key(relayer: &Relayer, from: Address) -> bool {
+    relayer.sender.addresses().any(|key| key == from)
+}
+
+/// Notes that a deal was opened here, and what time allows with it.
+async fn take(conn: &mut Conn, deal: B256) -> Result<(), RelayerError> {
+    rows::opened_here(conn, deal).await?;
+    plan(conn, deal).await
+}
+
+/// Finds out which deals were opened here, of those with which something is due.
+async fn recognise(relayer: &Relayer, role: &Role, now: u64) -> Result<(), RelayerError> {
+    let unmet = deals::unmet(&mut *relayer.store.read().await?, now, MOST).await?;
+    futures::stream::iter(unmet)
+        .for_each_concurrent(AT_ONCE, |opening| async move {
+            if let Err(error) = meet(relayer, role, opening).await {
+                tracing::warn!(deal = %opening.0, %error, "its opener will be looked at again");
+            }
+        })
+        .await;
+    Ok(())
+}
+
+/// Looks once at whose key opened a deal, when something is due with it: a store that was lost, or is
+/// new, does not know. A node may have forgotten the transaction; it is asked again then.
+async fn meet(
+    relayer: &Relayer,
+    role: &Role,
+    (deal, opened): (B256, B256),
+) -> Result<(), RelayerError> {
+    let is_open = {
+        let mut conn = relayer.store.read().await?;
+        let due = allowed(&mut conn, deal).await?.unwrap_or_default();
+        due.iter().any(Option::is_some) && !is_ours(&mut conn, deal).await?
+    };
+    let sent = if is_open { relayer.escrow.rpc.transaction(opened).await? } else { None };
+    let again = (is_open && sent.is_none()).then(|| relayer.now().saturating_add(UNKNOWN_SECS));
+    let mut tx = role.begin().await?;
+    if sent.is_some_and(|sent| is_key(relayer, sent.from)) {
+        take(&mut tx, deal).await?;
+    }
+    deals::met(&mut tx, (deal, opened), again).await?;
+    Ok(tx.commit().await?)
+}
+
+/// What time allows with a deal's milestones, in order; none while its opening is not known.
+async fn allowed(conn: &mut Conn, deal: B256) -> Result<Option<Vec<Option<Due>>>, RelayerError> {
+    let Some(terms) = deals::get(conn, deal).await?.and_then(|row| row.terms) else {
+        return Ok(None);
+    };
+    let known = deals::milestones(conn, deal).await?;
+    let told = |milestone: u8| match known.iter().find(|row| row.milestone == milestone) {
+        Some(row) if row.end.is_some() => Told::Ended,
+        Some(row) => Told::Live(row.pin.as_ref().map(|pin| &pin.state)),
+        None => Told::Live(None),
+    };
+    Ok(Some(surety_acts::plan(&terms, told)))
 }
 
 /// Writes what time allows with a deal's milestones, if the deal was opened or served here.
@@ -63,18 +123,11 @@ pub(crate) async fn plan(conn: &mut Conn, deal: B256) -> Result<(), RelayerError
     }
     // Another writer may be about to say more of this deal.
     deals::lock(conn, deal).await?;
-    let Some(terms) = deals::get(conn, deal).await?.and_then(|row| row.terms) else {
-        return Ok(rows::forget(conn, deal).await?);
-    };
-    let known = deals::milestones(conn, deal).await?;
-    let planned = surety_acts::plan(&terms, |milestone| {
-        match known.iter().find(|row| row.milestone == milestone) {
-            Some(row) if row.end.is_some() => Told::Ended,
-            Some(row) => Told::Live(row.pin.as_ref().map(|pin| &pin.state)),
-            None => Told::Live(None),
-        }
-    });
-    Ok(rows::plan(conn, deal, &planned).await?)
+    match allowed(conn, deal).await? {
+        Some(due) => rows::plan(conn, deal, &due).await?,
+        None => rows::forget(conn, deal).await?,
+    }
+    Ok(())
 }
 
 /// Performs what is due until `stop`.
@@ -99,6 +152,7 @@ async fn round(relayer: &Relayer, role: &mut Role) -> Result<(), RelayerError> {
     }
     let role = &*role;
     let now = relayer.now();
+    recognise(relayer, role, now).await?;
     let due = rows::to_look_at(&mut *relayer.store.read().await?, now, MOST).await?;
     futures::stream::iter(due)
         .for_each_concurrent(AT_ONCE, |row| async move {

@@ -2,7 +2,8 @@
 //!
 //! Every log is read a second time once its block is final, with a cursor of its own: what a node
 //! left out, or made up, when its block was new is found then. And what the rows of a deal amount to
-//! is compared with the deal's word. What differs is repaired from the chain, and told.
+//! is compared with the deal's word, until all of the deal has ended. What differs is repaired from
+//! the chain, and told.
 //!
 //! Of instances that share a database, the one that follows the chain audits too.
 
@@ -70,16 +71,16 @@ fn wrong(report: &AuditReport) {
     tracing::error!(?report, "the audit found what the chain contradicts");
 }
 
-/// What became final since the last audit; nothing where another instance audits. A contradiction
-/// that a second reading of those blocks does not explain stands in older ones: then all of them are
-/// read again.
+/// What became final since the last audit, and deals that can change; nothing where another instance
+/// audits. A contradiction that a second reading of those blocks does not explain stands in older ones:
+/// then all of them are read again.
 async fn news(relayer: &Relayer) -> Result<Option<AuditReport>, RelayerError> {
     if !relayer.following.lock().await.is_held().await? {
         return Ok(None);
     }
     let mut report = AuditReport::default();
     read_again(relayer, &mut report).await?;
-    compare_words(relayer, &mut report).await?;
+    compare_words((relayer, false), &mut report).await?;
     if report.contradictions.is_empty() {
         return Ok(Some(report));
     }
@@ -99,7 +100,7 @@ pub(crate) async fn whole(relayer: &Relayer) -> Result<AuditReport, RelayerError
     save(relayer, &Step::Orphaned { from_block: relayer.config.start_block }).await?;
     let mut report = AuditReport::default();
     read_again(relayer, &mut report).await?;
-    compare_words(relayer, &mut report).await?;
+    compare_words((relayer, true), &mut report).await?;
     Ok(report)
 }
 
@@ -128,9 +129,12 @@ async fn read_again(relayer: &Relayer, report: &mut AuditReport) -> Result<(), R
     }
 }
 
-/// Moves the audit's cursor.
+/// Moves the audit's cursor. Deals that the blocks speak of are compared with their words.
 async fn save(relayer: &Relayer, step: &Step) -> Result<(), RelayerError> {
     let mut tx = relayer.following.lock().await.begin().await?;
+    if let Step::Batch(batch) = step {
+        surety_events::audit_deals_of(&mut tx, (batch.from, batch.to.number)).await?;
+    }
     step.save(&mut tx, &config(relayer)).await?;
     Ok(tx.commit().await?)
 }
@@ -185,28 +189,59 @@ async fn is_told(relayer: &Relayer, deal: B256, account: &Account) -> Result<boo
     Ok(row.terms.is_some() == account.is_open() && ended == account.ended())
 }
 
-/// Compares every deal's rows with its word at the last block that was audited.
-async fn compare_words(relayer: &Relayer, report: &mut AuditReport) -> Result<(), RelayerError> {
+/// Compares deals' rows with their words at the last block that was audited: of all deals, or of those
+/// that were not over when they were compared last.
+async fn compare_words(
+    (relayer, all): (&Relayer, bool),
+    report: &mut AuditReport,
+) -> Result<(), RelayerError> {
     let reached = Follower::reached(&mut *relayer.store.read().await?, AUDIT).await?;
     let Some(until) = reached else { return Ok(()) };
     let Some(block) = relayer.escrow.rpc.header(until).await? else { return Ok(()) };
     report.until = until;
     let mut after = B256::ZERO;
     loop {
-        let page = surety_events::deals(&mut *relayer.store.read().await?, after, PAGE).await?;
+        let page = {
+            let mut conn = relayer.store.read().await?;
+            if all {
+                surety_events::deals(&mut conn, after, PAGE).await?
+            } else {
+                surety_events::to_audit(&mut conn, after, PAGE).await?
+            }
+        };
         let Some(last) = page.last().copied() else { return Ok(()) };
+        let mut over = Vec::new();
         for deal in page {
-            let rows = surety_events::of_deal(&mut *relayer.store.read().await?, deal).await?;
-            let account = account(&rows, until);
-            let (rpc, escrow) = (&relayer.escrow.rpc, relayer.escrow.address);
-            let found = contradictions(rpc, escrow, &block, (deal, &account)).await?;
-            report.deals = report.deals.saturating_add(1);
-            // The watcher waits: rows and tables are compared as they are at one moment.
-            let role = relayer.following.lock().await;
-            report.remade =
-                report.remade.saturating_add(remade((relayer, &role), deal).await?.into());
-            report.contradictions.extend(found.iter().map(|what| format!("{deal}: {what}")));
+            over.extend(compare_word(relayer, (&block, deal), report).await?);
+        }
+        if !over.is_empty() {
+            let mut tx = relayer.following.lock().await.begin().await?;
+            for (deal, rows) in over {
+                surety_events::audited(&mut tx, deal, rows).await?;
+            }
+            tx.commit().await?;
         }
         after = last;
     }
+}
+
+/// Compares one deal's. Returns it with the number of its rows if it is over, and all is well.
+async fn compare_word(
+    relayer: &Relayer,
+    (block, deal): (&Header, B256),
+    report: &mut AuditReport,
+) -> Result<Option<(B256, usize)>, RelayerError> {
+    let rows = surety_events::of_deal(&mut *relayer.store.read().await?, deal).await?;
+    let account = account(&rows, block.number);
+    let (rpc, escrow) = (&relayer.escrow.rpc, relayer.escrow.address);
+    let found = contradictions(rpc, escrow, block, (deal, &account)).await?;
+    report.deals = report.deals.saturating_add(1);
+    // The watcher waits: rows and tables are compared as they are at one moment.
+    let role = relayer.following.lock().await;
+    let remade = remade((relayer, &role), deal).await?;
+    report.remade = report.remade.saturating_add(remade.into());
+    report.contradictions.extend(found.iter().map(|what| format!("{deal}: {what}")));
+    let is_final = rows.iter().all(|row| row.block <= block.number);
+    let over = account.is_over() && is_final && found.is_empty() && !remade;
+    Ok(over.then_some((deal, rows.len())))
 }

@@ -1,8 +1,9 @@
-//! Deleting on schedule what parties handed in: sheets and deliverables, encrypted or not.
+//! Deleting on schedule what parties handed in: sheets and deliverables, encrypted or not; and bytes
+//! that no delivery named for a day.
 //!
-//! Files go first and rows last, so that a crash in between is made up for by the next round. Of
-//! relayers that share a database one does this; another that thaws in the middle deletes at most
-//! files that are due, once more.
+//! A deal's files go first and its rows last, so that a crash in between is made up for by the next
+//! round. Of relayers that share a database one does this; another that thaws in the middle deletes at
+//! most files that are due, once more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::RelayerError;
 use crate::relayer::Relayer;
-use crate::store::private;
+use crate::store::{deliverables, private};
 
 /// How much chain time passes between two looks at the schedule.
 const EVERY_SECS: u64 = 600;
@@ -30,7 +31,7 @@ pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
         loop {
             let now = clock.borrow_and_update().head.timestamp;
             if now >= next {
-                report(delete_due(&relayer, &mut role, now.saturating_sub(keep_secs)).await);
+                report(delete_due(&relayer, &mut role, (now, keep_secs)).await);
                 next = now.saturating_add(EVERY_SECS);
             }
             if clock.changed().await.is_err() {
@@ -43,7 +44,7 @@ pub(crate) async fn run(relayer: Arc<Relayer>, stop: CancellationToken) {
     stop.run_until_cancelled(rounds).await;
 }
 
-fn report(deleted: Result<usize, RelayerError>) {
+fn report(deleted: Result<(), RelayerError>) {
     if let Err(error) = deleted {
         tracing::warn!(%error, "nothing can be deleted; it is tried again");
     }
@@ -52,16 +53,43 @@ fn report(deleted: Result<usize, RelayerError>) {
 async fn delete_due(
     relayer: &Relayer,
     role: &mut Role,
-    before: u64,
-) -> Result<usize, RelayerError> {
+    (now, keep_secs): (u64, u64),
+) -> Result<(), RelayerError> {
     if !role.is_held().await? {
-        return Ok(0);
+        return Ok(());
     }
-    let due = private::due_to_delete(&mut *relayer.store.read().await?, before).await?;
-    for deal in &due {
-        delete(relayer, role, *deal).await?;
+    let yesterday = now.saturating_sub(DAY_SECS);
+    delete_unnamed(relayer, role, yesterday).await?;
+    let (total, _) = deliverables::totals(&mut *relayer.store.read().await?).await?;
+    let is_crowded = total > relayer.config.limits.deliverables_total_bytes / 4 * 3;
+    let before = now.saturating_sub(if is_crowded { keep_secs.min(DAY_SECS) } else { keep_secs });
+    loop {
+        let due = private::due_to_delete(&mut *relayer.store.read().await?, before).await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        for deal in due {
+            delete(relayer, role, deal).await?;
+        }
     }
-    Ok(due.len())
+}
+
+/// A row is held while its bytes go: a delivery that names them meanwhile finds neither, as if they had
+/// never come, and a crash leaves the row to the next round.
+async fn delete_unnamed(relayer: &Relayer, role: &Role, before: u64) -> Result<(), RelayerError> {
+    loop {
+        let due = deliverables::unnamed(&mut *relayer.store.read().await?, before).await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        for digest in due {
+            let mut tx = role.begin().await?;
+            if deliverables::remove(&mut tx, digest, false).await? {
+                relayer.shelf.remove(digest).await?;
+            }
+            tx.commit().await?;
+        }
+    }
 }
 
 async fn delete(relayer: &Relayer, role: &Role, deal: B256) -> Result<(), RelayerError> {

@@ -35,12 +35,13 @@ impl Shelf {
         Self { blobs, store, limits }
     }
 
-    /// Takes at most `most` bytes for a digest. The same bytes twice are one deliverable.
+    /// Takes at most `most` bytes for a digest. The same bytes twice are one deliverable, as old as
+    /// the second time.
     pub(crate) async fn put(
         &self,
         digest: B256,
         bytes: Bytes,
-        most: u64,
+        (most, now): (u64, u64),
     ) -> Result<Result<(), NotTaken>, RelayerError> {
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if size > most {
@@ -52,15 +53,18 @@ impl Shelf {
         }
         let name = format!("{digest:x}");
         let (known, named, full) = self.room(digest, size).await?;
-        if known && self.blobs.has(&name).await? {
+        let is_here = known && self.blobs.has(&name).await?;
+        if is_here && named {
             return Ok(Ok(()));
         }
-        if full {
-            return Ok(Err(NotTaken::Full));
+        if !is_here {
+            if full {
+                return Ok(Err(NotTaken::Full));
+            }
+            self.blobs.put(&name, bytes.into()).await?;
         }
-        self.blobs.put(&name, bytes.into()).await?;
         let mut tx = self.store.begin().await?;
-        deliverables::add(&mut tx, digest, size, named).await?;
+        deliverables::add(&mut tx, digest, (size, named), now).await?;
         tx.commit().await?;
         Ok(Ok(()))
     }

@@ -108,6 +108,7 @@ async fn measure(relayer: &Relayer) -> Result<(), RelayerError> {
         let count = queued.iter().find(|(of, _)| *of == rank).map_or(0, |(_, count)| *count);
         metrics.queued(who, count);
     }
+    deliverables::fold(&relayer.store).await?;
     let totals = relayer.sender.totals().await?;
     for state in ["queued", "signed", "mined", "failed"] {
         let count = totals.iter().find(|(name, _)| name == state).map_or(0, |(_, count)| *count);

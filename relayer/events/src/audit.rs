@@ -75,6 +75,8 @@ const fn place(log: &FollowedLog) -> (u64, u64, B256) {
 pub struct Account {
     opened: bool,
     revoked: bool,
+    /// How many milestones it has, once it is open.
+    milestones: usize,
     ended: u16,
     /// The digests of the states on the slow path, by milestone.
     states: BTreeMap<u8, B256>,
@@ -90,6 +92,16 @@ impl Account {
     pub const fn ended(&self) -> u16 {
         self.ended
     }
+
+    /// Whether the escrow will say no more of the deal: all its milestones have ended, or it was
+    /// revoked before it was opened.
+    pub fn is_over(&self) -> bool {
+        if self.opened {
+            usize::try_from(self.ended.count_ones()) == Ok(self.milestones) && self.milestones > 0
+        } else {
+            self.revoked
+        }
+    }
 }
 
 /// Adds a deal's rows up to a block together. A row that does not decode is skipped here and found
@@ -100,7 +112,11 @@ pub fn account(rows: &[FollowedLog], until: u64) -> Account {
         let log = &row.log;
         let Some(topic) = log.data.topics().first().copied() else { continue };
         match topic {
-            DealOpened::SIGNATURE_HASH => account.opened = true,
+            DealOpened::SIGNATURE_HASH => {
+                account.opened = true;
+                let event = DealOpened::decode_log(log);
+                account.milestones = event.map_or(0, |event| event.terms.milestones.len());
+            }
             DealRevoked::SIGNATURE_HASH => account.revoked = true,
             MilestoneEnded::SIGNATURE_HASH => {
                 if let Ok(event) = MilestoneEnded::decode_log(log) {
@@ -151,6 +167,7 @@ pub async fn contradictions(
 #[cfg(test)]
 mod tests {
     use alloy::primitives::Log;
+    use surety_bindings::escrow::{Milestone, Terms};
 
     use super::*;
 
@@ -182,6 +199,25 @@ mod tests {
         other.log.data = ended(1, 5).log.data;
         let found = compare(vec![a.clone()], std::slice::from_ref(&other));
         assert_eq!(found, Difference { missing: vec![other], extra: vec![a] });
+    }
+
+    #[test]
+    fn a_deal_is_over_when_all_has_ended_or_it_was_revoked() {
+        let mut rows = vec![ended(1, 0)];
+        let revoked = DealRevoked { dealId: B256::repeat_byte(1), party: Address::ZERO };
+        rows[0].log.data = revoked.encode_log_data();
+        assert!(account(&rows, 1).is_over() && !account(&rows, 0).is_over());
+        let milestones = vec![Milestone::default(); 2];
+        let opened = DealOpened {
+            dealId: B256::repeat_byte(1),
+            buyer: Address::ZERO,
+            seller: Address::ZERO,
+            terms: Terms { milestones, ..Terms::default() },
+        };
+        rows[0].log.data = opened.encode_log_data();
+        rows.extend([ended(2, 0), ended(3, 1)]);
+        let over = [1, 2, 3].map(|until| account(&rows, until).is_over());
+        assert_eq!(over, [false, false, true]);
     }
 
     #[test]

@@ -123,11 +123,16 @@ pub async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
     Ok(())
 }
 
-/// Marks one log.
+/// Marks one log that an audit did not find. Its deal is compared again.
 pub async fn orphan_one(conn: &mut Conn, found: &FollowedLog) -> Result<()> {
     sqlx::query("UPDATE escrow_event SET orphaned = 1 WHERE block_hash = $1 AND position = $2")
         .bind(found.block_hash.as_slice())
         .bind(kept(found.index))
+        .execute(&mut *conn)
+        .await?;
+    let Some(deal) = deal_of(&found.log) else { return Ok(()) };
+    sqlx::query("INSERT INTO deal_to_audit (deal) VALUES ($1) ON CONFLICT (deal) DO NOTHING")
+        .bind(deal.as_slice())
         .execute(conn)
         .await?;
     Ok(())
@@ -182,6 +187,45 @@ pub async fn deals(conn: &mut Conn, after: B256, most: u32) -> Result<Vec<B256>>
     rows.iter().map(|row| word(row, "deal")).collect()
 }
 
+/// The same of deals that an audit of what is new compares with the chain.
+pub async fn to_audit(conn: &mut Conn, after: B256, most: u32) -> Result<Vec<B256>> {
+    let rows = sqlx::query("SELECT deal FROM deal_to_audit WHERE deal > $1 ORDER BY deal LIMIT $2")
+        .bind(after.as_slice())
+        .bind(i64::from(most))
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(|row| word(row, "deal")).collect()
+}
+
+/// These blocks became final: the deals that they speak of are compared with the chain from now on.
+pub async fn audit_deals_of(conn: &mut Conn, (from, to): (u64, u64)) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO deal_to_audit (deal)
+         SELECT DISTINCT deal FROM escrow_event WHERE block >= $1 AND block <= $2 AND orphaned = 0
+         ON CONFLICT (deal) DO NOTHING",
+    )
+    .bind(kept(from))
+    .bind(kept(to))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A deal is over, and so many rows were compared at a final block. Unless others stand by now, audits
+/// of what is new leave it out.
+pub async fn audited(conn: &mut Conn, deal: B256, rows: usize) -> Result<()> {
+    sqlx::query(
+        "DELETE FROM deal_to_audit WHERE deal = $1 AND $2 =
+           (SELECT COUNT(*) FROM escrow_event WHERE escrow_event.deal = $3 AND orphaned = 0)",
+    )
+    .bind(deal.as_slice())
+    .bind(kept(u64::try_from(rows).unwrap_or(u64::MAX)))
+    .bind(deal.as_slice())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 fn read(row: &DbRow) -> Result<FollowedLog> {
     let topics: &[u8] = row.try_get("topics")?;
     let topics: Vec<B256> = topics.chunks_exact(32).map(B256::from_slice).collect();
@@ -223,6 +267,7 @@ mod tests {
     surety_store::on_both!(
         rows_are_marked_and_never_deleted,
         a_block_that_comes_back_stands_again,
+        what_is_over_is_compared_once_and_again_when_more_is_said,
         what_was_read_before_it_was_kept_is_read_again,
     );
 
@@ -274,6 +319,40 @@ mod tests {
         assert_eq!(standing(&mut tx, (1, 9)).await.unwrap(), [kept, lost]);
         assert_eq!(count(&mut tx).await.unwrap(), (2, 1));
         assert_eq!(deals(&mut tx, B256::ZERO, 5).await.unwrap(), [B256::repeat_byte(7)]);
+    }
+
+    #[expect(clippy::cognitive_complexity, reason = "one story, told in order")]
+    async fn what_is_over_is_compared_once_and_again_when_more_is_said(scratch: &Scratch) {
+        let store = followed(scratch).await;
+        let mut tx = store.begin().await.unwrap();
+        let deals = [7, 8].map(B256::repeat_byte);
+        let (first, ended, other) = (event(1, 1, 7), event(2, 2, 7), event(2, 3, 8));
+        for log in [&first, &ended, &other] {
+            record(&mut tx, log).await.unwrap();
+        }
+        assert!(all(&mut tx).await.is_empty(), "nothing is final");
+        audit_deals_of(&mut tx, (0, 1)).await.unwrap();
+        assert_eq!(all(&mut tx).await, [deals[0]]);
+        audit_deals_of(&mut tx, (2, 9)).await.unwrap();
+        assert_eq!(all(&mut tx).await, deals);
+        assert_eq!(to_audit(&mut tx, deals[0], 9).await.unwrap(), [deals[1]]);
+        audited(&mut tx, deals[0], 1).await.unwrap();
+        assert_eq!(all(&mut tx).await, deals, "another row came meanwhile");
+        audited(&mut tx, deals[0], 2).await.unwrap();
+        assert_eq!(all(&mut tx).await, [deals[1]]);
+        // An audit of everything compares it still.
+        assert_eq!(super::deals(&mut tx, B256::ZERO, 9).await.unwrap(), deals);
+
+        orphan_one(&mut tx, &ended).await.unwrap();
+        assert_eq!(all(&mut tx).await, deals);
+        audited(&mut tx, deals[0], 1).await.unwrap();
+        record(&mut tx, &ended).await.unwrap();
+        audit_deals_of(&mut tx, (2, 2)).await.unwrap();
+        assert_eq!(all(&mut tx).await, deals);
+    }
+
+    async fn all(tx: &mut Conn) -> Vec<B256> {
+        to_audit(tx, B256::ZERO, 9).await.unwrap()
     }
 
     async fn followed(scratch: &Scratch) -> Store {

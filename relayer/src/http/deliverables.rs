@@ -32,7 +32,7 @@ pub(super) async fn put(
             put_private(&relayer, (deal, digest), bytes, &signature).await?;
         }
         Upload { deal: None, signature: None } => {
-            relayer.shelf.put(digest, bytes, most).await?.map_err(refuse)?;
+            relayer.shelf.put(digest, bytes, (most, relayer.now())).await?.map_err(refuse)?;
         }
         Upload { .. } => return Err(malformed("query", "must hold both, or neither").into()),
     }
@@ -75,7 +75,7 @@ async fn put_private(
     tx.commit().await.map_err(RelayerError::from)?;
     let most = usize::try_from(relayer.config.limits.deliverable_max_bytes).unwrap_or(usize::MAX);
     let most = u64::try_from(ciphertext_most(most)).unwrap_or(u64::MAX);
-    relayer.shelf.put(name, file, most).await?.map_err(refuse)
+    relayer.shelf.put(name, file, (most, relayer.now())).await?.map_err(refuse)
 }
 
 /// `GET /v1/deliverables/{digest}`: the bytes; of a private deal, which `deal` names, the age file

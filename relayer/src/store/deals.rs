@@ -72,20 +72,63 @@ pub(crate) async fn lock(conn: &mut Conn, deal: B256) -> Result<()> {
 }
 
 pub(crate) async fn opened(conn: &mut Conn, deal: B256, terms: &Terms, place: Place) -> Result<()> {
+    let due = |milestone| surety_acts::next(terms, milestone, None).map(|due| due.at);
+    let milestones = (0_u8..).take(terms.milestones.len());
+    let due = milestones.filter_map(due).min().unwrap_or_default();
     sqlx::query(
-        "INSERT INTO deal (id, terms, opened_block, opened_at, opened_tx)
-         VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO deal (id, terms, opened_block, opened_at, opened_tx, opener_look)
+         VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (id) DO UPDATE SET terms = excluded.terms,
            opened_block = excluded.opened_block, opened_at = excluded.opened_at,
-           opened_tx = excluded.opened_tx",
+           opened_tx = excluded.opened_tx, opener_look = excluded.opener_look",
     )
     .bind(deal.as_slice())
     .bind(terms.abi_encode())
     .bind(kept(place.block))
     .bind(kept(place.at))
     .bind(place.tx.as_slice())
+    .bind(kept(due))
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// The deals with which something is due and whose opener is not known, with the transactions that
+/// opened them.
+pub(crate) async fn unmet(conn: &mut Conn, now: u64, most: u32) -> Result<Vec<(B256, B256)>> {
+    let rows = sqlx::query(
+        "SELECT id, opened_tx FROM deal WHERE opener_look <= $1 ORDER BY opener_look LIMIT $2",
+    )
+    .bind(kept(now))
+    .bind(i64::from(most))
+    .fetch_all(conn)
+    .await?;
+    let opening = |row| Ok::<_, RelayerError>((word(row, "id")?, word(row, "opened_tx")?));
+    rows.iter().map(opening).collect()
+}
+
+/// The opener has been looked at, and perhaps is again later.
+pub(crate) async fn met(
+    conn: &mut Conn,
+    (deal, opened): (B256, B256),
+    again: Option<u64>,
+) -> Result<()> {
+    sqlx::query("UPDATE deal SET opener_look = $3 WHERE id = $1 AND opened_tx = $2")
+        .bind(deal.as_slice())
+        .bind(opened.as_slice())
+        .bind(again.map(kept))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// A state is due earlier than its delivery was: so is the look at the opener, if there was none.
+async fn look_by(conn: &mut Conn, deal: B256, state: &SlowState) -> Result<()> {
+    sqlx::query("UPDATE deal SET opener_look = $2 WHERE id = $1 AND opener_look > $2")
+        .bind(deal.as_slice())
+        .bind(kept(state.until.to()))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
@@ -161,9 +204,9 @@ pub(crate) async fn delivered(
     .bind(&pin.uri)
     .bind(&pin.signature[..])
     .bind(kept(place.block))
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    look_by(conn, deal, &pin.state).await
 }
 
 /// A milestone moved on. What its delivery said stays, unless another one was judged. Events may come
@@ -190,9 +233,9 @@ pub(crate) async fn moved(
     .bind(state.abi_encode())
     .bind(state.deliverable.as_slice())
     .bind(kept(place.block))
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    look_by(conn, deal, state).await
 }
 
 pub(crate) async fn ended(conn: &mut Conn, (deal, milestone): (B256, u8), end: &End) -> Result<()> {
@@ -303,8 +346,8 @@ async fn stands_in(
 /// Takes back what orphaned blocks amounted to. What they said stays in `surety_events`.
 pub(crate) async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
     for statement in [
-        "UPDATE deal SET terms = NULL, opened_block = NULL, opened_at = NULL, opened_tx = NULL
-         WHERE opened_block >= $1",
+        "UPDATE deal SET terms = NULL, opened_block = NULL, opened_at = NULL, opened_tx = NULL,
+           opener_look = NULL WHERE opened_block >= $1",
         "UPDATE milestone SET slow_state = NULL, deliverable = NULL, uri = NULL,
            signature = NULL, delivered_block = NULL WHERE delivered_block >= $1",
         "UPDATE milestone SET ending = NULL, to_seller = NULL, to_buyer = NULL,
@@ -318,8 +361,8 @@ pub(crate) async fn orphan(conn: &mut Conn, from_block: u64) -> Result<()> {
 /// Takes back all that the chain said about a deal.
 pub(crate) async fn take_back(conn: &mut Conn, deal: B256) -> Result<()> {
     for statement in [
-        "UPDATE deal SET terms = NULL, opened_block = NULL, opened_at = NULL, opened_tx = NULL
-         WHERE id = $1",
+        "UPDATE deal SET terms = NULL, opened_block = NULL, opened_at = NULL, opened_tx = NULL,
+           opener_look = NULL WHERE id = $1",
         "UPDATE milestone SET slow_state = NULL, deliverable = NULL, uri = NULL,
            signature = NULL, delivered_block = NULL, ending = NULL, to_seller = NULL,
            to_buyer = NULL, ended_block = NULL, ended_at = NULL, ended_tx = NULL

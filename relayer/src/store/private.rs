@@ -6,7 +6,7 @@ use surety_bindings::escrow::Terms;
 use surety_store::Conn;
 
 use super::columns::{bytes, kept, maybe_word, word};
-use super::deals;
+use super::{deals, deliverables};
 use crate::RelayerError;
 
 type Result<T> = std::result::Result<T, RelayerError>;
@@ -109,9 +109,10 @@ pub(crate) async fn files(conn: &mut Conn, deal: B256) -> Result<Vec<B256>> {
     let rows = sqlx::query(
         "SELECT age_file AS digest FROM upload WHERE deal = $1
          UNION
-         SELECT deliverable AS digest FROM case_file WHERE deal = $1 AND deliverable NOT IN (
-           SELECT other.deliverable FROM case_file other JOIN deal ON deal.id = other.deal
-           WHERE other.deal <> $1 AND deal.judge_by IS NOT NULL)",
+         SELECT deliverable AS digest FROM case_file WHERE deal = $1 AND NOT EXISTS (
+           SELECT 1 FROM case_file other JOIN deal ON deal.id = other.deal
+           WHERE other.deliverable = case_file.deliverable AND other.deal <> $1
+             AND deal.judge_by IS NOT NULL)",
     )
     .bind(deal.as_slice())
     .fetch_all(conn)
@@ -123,10 +124,7 @@ pub(crate) async fn files(conn: &mut Conn, deal: B256) -> Result<Vec<B256>> {
 pub(crate) async fn forget(conn: &mut Conn, deal: B256, files: &[B256]) -> Result<()> {
     deals::lock(conn, deal).await?;
     for file in files {
-        sqlx::query("DELETE FROM deliverable WHERE digest = $1")
-            .bind(file.as_slice())
-            .execute(&mut *conn)
-            .await?;
+        deliverables::remove(conn, *file, true).await?;
     }
     for statement in [
         "DELETE FROM private_sheet WHERE deal = $1",

@@ -32,6 +32,7 @@ surety_store::on_both!(
     an_end_is_believed_only_where_it_stands,
     a_state_gives_way_to_newer_ones_only,
     named_deliverables_leave_the_strangers_share,
+    what_no_delivery_names_goes_and_the_totals_follow,
     claims_take_the_oldest_open_cases_once,
     a_case_that_is_set_aside_waits_behind_the_others,
     a_private_deal_is_kept_and_forgotten,
@@ -40,6 +41,7 @@ surety_store::on_both!(
     what_failed_in_company_goes_alone,
     a_state_without_cases_counts_none,
     an_act_goes_with_the_opening_that_it_follows_from,
+    an_opener_is_looked_at_once_when_something_is_due,
 );
 
 async fn opened(scratch: &Scratch, leases: Leases) -> Store {
@@ -170,13 +172,49 @@ async fn named_deliverables_leave_the_strangers_share(scratch: &Scratch) {
     for (n, size) in [(1, 10), (2, 5), (2, 5)] {
         let named = deliverables::is_named(&mut tx, digest(n)).await.unwrap();
         assert_eq!(named, n == 1);
-        deliverables::add(&mut tx, digest(n), size, named).await.unwrap();
+        deliverables::add(&mut tx, digest(n), (size, named), 0).await.unwrap();
     }
     assert_eq!(deliverables::totals(&mut tx).await.unwrap(), (15, 5));
     deliverables::name(&mut tx, digest(2)).await.unwrap();
     assert_eq!(deliverables::totals(&mut tx).await.unwrap(), (15, 0));
     assert!(deliverables::has(&mut tx, digest(2)).await.unwrap());
     assert!(!deliverables::has(&mut tx, digest(3)).await.unwrap());
+}
+
+async fn what_no_delivery_names_goes_and_the_totals_follow(scratch: &Scratch) {
+    let store = opened(scratch, Leases::default()).await;
+    seen(&store, 1).await;
+    let mut tx = store.begin().await.unwrap();
+    // The first came before its delivery was known, the last one twice.
+    for (n, size, now) in [(1, 10, 100), (2, 5, 100), (3, 7, 101), (4, 3, 100), (4, 3, 200)] {
+        deliverables::add(&mut tx, digest(n), (size, false), now).await.unwrap();
+    }
+    assert_eq!(deliverables::unnamed(&mut tx, 100).await.unwrap(), [B256::ZERO; 0]);
+    assert_eq!(deliverables::unnamed(&mut tx, 200).await.unwrap(), [digest(2), digest(3)]);
+    deliverables::name(&mut tx, digest(3)).await.unwrap();
+    deliverables::name(&mut tx, digest(3)).await.unwrap();
+    assert_eq!(deliverables::unnamed(&mut tx, 200).await.unwrap(), [digest(2)]);
+    assert_eq!(deliverables::totals(&mut tx).await.unwrap(), (25, 18));
+    assert!(!deliverables::remove(&mut tx, digest(3), false).await.unwrap());
+    assert!(deliverables::remove(&mut tx, digest(2), false).await.unwrap());
+    assert!(!deliverables::remove(&mut tx, digest(2), true).await.unwrap());
+    assert_eq!(deliverables::totals(&mut tx).await.unwrap(), (20, 13));
+    assert!(deliverables::remove(&mut tx, digest(3), true).await.unwrap());
+    for _ in 0..100 {
+        deliverables::add(&mut tx, digest(5), (1, false), 300).await.unwrap();
+        deliverables::name(&mut tx, digest(5)).await.unwrap();
+        deliverables::remove(&mut tx, digest(5), true).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    // Nothing is lost when the rows of changes become one, and no row is written where they are few.
+    let changes = "SELECT COUNT(*) FROM shelf_change";
+    for rows in [1, 1] {
+        deliverables::fold(&store).await.unwrap();
+        let mut conn = store.read().await.unwrap();
+        assert_eq!(deliverables::totals(&mut conn).await.unwrap(), (13, 13));
+        let found: i64 = sqlx::query_scalar(changes).fetch_one(&mut *conn).await.unwrap();
+        assert_eq!(found, rows);
+    }
 }
 
 async fn a_state_without_cases_counts_none(scratch: &Scratch) {
@@ -252,7 +290,7 @@ async fn a_private_deal_is_kept_and_forgotten(scratch: &Scratch) {
     private::keep_sheet(&mut tx, deal, &terms, (Party::Buyer, b"buyer's")).await.unwrap();
     private::keep_until(&mut tx, deal, &terms).await.unwrap();
     private::keep_upload(&mut tx, (deal, digest(1)), file).await.unwrap();
-    deliverables::add(&mut tx, file, 7, true).await.unwrap();
+    deliverables::add(&mut tx, file, (7, true), 0).await.unwrap();
     assert_eq!(
         private::sheets(&mut tx, deal).await.unwrap(),
         [Bytes::from_static(b"buyer's"), Bytes::from_static(b"seller's")]
@@ -437,4 +475,34 @@ async fn an_act_goes_with_the_opening_that_it_follows_from(scratch: &Scratch) {
     deals::orphan(&mut tx, 7).await.unwrap();
     acts::plan(&mut tx, deal).await.unwrap();
     assert!(rows::of_deal(&mut tx, deal).await.unwrap().is_empty());
+}
+
+async fn an_opener_is_looked_at_once_when_something_is_due(scratch: &Scratch) {
+    let store = opened(scratch, Leases::default()).await;
+    let mut tx = store.begin().await.unwrap();
+    let (deal, at) = (digest(0xdd), Place { block: 7, at: 70, tx: digest(1) });
+    let milestone = |by: u64| Milestone { deliverBy: U40::from(by), ..Milestone::default() };
+    let milestones = vec![milestone(200), milestone(100)];
+    let terms = Terms { judgeWithin: U40::from(60), milestones, ..Terms::default() };
+    deals::opened(&mut tx, deal, &terms, at).await.unwrap();
+    assert!(deals::unmet(&mut tx, 159, 9).await.unwrap().is_empty());
+    assert_eq!(deals::unmet(&mut tx, 160, 9).await.unwrap(), [(deal, at.tx)]);
+    // What is delivered early is due earlier.
+    let state = |until: u64| SlowState { until: U40::from(until), ..SlowState::default() };
+    deals::moved(&mut tx, (deal, 0), &state(90), at).await.unwrap();
+    deals::moved(&mut tx, (deal, 0), &state(300), at).await.unwrap();
+    assert!(deals::unmet(&mut tx, 89, 9).await.unwrap().is_empty());
+    assert_eq!(deals::unmet(&mut tx, 90, 9).await.unwrap(), [(deal, at.tx)]);
+    deals::met(&mut tx, (deal, at.tx), Some(500)).await.unwrap();
+    assert!(deals::unmet(&mut tx, 499, 9).await.unwrap().is_empty());
+    deals::met(&mut tx, (deal, digest(2)), None).await.unwrap();
+    assert_eq!(deals::unmet(&mut tx, 500, 9).await.unwrap().len(), 1, "another opening");
+    deals::met(&mut tx, (deal, at.tx), None).await.unwrap();
+    deals::moved(&mut tx, (deal, 0), &state(80), at).await.unwrap();
+    assert!(deals::unmet(&mut tx, 9_000, 9).await.unwrap().is_empty());
+    // Opened again after a reorganisation, perhaps by somebody else.
+    deals::orphan(&mut tx, 7).await.unwrap();
+    let at = Place { tx: digest(3), ..at };
+    deals::opened(&mut tx, deal, &terms, at).await.unwrap();
+    assert_eq!(deals::unmet(&mut tx, 160, 9).await.unwrap(), [(deal, at.tx)]);
 }

@@ -22,12 +22,12 @@ const TEST: &str = "crash::matrix::";
 /// How the line begins with which it says what it did.
 const TOLD: &str = "crash: ";
 
-/// What of that line are keys of the bench.
+/// What of that line are keys beside the bench's, which counts what is lost or doubled without a crash.
 const KEYS: [(&str, &str); 4] = [
     ("points", "relayer.crash_points"),
     ("runs", "relayer.crash_runs"),
-    ("lost", "relayer.lost"),
-    ("double", "relayer.double"),
+    ("lost", "relayer.crash_lost"),
+    ("double", "relayer.crash_double"),
 ];
 
 /// Runs it, writes its keys into target/bench.json and says what is wrong.
@@ -78,7 +78,7 @@ mod tests {
     fn the_tests_line_tells_every_key() {
         let told = read("crash: points=51 runs=640 kills=1200 lost=0 double=1");
         assert_eq!(told.len(), KEYS.len());
-        assert_eq!((told["relayer.crash_runs"], told["relayer.double"]), (640, 1));
+        assert_eq!((told["relayer.crash_runs"], told["relayer.crash_double"]), (640, 1));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod measured;
 mod relayer;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
 use std::io::{self, Write as _};
@@ -63,10 +64,16 @@ fn main() -> anyhow::Result<()> {
     let present = fs::read(&arguments.results).unwrap_or_default();
     let mut results: BTreeMap<String, Value> = serde_json::from_slice(&present).unwrap_or_default();
     for (name, bench) in chosen {
-        for (key, value) in bench(&arguments)? {
-            writeln!(io::stdout(), "{name}.{key} = {value}")?;
-            results.insert(format!("{name}.{key}"), value);
+        let keys = bench(&arguments)?;
+        let mut shown = String::new();
+        for (key, value) in &keys {
+            writeln!(shown, "{name}.{key} = {value}")?;
+            results.insert(format!("{name}.{key}"), value.clone());
         }
+        if name == "relayer" {
+            shown = relayer::table::text(&keys);
+        }
+        io::stdout().write_all(shown.as_bytes())?;
         // Now: the next bench may fail.
         let text = serde_json::to_string_pretty(&results)? + "\n";
         fs::write(&arguments.results, text)

@@ -1,4 +1,4 @@
-//! The part of `docs/jury.md` that depends on the machine and on the red team.
+//! The parts of pages that depend on the machine; in `docs/jury.md` also on the red team.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::Keys;
 
-const BEGIN: &str = "<!-- measured by cargo x bench jury -->\n";
 const END: &str = "<!-- end of what was measured -->\n";
 
 /// A key, and what it is.
@@ -48,18 +47,25 @@ const ROWS: [(&str, &str); 25] = [
     ("red_team.bipia.two_captured_undetermined", "Undetermined with two captured seats of five"),
 ];
 
-/// The page with these figures in their place; nothing when it has no place for them.
+/// The jury's page with these figures in their place; nothing when it has no place for them.
 pub(super) fn put(page: &str, keys: &Keys) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    let build = if cfg!(debug_assertions) { "an unoptimised" } else { "an optimised" };
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut table =
-        format!("Measured last with {build} build on {cores} cores:\n\n| | |\n|---|--:|\n");
+    let mut table = "| | |\n|---|--:|\n".to_owned();
     for (key, what) in ROWS {
         let value = keys.iter().find(|(name, _)| name == key).map(|(_, value)| value)?;
         let value = if *value == Value::Null { "not known".to_owned() } else { value.to_string() };
         writeln!(table, "| {what} | {value} |").ok()?;
     }
-    Some(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
+    put_table(page, "jury", &table)
+}
+
+/// A page with a bench's table in its place, and what it was measured on; nothing when it has no place
+/// for it.
+pub(super) fn put_table(page: &str, bench: &str, table: &str) -> Option<String> {
+    let begin = format!("<!-- measured by cargo x bench {bench} -->\n");
+    let (before, rest) = page.split_once(&begin)?;
+    let (_, after) = rest.split_once(END)?;
+    let build = if cfg!(debug_assertions) { "an unoptimised" } else { "an optimised" };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let machine = format!("Measured last with {build} build on {cores} cores:");
+    Some(format!("{before}{begin}\n{machine}\n\n{table}\n{END}{after}"))
 }

@@ -21,6 +21,11 @@ async fn counts(court: &Court) -> (i64, i64) {
     numbers(court, query).await
 }
 
+/// How many deals the next audit compares.
+async fn to_audit(court: &Court) -> i64 {
+    numbers(court, "SELECT COUNT(*), COUNT(*) FROM deal_to_audit").await.0
+}
+
 /// How far the relayer has followed the chain.
 async fn reached(court: &Court) -> i64 {
     let query = "SELECT COUNT(*), COALESCE(MAX(number), 0) FROM follow_mark WHERE name = 'escrow'";
@@ -103,6 +108,27 @@ async fn an_audit_by_hand_repairs_a_store_that_was_tampered_with() {
     let path = format!("deals/{}", court.sheet.deal_id());
     let (_, deal) = court.get(&relayer, &path).await;
     assert!(deal["milestones"][0]["end"].is_object(), "{deal}");
+}
+
+#[tokio::test]
+async fn a_deal_that_is_over_is_audited_no_more_except_by_hand() {
+    let court = Court::with(super::timed::single).await;
+    court.node.set_lags(0, 0);
+    let config = court.toml().replacen("poll_ms", "audit_secs = 1\npoll_ms", 1).parse().unwrap();
+    let gate = court.gate(Rule::Open);
+    let relayer = surety_relayer::start_on(config, gate.provider()).await.unwrap();
+    eventually("it is known", || async { to_audit(&court).await == 1 }).await;
+    let id = court.deliver(&relayer).await;
+    court.over(&relayer, id).await;
+    eventually("it was compared for good", || async { to_audit(&court).await == 0 }).await;
+    relayer.shutdown().await;
+
+    let tampered = "UPDATE milestone SET ending = NULL";
+    sqlx::query(tampered).execute(&mut court.rows().await).await.unwrap();
+    let served = court.node.serve().await;
+    let config = court.toml().replace("http://127.0.0.1:1", &served.url()).parse().unwrap();
+    let found = surety_relayer::audit(config).await.unwrap();
+    assert_eq!((found.deals, found.remade), (1, 1), "{found:?}");
 }
 
 // ---- sending

@@ -6,10 +6,12 @@
 //! connections that say nothing                           few per address, and not for long
 //! questions that are held open                           half of all requests, so others are served
 //! a juror that streams for ever, or drips                cut off; the others decide
+//! bytes that no delivery names                           gone after a day
 //! ```
 #![expect(clippy::unwrap_used, reason = "in a test a broken expectation is its failure")]
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use alloy::primitives::keccak256;
 use axum::body::Bytes;
@@ -182,4 +184,22 @@ async fn jurors_that_stream_for_ever_or_drip_are_cut_off_and_counted() {
     .await;
     court.jurors[1].set(Habit::Votes(0b11, 0));
     assert_eq!(court.over(&relayer, id).await.state, CaseState::Final);
+}
+
+async fn is_kept(court: &Court, relayer: &Handle, bytes: &[u8]) -> bool {
+    let url = format!("{}/v1/deliverables/{}", relayer.url(), keccak256(bytes));
+    court.http.get(url).send().await.unwrap().status() == StatusCode::OK
+}
+
+#[tokio::test]
+async fn bytes_that_no_delivery_names_go_after_a_day() {
+    let court = Court::new().await;
+    court.everyone(Habit::Silent);
+    let relayer = court.start().await;
+    court.put(&relayer, b"junk").await;
+    court.deliver(&relayer).await;
+    assert!(is_kept(&court, &relayer, b"junk").await);
+    court.node.advance(Duration::from_hours(25));
+    eventually("the junk is gone", || async { !is_kept(&court, &relayer, b"junk").await }).await;
+    assert!(is_kept(&court, &relayer, &court.work).await);
 }

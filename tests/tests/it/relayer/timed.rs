@@ -7,7 +7,7 @@
 //! the chain halts across a window  what was missed stays missed, what is due is done once
 //! a stranger's deal                done for a fee that covers the cost, refused for less or nothing
 //! two pay for the same             the first is sent, the second refused
-//! the disk is lost                 the chain still says which deals were opened here
+//! the disk is lost                 the chain still says which deals were opened here: they are reclaimed
 //! ```
 #![expect(clippy::unwrap_used, reason = "in a test a broken expectation is its failure")]
 
@@ -43,7 +43,7 @@ async fn acting(court: &Court) -> Handle {
 }
 
 /// One milestone without appeals.
-fn single(sheet: &mut TermSheet) {
+pub(super) fn single(sheet: &mut TermSheet) {
     appealable(sheet);
     (sheet.appeal_within, sheet.appeal_bond) = (0, Usdc::ZERO);
 }
@@ -168,6 +168,22 @@ async fn a_relayer_that_lost_its_disk_still_owes_what_it_opened_in_its_own_words
     .await;
     ends(&court, &relayer, RECLAIMED).await;
     assert_eq!(court.relayed().await, 2);
+}
+
+#[tokio::test]
+async fn a_relayer_that_lost_its_disk_reclaims_by_itself_what_it_opened() {
+    let mut court = Court::unopened().await;
+    single(&mut court.sheet);
+    let relayer = acting(&court).await;
+    open_here(&court, &relayer).await;
+    relayer.shutdown().await;
+    court.lose_disk().await;
+    let relayer = acting(&court).await;
+    let buyer = actors::buyer().address();
+    let before = court.dollars(buyer).await;
+    court.node.advance(DAY * 2);
+    ends(&court, &relayer, RECLAIMED).await;
+    assert_eq!((court.dollars(buyer).await, court.relayed().await), (before + 60, 2));
 }
 
 #[tokio::test]

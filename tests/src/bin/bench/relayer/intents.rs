@@ -4,7 +4,6 @@
 //! more: queued in a database transaction of its own, then given a nonce, signed, and its bytes stored
 //! in another one, by the real sender. The node is in this process and takes no time to speak of.
 
-use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,7 +32,6 @@ const IN_FLIGHT: u32 = 256;
 
 pub(super) fn measure(runtime: &Runtime) -> anyhow::Result<Keys> {
     let mut keys = Keys::new();
-    writeln!(io::stderr(), "{:<24} {:>12}", "intents", "per second")?;
     for (key, engine, instances) in [
         ("sqlite", Engine::Sqlite, 1),
         ("postgres", Engine::Postgres, 1),
@@ -43,7 +41,6 @@ pub(super) fn measure(runtime: &Runtime) -> anyhow::Result<Keys> {
         let Some(scratch) = runtime.block_on(Scratch::new(engine)) else { continue };
         let elapsed = runtime.block_on(intents(&scratch, instances))?;
         let rate = per_second(INTENTS * u64::from(instances), elapsed);
-        writeln!(io::stderr(), "{key:<24} {rate:>12}")?;
         keys.push((format!("intents_per_s.{key}"), json!(rate)));
     }
     Ok(keys)

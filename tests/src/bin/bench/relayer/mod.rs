@@ -16,17 +16,26 @@ mod intents;
 mod jurors;
 mod load;
 mod process;
+pub(super) mod table;
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::ensure;
-use serde_json::json;
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
 
 use self::chain::Chain;
 use self::jurors::Panel;
 use self::load::Tally;
 use self::process::Process;
-use super::{Arguments, Keys};
+use super::{Arguments, Keys, measured};
+
+/// The page that shows the figures of a whole run.
+const PAGE: &str = "docs/scale.md";
+/// The backlog of a whole run.
+const WHOLE: usize = 10_000;
 
 /// Starts that are timed.
 const STARTS: usize = 5;
@@ -42,8 +51,25 @@ const IDLE: Duration = Duration::from_secs(5);
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Keys> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut keys = runtime.block_on(service(arguments.cases))?;
+    keys.extend(crashes(&arguments.results));
     keys.extend(intents::measure(&runtime)?);
+    if arguments.cases == WHOLE {
+        let page = fs::read_to_string(PAGE).context(PAGE)?;
+        let page = measured::put_table(&page, "relayer", &table::page(&keys)?);
+        fs::write(PAGE, page.context("docs/scale.md has no place for it")?).context(PAGE)?;
+    }
     Ok(keys)
+}
+
+/// What the crash matrix counted last: `cargo x deep --only crash` writes its keys itself.
+fn crashes(results: &Path) -> Keys {
+    let present = fs::read(results).unwrap_or_default();
+    let all: BTreeMap<String, Value> = serde_json::from_slice(&present).unwrap_or_default();
+    let ours = all.into_iter().filter_map(|(key, value)| {
+        let key = key.strip_prefix("relayer.").filter(|key| key.starts_with("crash_"))?;
+        Some((key.to_owned(), value))
+    });
+    ours.collect()
 }
 
 async fn service(backlog: usize) -> anyhow::Result<Keys> {
