@@ -11,8 +11,6 @@ use surety_terms::{Check, Criterion, Kind, Reveal, TermSheet, limits};
 
 use crate::{file, output::Output};
 
-/// The largest deliverable that is read, in bytes.
-const MOST_BYTES: usize = 256 * 1024 * 1024;
 /// The longest body of a probe's answer that is read, in bytes.
 const MOST_ANSWER_BYTES: usize = 1024 * 1024;
 
@@ -83,7 +81,13 @@ pub(crate) async fn run(args: CheckArgs, output: Output) -> Result<ExitCode> {
             criterion.clone_from(&opened);
         }
     }
-    let deliverable = file::read(&args.deliverable, MOST_BYTES)?;
+    let most = limits::DELIVERABLE_BYTES;
+    let Some(deliverable) = file::read_within(&args.deliverable, most)? else {
+        let why = format!("more than {most} bytes: every juror calls it missing");
+        let criteria = part.criteria.iter().map(|criterion| missing(criterion, &why)).collect();
+        output.result(&Checked { unreadable: Some(why), criteria })?;
+        return Ok(ExitCode::FAILURE);
+    };
     let mut criteria = Vec::new();
     for criterion in &part.criteria {
         criteria.push(line(criterion, &deliverable, &args).await);
@@ -92,6 +96,11 @@ pub(crate) async fn run(args: CheckArgs, output: Output) -> Result<ExitCode> {
     let unreadable = View::of(&deliverable).err().map(|why| why.to_string());
     output.result(&Checked { unreadable, criteria })?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What jurors say of what is missing: a hidden criterion fails too.
+fn missing(criterion: &Criterion, why: &str) -> Line {
+    Line { id: criterion.id.clone(), outcome: "failed", detail: Some(why.to_owned()) }
 }
 
 async fn line(criterion: &Criterion, deliverable: &[u8], args: &CheckArgs) -> Line {

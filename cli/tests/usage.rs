@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use alloy::primitives::B256;
 use serde_json::Value;
 use surety_jury::Template;
-use surety_terms::{Check, Expect, HiddenCriterion, Kind, Reveal, TermSheet};
+use surety_terms::{Check, Expect, HiddenCriterion, Kind, Reveal, TermSheet, limits};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_surety"))
@@ -116,6 +116,27 @@ fn the_checks_of_a_sheet_are_run_on_a_deliverable() {
         let beyond = run(&["check", "--sheet", &sheet, "--milestone", "1", &work]);
         assert_eq!(beyond.status.code(), Some(1));
     }
+}
+
+#[test]
+fn what_no_juror_takes_for_its_size_fails_every_criterion() {
+    let hide = |sheet: &mut TermSheet| {
+        let (commitment, of) = (B256::repeat_byte(7), "faithful".to_owned());
+        sheet.milestones[0].criteria[1].kind = Kind::Hidden { commitment, of };
+    };
+    let check = |bytes: usize| {
+        let folder = order(hide, &"x".repeat(bytes));
+        let (sheet, work) = (at(&folder, "sheet.json"), at(&folder, "work.md"));
+        let output = run(&["--json", "check", "--sheet", &sheet, &work]);
+        let outcomes = shown(&output)["criteria"].as_array().unwrap().clone();
+        let outcomes = outcomes.iter().map(|line| line["outcome"].as_str().unwrap().to_owned());
+        (output.status.code(), outcomes.collect::<Vec<_>>())
+    };
+    let (code, outcomes) = check(limits::DELIVERABLE_BYTES);
+    assert_eq!((code, &outcomes[1][..]), (Some(0), "hidden"), "as large as jurors take");
+    let (code, outcomes) = check(limits::DELIVERABLE_BYTES + 1);
+    assert_eq!(code, Some(1));
+    assert!(outcomes.len() > 1 && outcomes.iter().all(|outcome| outcome == "failed"));
 }
 
 #[test]

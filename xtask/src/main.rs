@@ -7,6 +7,7 @@ mod chain;
 mod deep;
 mod demo;
 mod histories;
+mod needs;
 mod output;
 mod programs;
 mod repository;
@@ -85,7 +86,8 @@ enum Task {
     },
     /// Compare what can drift and needs no compiler: links, names, sizes, words, addresses.
     Tidy,
-    /// Everything CI runs, in its order: test, artifacts, gas, tidy.
+    /// Everything CI runs, in its order: test, artifacts, gas, tidy. Refuses where a test would pass
+    /// since what it needs is missing: PostgreSQL, anvil, forge.
     Ci,
 }
 
@@ -116,6 +118,8 @@ fn run(repository: &Repository, task: Task) -> anyhow::Result<()> {
         }
         Task::Tidy => tidy::run(repository, &Cli::command()),
         Task::Ci => {
+            setup::setup(repository)?;
+            needs::require(repository, &needs::Need::TO_DECIDE)?;
             suite::test(repository, None)?;
             artifacts(repository, true)?;
             gas(repository, true)?;

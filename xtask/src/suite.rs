@@ -5,7 +5,7 @@ use clap::Command as Commands;
 use crate::histories::{self, INVARIANTS, MODEL};
 use crate::output::{say, step};
 use crate::repository::{Repository, answers, run};
-use crate::{setup, tidy};
+use crate::{needs, setup, tidy};
 
 /// Every test, Rust and Solidity, or those whose names contain `filter`.
 ///
@@ -28,9 +28,6 @@ pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Res
         }
         arguments.extend(filter);
         repository.cargo(&arguments)?;
-        if all {
-            on_postgres(repository)?;
-        }
     } else {
         say("cargo-nextest is not installed (`cargo install cargo-nextest`): using `cargo test`.");
         step("cargo test --workspace");
@@ -41,35 +38,54 @@ pub(crate) fn test(repository: &Repository, filter: Option<&str>) -> anyhow::Res
         }
         repository.cargo(&arguments)?;
     }
+    if all {
+        on_postgres(repository)?;
+    }
     forge_tests(repository, filter)?;
     if all {
         histories::test(repository)?;
+        needs::notice(repository);
     }
     Ok(())
 }
 
 /// What of the relayer's suite says little about a database, or ran on PostgreSQL before. The long one
 /// waits for a dead process's leases after each of its many deaths; `fleet` has deaths of its own.
-const NOT_AGAIN: &str = "^relayer::(fleet|reorgs|sending|socket|storm)::\
-    |killed_after_any_number_of_calls|that_is_shown";
+const NOT_AGAIN: [&str; 7] = [
+    "relayer::fleet::",
+    "relayer::reorgs::",
+    "relayer::sending::",
+    "relayer::socket::",
+    "relayer::storm::",
+    "killed_after_any_number_of_calls",
+    "that_is_shown",
+];
 
 /// The relayer's own suite once more, with its rows on PostgreSQL where a server is named.
 fn on_postgres(repository: &Repository) -> anyhow::Result<()> {
     if std::env::var_os("SURETY_POSTGRES").is_none() {
-        say("SURETY_POSTGRES names no server: the relayer's suite did not run on PostgreSQL.");
-        say("With one, set it to postgres://USER@HOST/DATABASE; .ci/run shows how to get one.");
         return Ok(());
     }
-    step("cargo nextest run --workspace (the relayer on PostgreSQL)");
-    let relayer = format!("package(surety-tests) & test(/^relayer::/) & not test(/{NOT_AGAIN}/)");
+    step("the relayer's suite on PostgreSQL");
     let mut suite = repository.cargo_command();
-    suite.args(["nextest", "run", "--workspace", "-E", &relayer]);
+    if answers("cargo", &["nextest", "--version"]) {
+        let not_again = NOT_AGAIN.join("|");
+        let relayer =
+            format!("package(surety-tests) & test(/^relayer::/) & not test(/{not_again}/)");
+        suite.args(["nextest", "run", "--workspace", "-E", &relayer]);
+    } else {
+        suite.args(["test", "--workspace", "--quiet", "--test", "it", "--", "relayer::"]);
+        // A name may also end so.
+        suite.args(["--skip", "operator::"]).args(NOT_AGAIN.map(|name| ["--skip", name]).concat());
+    }
     run(suite.env("SURETY_RELAYER_ON_POSTGRES", "1"))
 }
 
 fn forge_tests(repository: &Repository, filter: Option<&str>) -> anyhow::Result<()> {
     let Some(forge) = setup::foundry(repository, "forge") else {
-        say("forge is not here (npm has it for Linux x86-64): the Solidity tests did not run.");
+        if filter.is_some() {
+            say("forge is not here (npm has it for Linux x86-64): no test in Solidity ran.");
+        }
         return Ok(());
     };
     step("forge test");

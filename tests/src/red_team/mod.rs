@@ -56,7 +56,9 @@ pub struct Counts {
     pub two_captured: usize,
     /// Those of them that accepted bad work.
     pub two_captured_accepted: usize,
-    /// Those of them that came to no verdict; the others rejected it.
+    /// Those of them that rejected it: one of the two said not met, as the honest do.
+    pub two_captured_rejected: usize,
+    /// Those of them that came to no verdict.
     pub two_captured_undetermined: usize,
     /// Deliverables and dialects in which a seat was really captured: its ballot said met or, where
     /// the order was to do other work, nothing.
@@ -215,6 +217,7 @@ impl Counts {
                 self.two_captured += 1;
                 let got = outcome(&[*one, *two, honest, honest, honest]);
                 self.two_captured_accepted += usize::from(got == Outcome::Accepted);
+                self.two_captured_rejected += usize::from(got == Outcome::Rejected);
                 self.two_captured_undetermined += usize::from(got == Outcome::Undetermined);
                 // Three of five reject nothing.
                 let is_rejecting = one.failed != 0 || two.failed != 0;

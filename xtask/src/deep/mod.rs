@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 
+use crate::needs::{self, Need};
 use crate::output::say;
 use crate::repository::Repository;
 use crate::setup;
@@ -35,8 +36,8 @@ pub(crate) enum Part {
     Model,
     /// Small changes of the contracts, each of which some test must notice.
     Mutation,
-    /// The relayer behind endpoints that lie, and on chains that take things back. Not on the page,
-    /// which is about the contracts.
+    /// The relayer behind endpoints that lie, on chains that take things back, and in company that dies
+    /// or freezes. Not on the page, which is about the contracts.
     Storm,
     /// The relayer's binary, killed at every named point and again while it recovers. Not on the page
     /// either.
@@ -67,6 +68,28 @@ const PARTS: [Part; 8] = [
     Part::Model,
 ];
 
+impl Part {
+    /// What it shows nothing without.
+    const fn needs(self) -> &'static [Need] {
+        match self {
+            Self::Symbolic | Self::Slither | Self::Model => &[Need::Forge],
+            Self::Storm => &[Need::Postgres],
+            Self::Crash | Self::Soak => &[Need::Anvil],
+            // Of mutants it also tells what is known.
+            Self::Mutation | Self::Simulation => &[],
+        }
+    }
+}
+
+/// What every part needs, or one.
+fn needed(only: Option<Part>) -> Vec<Need> {
+    let parts = PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part));
+    let mut needed: Vec<Need> = parts.flat_map(|part| part.needs().iter().copied()).collect();
+    needed.sort();
+    needed.dedup();
+    needed
+}
+
 /// How long histories run when the other parts took all the time.
 const LEAST: Duration = Duration::from_mins(5);
 
@@ -79,6 +102,7 @@ pub(crate) fn deep(
     sample: mutation::Sample,
 ) -> anyhow::Result<()> {
     setup::setup(repository)?;
+    needs::require(repository, &needed(only))?;
     let since = Instant::now();
     let time = Duration::from_hours(1) * hours.max(1);
     let mut problems = Vec::new();
@@ -146,4 +170,16 @@ fn command(
 fn forge(repository: &Repository) -> anyhow::Result<PathBuf> {
     setup::foundry(repository, "forge")
         .context("forge is missing: npm has it for Linux x86-64 only; install Foundry")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_parts_together_need_what_decides_and_one_part_its_own() {
+        assert_eq!(needed(None), Need::TO_DECIDE);
+        assert_eq!(needed(Some(Part::Crash)), [Need::Anvil]);
+        assert!(needed(Some(Part::Simulation)).is_empty());
+    }
 }

@@ -1,17 +1,21 @@
-//! The relayer on a chain that lies, stalls and takes things back, for many seeds and every depth; and
-//! whole lives of deals, each drawn from a seed.
+//! The relayer on a chain that lies, stalls and takes things back, for many seeds and every depth, and
+//! beside others on one database; and whole lives of deals, each drawn from a seed.
 
 use crate::output::step;
+use crate::programs;
 use crate::repository::Repository;
 
 /// Says the tests of `tests/it` that they run in their long form.
 const DEEP: &str = "SURETY_DEEP";
 
 /// The names of the storm's tests, by their beginnings.
-const TESTS: [&str; 3] = ["relayer::storm::", "relayer::reorgs::", "relayer::sending::"];
+const TESTS: [&str; 4] =
+    ["relayer::storm::", "relayer::reorgs::", "relayer::sending::", "relayer::fleet::"];
 
 /// Runs the storm, and says what is wrong.
 pub(super) fn run(repository: &Repository) -> anyhow::Result<Vec<String>> {
+    // What is frozen is the binary itself, which a test alone does not build.
+    programs::build(repository, &["surety"])?;
     long(repository, "storm", &TESTS)
 }
 

@@ -84,7 +84,7 @@ fn counts(name: &str, score: &Score) -> [(String, Value); 5] {
     .map(|(key, count)| (format!("{name}.{key}"), json!(count)))
 }
 
-fn attacked(name: &str, counts: &Counts) -> [(String, Value); 11] {
+fn attacked(name: &str, counts: &Counts) -> [(String, Value); 12] {
     [
         ("payloads", counts.payloads),
         ("deliverables", counts.deliverables),
@@ -96,6 +96,7 @@ fn attacked(name: &str, counts: &Counts) -> [(String, Value); 11] {
         ("one_captured_accepted", counts.one_captured_accepted),
         ("two_captured", counts.two_captured),
         ("two_captured_accepted", counts.two_captured_accepted),
+        ("two_captured_rejected", counts.two_captured_rejected),
         ("two_captured_undetermined", counts.two_captured_undetermined),
     ]
     .map(|(key, count)| (format!("{name}.{key}"), json!(count)))

@@ -9,7 +9,7 @@ use super::Keys;
 const END: &str = "<!-- end of what was measured -->\n";
 
 /// A key, and what it is.
-const ROWS: [(&str, &str); 25] = [
+const ROWS: [(&str, &str); 27] = [
     ("tally_per_s", "Tallies a second on one core, seven ballots over 16 criteria"),
     (
         "ballot_beyond_provider_ms.p50",
@@ -36,6 +36,8 @@ const ROWS: [(&str, &str); 25] = [
     ("red_team.captured", "Captured seats that said met on their ballot"),
     ("red_team.one_captured_accepted", "Accepted with one captured seat of five"),
     ("red_team.two_captured_accepted", "Accepted with two captured seats of five"),
+    ("red_team.two_captured_undetermined", "Undetermined with two captured seats of five"),
+    ("red_team.two_captured_rejected", "Rejected with two captured seats of five"),
     ("red_team.bipia.payloads", "Recorded attacks (BIPIA)"),
     ("red_team.bipia.obeyed_unhardened", "Of them obeyed where nothing is hardened"),
     ("red_team.bipia.requests", "Requests with them in six dialects"),
