@@ -57,7 +57,9 @@ impl Life {
     /// Moves the clock to a moment, unless that has passed.
     fn pass(&self, moment: u64) {
         let left = moment.saturating_sub(self.court.node.now());
-        self.court.node.advance(Duration::from_secs(left));
+        if left > 0 {
+            self.court.node.advance(Duration::from_secs(left));
+        }
     }
 
     async fn open(&self) -> Vec<Open> {
