@@ -42,7 +42,8 @@ pub(crate) enum Part {
     /// The relayer's binary, killed at every named point and again while it recovers. Not on the page
     /// either.
     Crash,
-    /// Whole lives of deals from seeds: bad jurors, wrong clocks, cut networks, deaths, reorganisations.
+    /// Whole lives of deals from seeds: bad jurors, wrong clocks, cut networks, deaths, reorganisations,
+    /// through both rounds, with relayers that race.
     Simulation,
     /// The relayer with five jurors under load, as processes, with flat memory and a clean audit.
     Soak,

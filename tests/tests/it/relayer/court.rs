@@ -120,7 +120,8 @@ impl Court {
         Self::unopened_on(urls, urls.len()).await
     }
 
-    async fn unopened_on(urls: &[String], panel: usize) -> Self {
+    /// The same with so many of them on the panel, and the others on the appeal panel.
+    pub(crate) async fn unopened_on(urls: &[String], panel: usize) -> Self {
         let mut world = World::bare();
         for (i, url) in urls.iter().enumerate() {
             world.register(&actors::juror(i), &format!("rehearsal-family-{i}"), url);
