@@ -11,13 +11,16 @@ use std::io::{self, ErrorKind};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{Any, Transaction};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::task::spawn_blocking;
 
 use crate::Conn;
+
+/// What a commit says after a flush that failed.
+const BROKEN: &str = "a flush failed: look at the disk, then start again";
 
 /// A write in progress. Dropped without a commit, it never was.
 #[derive(Debug)]
@@ -62,15 +65,20 @@ impl DerefMut for Tx {
 }
 
 /// The log of a SQLite database.
+///
+/// A flush belongs to nobody: it runs to its end and says so, whoever began it. Were it a lock that
+/// commits wait for in a queue, one whose future nobody polls at the moment (as in a `select!` whose
+/// other branch is at work) would have its turn and keep it, and every commit would wait for ever.
 #[derive(Debug)]
 pub(crate) struct Log {
     path: Arc<PathBuf>,
     /// Commits that the file has.
     commits: AtomicU64,
-    /// How many of those are on the disk.
-    flushed: Mutex<u64>,
-    /// A flush failed. The next one may succeed although pages were lost, so it is not tried.
-    broken: Arc<AtomicBool>,
+    /// How many of those are on the disk, or that a flush failed. The next one may succeed although
+    /// pages were lost, so it is not tried.
+    flushed: Arc<watch::Sender<Option<u64>>>,
+    /// Held by the flush in progress.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Log {
@@ -81,32 +89,45 @@ impl Log {
         Self {
             path: Arc::new(path.into()),
             commits: AtomicU64::new(0),
-            flushed: Mutex::new(0),
-            broken: Arc::default(),
+            flushed: Arc::new(watch::Sender::new(Some(0))),
+            turn: Arc::default(),
         }
     }
 
     /// Waits until everything that was committed before the call is on the disk.
     async fn flush(&self) -> io::Result<()> {
         let ours = self.commits.fetch_add(1, Ordering::AcqRel) + 1;
-        let mut flushed = self.flushed.lock().await;
-        if self.broken.load(Ordering::Acquire) {
-            return Err(io::Error::other("a flush failed: look at the disk, then start again"));
+        let mut flushed = self.flushed.subscribe();
+        loop {
+            match *flushed.borrow_and_update() {
+                None => return Err(io::Error::other(BROKEN)),
+                Some(count) if count >= ours => return Ok(()),
+                Some(_) => {}
+            }
+            self.begin();
+            // The sender is ours, so there is no error here.
+            drop(flushed.changed().await);
         }
-        // Whoever held the lock has done it, if it began after our commit.
-        if *flushed >= ours {
-            return Ok(());
-        }
+    }
+
+    /// Begins a flush, unless one is in progress: that one began before this commit, and when it says
+    /// that it is done the next one can begin.
+    fn begin(&self) {
+        let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else { return };
         let all = self.commits.load(Ordering::Acquire);
-        let (path, broken) = (Arc::clone(&self.path), Arc::clone(&self.broken));
-        let flush = move || {
+        let (path, flushed) = (Arc::clone(&self.path), Arc::clone(&self.flushed));
+        drop(spawn_blocking(move || {
             let outcome = sync(&path);
-            broken.fetch_or(outcome.is_err(), Ordering::AcqRel);
-            outcome
-        };
-        spawn_blocking(flush).await.map_err(io::Error::other)??;
-        *flushed = all;
-        Ok(())
+            // Before anybody hears of it and wants the turn.
+            drop(turn);
+            match outcome {
+                Ok(()) => flushed.send_modify(|count| *count = count.map(|count| count.max(all))),
+                Err(error) => {
+                    tracing::error!(%error, "the log cannot be flushed: nothing more is committed");
+                    flushed.send_replace(None);
+                }
+            }
+        }));
     }
 }
 
@@ -125,24 +146,37 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_flush_covers_every_commit_before_it() {
+    async fn commits_that_wait_for_the_same_flush_share_it() {
         let dir = tempfile::tempdir().unwrap();
         let log = Log::of(&dir.path().join("t.sqlite"));
         let file = dir.path().join("t.sqlite-wal");
         File::create(&file).unwrap();
-        let held = log.flushed.lock().await;
+        let held = Arc::clone(&log.turn).try_lock_owned().unwrap();
         let (first, second) = (log.flush(), log.flush());
         tokio::pin!(first, second);
-        // Both have committed and wait.
+        // Both have committed and wait for the flush that is in progress.
         assert!(futures::poll!(&mut first).is_pending());
         assert!(futures::poll!(&mut second).is_pending());
         drop(held);
+        log.flushed.send_replace(Some(0));
         first.await.unwrap();
         // A flush would fail now.
         std::fs::remove_file(&file).unwrap();
         std::fs::create_dir(&file).unwrap();
         second.await.unwrap();
-        assert_eq!(*log.flushed.lock().await, 2);
+        assert_eq!(*log.flushed.borrow(), Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_nobody_polls_holds_up_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = Log::of(&dir.path().join("t.sqlite"));
+        let forgotten = log.flush();
+        tokio::pin!(forgotten);
+        assert!(futures::poll!(&mut forgotten).is_pending());
+        log.flush().await.unwrap();
+        log.flush().await.unwrap();
+        forgotten.await.unwrap();
     }
 
     #[tokio::test]
@@ -155,7 +189,6 @@ mod tests {
         std::fs::remove_dir(dir.path().join("t.sqlite-wal")).unwrap();
         let error = log.flush().await.unwrap_err();
         assert!(error.to_string().contains("look at the disk"), "{error}");
-        assert_eq!(*log.flushed.lock().await, 0);
     }
 
     #[tokio::test]
