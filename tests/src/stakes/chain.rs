@@ -13,7 +13,7 @@ use super::compare::Slots;
 use super::events;
 use super::state::{Event, Model};
 use super::step::{Step, Who, everybody, keys};
-use crate::model::chain::u96;
+use crate::contracts::token::TestUSDC;
 use crate::model::compare::same;
 use crate::model::state::Time;
 use crate::{Contracts, Receipt, Revert, World, actors, usd};
@@ -50,7 +50,9 @@ impl Beginning {
             for who in keys().chain([Who::Reporter, Who::Stranger]) {
                 world.mint(key(who).address(), usd(500));
             }
-            world.mint(key(Who::Donor).address(), u96(RICH));
+            let (token, donor) = (world.contracts().token, key(Who::Donor).address());
+            let mint = TestUSDC::mintCall { to: donor, amount: U256::from(RICH) };
+            world.call(actors::deployer().address(), token, &mint).expect("it may mint");
             let address = |who| address_of(jury, who);
             let names = everybody().map(|who| (address(who), who)).collect();
             let money = everybody().map(|who| U256::from(world.balance(address(who)))).sum();
