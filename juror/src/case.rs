@@ -20,9 +20,9 @@ use std::{
 use alloy::primitives::{Address, B128, B256};
 use follow::LOOK_WAIT;
 use keep::{other_deliverable, to_keep};
-use surety_judge::{Judge, Turns};
+use surety_judge::{Judge, Session, Turns};
 use surety_jury::{
-    Reason,
+    Opinion, Reason,
     wire::{CaseRequest, CaseState, CaseStatus, WaitFor},
 };
 use surety_metrics::Metrics;
@@ -199,6 +199,7 @@ impl Desk {
     }
 
     /// Takes up what an earlier run left open: all of it, or nothing when the store is not ours.
+    #[expect(clippy::cognitive_complexity, reason = "what is logged counts as branches")]
     pub(crate) async fn resume(self: &Arc<Self>) -> Result<(), JurorError> {
         let mut cases = Vec::new();
         for row in self.store.open_cases().await? {

@@ -125,7 +125,8 @@ impl Desk {
         let now = moment.head.timestamp;
         let view = self.chain.milestone(moment.settled, asked.place).await?;
         let is_late = now >= asked.judge_by(now);
-        if !view.ended && !(is_late && view.state_digest.is_zero()) {
+        let is_over = view.ended || is_late && view.state_digest.is_zero();
+        if !is_over {
             let detail = "transcripts are shown once the milestone has ended";
             return Err(Problem::new("too-early", 409, "The case is not over", detail).into());
         }

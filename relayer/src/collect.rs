@@ -38,6 +38,7 @@ use crate::{RelayerError, case};
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Works on a case in the state Asked until it is decided, over, or out of time.
+#[expect(clippy::cognitive_complexity, reason = "an arm for each thing that can happen")]
 pub(crate) async fn collect(relayer: &Relayer, row: &CaseRow) -> Result<Next, RelayerError> {
     let jury = terms(relayer, row).await?.jury;
     let Some(mut place) = relayer.asking.place(jury).await else { return Ok(Next::Stop) };

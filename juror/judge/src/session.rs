@@ -257,7 +257,7 @@ impl Session<'_> {
         let open = self.unchecked().await;
         let probe = |criterion: &'_ Criterion| match &criterion.kind {
             Kind::Check(Check::HttpProbe(probe)) => {
-                Some(self.probe(criterion.id.clone(), probe.clone(), turn).boxed())
+                Some(self.ask_service(criterion.id.clone(), probe.clone(), turn).boxed())
             }
             Kind::Check(_) | Kind::Llm | Kind::Hidden { .. } => None,
         };
@@ -306,7 +306,12 @@ impl Session<'_> {
 
     /// Asks the service of a probe once, and tells whether there is an answer. One that may pass is
     /// failed on the last turn only, so that nobody gains by flooding the service.
-    async fn probe(&self, id: String, probe: Probe, turn: Turn) -> Result<bool, JudgeError> {
+    async fn ask_service(
+        &self,
+        id: String,
+        probe: Probe,
+        turn: Turn,
+    ) -> Result<bool, JudgeError> {
         let bounds = &self.judge.bounds;
         let probed = surety_fetch::probe(&probe, &self.deliverable, bounds).await;
         if probed.is_passing && turn == Turn::More {

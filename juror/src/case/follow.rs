@@ -54,6 +54,7 @@ impl Follower {
         stop.run_until_cancelled(self.follow(every)).await;
     }
 
+    #[expect(clippy::cognitive_complexity, reason = "what is logged counts as branches")]
     async fn follow(mut self, every: Duration) {
         let (mut answers, mut turn) = (true, 0_usize);
         loop {
@@ -141,6 +142,7 @@ impl Work {
     }
 
     /// Follows the milestone until no ballot could count any more.
+    #[expect(clippy::cognitive_complexity, reason = "an arm for each thing that can happen")]
     pub(super) async fn follow(&self) -> Fault {
         let mut moments = self.desk.moments.clone();
         let mut again = None;

@@ -15,6 +15,7 @@ use crate::JurorError;
 impl Work {
     /// Asks until everything is answered; from the last tenth of the window on, once more and never
     /// again.
+    #[expect(clippy::cognitive_complexity, reason = "an arm for each thing that can happen")]
     pub(super) async fn judge(&self, session: &Session<'_>) -> Result<Opinion, JurorError> {
         let mut wait = FIRST_WAIT;
         loop {

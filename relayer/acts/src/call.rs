@@ -9,9 +9,11 @@ use surety_terms::Problem;
 /// as much memory as all of it.
 const MOST_BYTES: usize = 32 << 10;
 
-/// What may be called, and whether calldata is how it is said. All of it pays fixed payees or moves
-/// nothing, whoever submits it.
-const TAKEN: [([u8; 4], fn(&[u8]) -> bool); 12] = [
+/// A function's selector, and whether calldata says a call of it in the one way that is taken.
+type Taken = ([u8; 4], fn(&[u8]) -> bool);
+
+/// What may be called. All of it pays fixed payees or moves nothing, whoever submits it.
+const TAKEN: [Taken; 12] = [
     (E::openCall::SELECTOR, is_canonical::<E::openCall>),
     (E::settleCall::SELECTOR, is_canonical::<E::settleCall>),
     (E::deliverCall::SELECTOR, is_canonical::<E::deliverCall>),
