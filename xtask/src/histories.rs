@@ -45,8 +45,8 @@ pub(crate) enum Extent {
 
 /// Histories of the escrow, of which stakes and pacts draw a fifth each, and runs of each suite of
 /// invariants, that take about as long.
-const HISTORIES: u64 = 2_200;
-const RUNS: u64 = 1_200;
+const HISTORIES: u64 = 1_800;
+const RUNS: u64 = 1_100;
 
 /// The escrow's part of the seconds, where stakes and pacts take a fifth of its time each.
 const OF_ESCROW: (u64, u64) = (5, 7);

@@ -171,9 +171,11 @@ mod tests {
     async fn a_commit_that_nobody_polls_holds_up_no_other() {
         let dir = tempfile::tempdir().unwrap();
         let log = Log::of(&dir.path().join("t.sqlite"));
+        let held = Arc::clone(&log.turn).try_lock_owned().unwrap();
         let forgotten = log.flush();
         tokio::pin!(forgotten);
         assert!(futures::poll!(&mut forgotten).is_pending());
+        drop(held);
         log.flush().await.unwrap();
         log.flush().await.unwrap();
         forgotten.await.unwrap();
