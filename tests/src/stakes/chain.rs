@@ -55,11 +55,17 @@ impl Beginning {
             world.call(actors::deployer().address(), token, &mint).expect("it may mint");
             let address = |who| address_of(jury, who);
             let names = everybody().map(|who| (address(who), who)).collect();
-            let money = everybody().map(|who| U256::from(world.balance(address(who)))).sum();
+            let money = everybody().map(|who| balance(&world, address(who))).sum();
             Beginning { slots: Slots::new(address), world, names, money }
         });
         &COMMITTED
     }
+}
+
+/// What somebody has: the donor, more than the 96 bits that an amount has elsewhere.
+fn balance(world: &World, account: Address) -> U256 {
+    let balance = world.view(world.contracts().token, &TestUSDC::balanceOfCall { account });
+    balance.expect("balanceOf answers")
 }
 
 fn address_of(jury: Address, who: Who) -> Address {
@@ -91,7 +97,7 @@ impl Chain {
         let chain = Self { world, contracts, juries: Vec::new(), begin };
         let mut model = Model { now: chain.world.now(), unbonding, ..Model::default() };
         for who in everybody() {
-            let balance = chain.world.balance(chain.address(who)).to();
+            let balance = balance(&chain.world, chain.address(who)).to();
             model.token.balances.insert(who, balance);
         }
         (chain, model)

@@ -34,9 +34,11 @@ async fn hand_in(court: &Court, juror: &Handle, work: &[u8]) -> B256 {
 #[tokio::test]
 async fn a_service_that_lets_a_probe_wait_keeps_no_other_case_from_its_ballot() {
     let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // A sheet may hold a name, and no address of this machine.
+    let port = service.local_addr().unwrap().port();
     let probe = Probe {
         method: Method::Get,
-        origin: Origin::parse(&format!("http://{}", service.local_addr().unwrap())),
+        origin: Origin::parse(&format!("http://localhost:{port}")),
         path: "/health".to_owned(),
         status: 200,
         pattern: None,
