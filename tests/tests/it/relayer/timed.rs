@@ -51,9 +51,13 @@ pub(super) fn single(sheet: &mut TermSheet) {
 /// Waits until the milestone has ended, and until nothing more is planned.
 async fn ends(court: &Court, relayer: &Handle, ending: u8) {
     eventually("the end", || async {
-        // Nothing is known of a milestone in which nothing has happened.
         let path = format!("deals/{}", court.sheet.deal_id());
-        let deal: DealView = serde_json::from_value(court.get(relayer, &path).await.1).unwrap();
+        let (status, body) = court.get(relayer, &path).await;
+        // After a start, or of a milestone in which nothing has happened, nothing is known yet.
+        if !status.is_success() {
+            return false;
+        }
+        let deal: DealView = serde_json::from_value(body).unwrap();
         let end = deal.milestones.first().and_then(|milestone| milestone.end.as_ref());
         end.is_some_and(|end| end.ending == ending)
     })
