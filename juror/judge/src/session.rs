@@ -306,12 +306,7 @@ impl Session<'_> {
 
     /// Asks the service of a probe once, and tells whether there is an answer. One that may pass is
     /// failed on the last turn only, so that nobody gains by flooding the service.
-    async fn ask_service(
-        &self,
-        id: String,
-        probe: Probe,
-        turn: Turn,
-    ) -> Result<bool, JudgeError> {
+    async fn ask_service(&self, id: String, probe: Probe, turn: Turn) -> Result<bool, JudgeError> {
         let bounds = &self.judge.bounds;
         let probed = surety_fetch::probe(&probe, &self.deliverable, bounds).await;
         if probed.is_passing && turn == Turn::More {

@@ -221,7 +221,8 @@ impl Judged {
             return format!("{:<10} too few samples", self.name);
         };
         let name = &self.name;
-        let bound = if self.has_to_be_flat { format!("{slope_bound:>8.1}") } else { "-".to_owned() };
+        let bound =
+            if self.has_to_be_flat { format!("{slope_bound:>8.1}") } else { "-".to_owned() };
         format!("{name:<10}{warm:>8.1}{end:>8.1}{most:>8.1}{slope:>9.2}{bound:>8}")
     }
 }
