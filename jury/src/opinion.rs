@@ -293,4 +293,4 @@ fn mask(findings: &[Finding], wanted: impl Fn(Finding) -> bool) -> u16 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -26,6 +26,9 @@ pub enum StoreError {
     /// The database failed.
     #[error("the store failed: {0}")]
     Database(#[from] sqlx::Error),
+    /// What was written may not be on the disk, so nothing more is read or written.
+    #[error("the store's log could not be flushed: look at the disk, then start again")]
+    Flush,
     /// The store of blobs failed.
     #[error("the store of files: {0}")]
     Blobs(&'static str),
@@ -58,7 +61,11 @@ impl StoreError {
                         .is_some_and(|code| AGAIN.contains(&code.as_ref()))
             }
             Self::LeaseLost { .. } | Self::Blobs(_) => true,
-            Self::InUse { .. } | Self::Folder { .. } | Self::Url(_) | Self::Migrate(_) => false,
+            Self::InUse { .. }
+            | Self::Folder { .. }
+            | Self::Url(_)
+            | Self::Flush
+            | Self::Migrate(_) => false,
         }
     }
 }

@@ -173,12 +173,18 @@ impl Store {
 
     /// Begins a write. In SQLite it waits for the write in progress, if any.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
+        self.expect_whole()?;
         Ok(Tx::new(self.writer.begin_with(self.dialect.begin).await?, self.log.clone()))
     }
 
     /// A connection that sees everything committed and cannot write.
     pub async fn read(&self) -> Result<PoolConnection<Any>, StoreError> {
+        self.expect_whole()?;
         Ok(self.reader.acquire().await?)
+    }
+
+    fn expect_whole(&self) -> Result<(), StoreError> {
+        self.log.as_ref().map_or(Ok(()), |log| log.expect_whole())
     }
 
     /// Waits until all connections are closed; everybody who still asks for one gets an error.

@@ -5,6 +5,9 @@
 //! share one. The promise is the same, a commit that returned survives a power cut; readers see it a
 //! few milliseconds before that. The log is one file in one order, so whoever acts after a commit of
 //! its own has also flushed whatever it read before.
+//!
+//! When a flush fails, what it was for can be read and may not be on the disk. So the store then reads
+//! and writes nothing more: nobody acts on it before the next start has read what is there.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -17,10 +20,7 @@ use sqlx::{Any, Transaction};
 use tokio::sync::{Mutex, watch};
 use tokio::task::spawn_blocking;
 
-use crate::Conn;
-
-/// What a commit says after a flush that failed.
-const BROKEN: &str = "a flush failed: look at the disk, then start again";
+use crate::{Conn, StoreError};
 
 /// A write in progress. Dropped without a commit, it never was.
 #[derive(Debug)]
@@ -37,11 +37,10 @@ impl Tx {
 
     /// Returns when the write is on the disk. An error says nothing about whether it is.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
+        let Some(log) = self.log else { return self.inner.commit().await };
+        log.expect_whole().map_err(io::Error::other)?;
         self.inner.commit().await?;
-        match self.log {
-            Some(log) => log.flush().await.map_err(sqlx::Error::Io),
-            None => Ok(()),
-        }
+        Ok(log.flush().await.map_err(io::Error::other)?)
     }
 
     /// Undoes it.
@@ -94,13 +93,18 @@ impl Log {
         }
     }
 
+    /// Fails once a flush has.
+    pub(crate) fn expect_whole(&self) -> Result<(), StoreError> {
+        self.flushed.borrow().map(drop).ok_or(StoreError::Flush)
+    }
+
     /// Waits until everything that was committed before the call is on the disk.
-    async fn flush(&self) -> io::Result<()> {
+    async fn flush(&self) -> Result<(), StoreError> {
         let ours = self.commits.fetch_add(1, Ordering::AcqRel) + 1;
         let mut flushed = self.flushed.subscribe();
         loop {
             match *flushed.borrow_and_update() {
-                None => return Err(io::Error::other(BROKEN)),
+                None => return Err(StoreError::Flush),
                 Some(count) if count >= ours => return Ok(()),
                 Some(_) => {}
             }
@@ -123,7 +127,7 @@ impl Log {
             match outcome {
                 Ok(()) => flushed.send_modify(|count| *count = count.map(|count| count.max(all))),
                 Err(error) => {
-                    tracing::error!(%error, "the log cannot be flushed: nothing more is committed");
+                    tracing::error!(%error, "the log cannot be flushed: nothing more is read or written");
                     flushed.send_replace(None);
                 }
             }
@@ -137,13 +141,26 @@ impl Log {
 fn sync(path: &Path) -> io::Result<()> {
     match File::options().write(true).open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        file => file?.sync_data(),
+        file => {
+            file?.sync_data()?;
+            sync_name(path)
+        }
+    }
+}
+
+/// Flushes the folder: a log that SQLite has just made has to be found again. On Windows, where a
+/// folder cannot be opened, the file's flush does that.
+fn sync_name(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Leases, Store};
 
     #[tokio::test]
     async fn commits_that_wait_for_the_same_flush_share_it() {
@@ -191,6 +208,36 @@ mod tests {
         std::fs::remove_dir(dir.path().join("t.sqlite-wal")).unwrap();
         let error = log.flush().await.unwrap_err();
         assert!(error.to_string().contains("look at the disk"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_store_whose_flush_failed_reads_and_writes_nothing_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), "t", Leases::default()).await.unwrap();
+        let (first, log) = (store.begin().await.unwrap(), dir.path().join("t.sqlite-wal"));
+        // SQLite has the file open, and the flush looks for its name.
+        std::fs::remove_file(&log).unwrap();
+        std::fs::create_dir(&log).unwrap();
+        first.commit().await.unwrap_err();
+        assert!(matches!(store.begin().await, Err(StoreError::Flush)));
+        assert!(matches!(store.read().await, Err(StoreError::Flush)));
+        assert!(!StoreError::Flush.retryable());
+    }
+
+    #[tokio::test]
+    async fn a_write_that_was_begun_before_a_flush_failed_is_not_committed() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), "t", Leases::default()).await.unwrap();
+        let mut late = store.begin().await.unwrap();
+        sqlx::query("CREATE TABLE late (n BIGINT)").execute(&mut *late).await.unwrap();
+        let log = late.log.clone().unwrap();
+        log.flushed.send_replace(None);
+        late.commit().await.unwrap_err();
+        log.flushed.send_replace(Some(u64::MAX));
+        let tables = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'late'";
+        let mut conn = store.read().await.unwrap();
+        let count: i64 = sqlx::query_scalar(tables).fetch_one(&mut *conn).await.unwrap();
+        assert_eq!(count, 0);
     }
 
     #[tokio::test]

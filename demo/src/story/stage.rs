@@ -26,7 +26,7 @@ use crate::error::DemoError;
 /// How many orders are negotiated at once.
 const ORDERS_AT_ONCE: usize = 8;
 /// How long anything may take that needs no passing of chain time.
-pub(super) const WITHIN: Duration = Duration::from_mins(3);
+pub(super) const WITHIN: Duration = Duration::from_mins(1);
 
 /// The running market, as the principal and the audience see it.
 pub(super) struct Stage<'a> {

@@ -9,7 +9,8 @@ const FAILED: Finding = Finding::Voted(Answer::NotMet);
 const UNSURE: Finding = Finding::Voted(Answer::CannotVerify);
 const DOWN: Finding = Finding::Unanswered;
 
-const ALL: [Finding; 12] = [
+/// Every finding there is.
+pub(crate) const ALL: [Finding; 12] = [
     Finding::Unrevealed,
     Finding::Moot,
     Finding::Checked(Some(true)),

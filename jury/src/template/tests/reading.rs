@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use alloy::primitives::{B256, keccak256};
 use serde_json::{Value, json};
 
+use crate::opinion::tests::ALL;
 use crate::opinion::{CanaryFound, Finding, Found, Opinion};
 use crate::prompt::tests::{a_criterion, a_view};
 use crate::transcript::{Call, Entry};
@@ -38,22 +39,6 @@ const OUTCOMES: [&str; 24] = [
     "ERR(unavailable)",
     "ERR(rate-limited)",
     "PASS",
-];
-
-/// Every finding there is.
-const FINDINGS: [Finding; 12] = [
-    Finding::Unrevealed,
-    Finding::Moot,
-    Finding::Checked(Some(true)),
-    Finding::Checked(Some(false)),
-    Finding::Checked(None),
-    Finding::Voted(Answer::Met),
-    Finding::Voted(Answer::NotMet),
-    Finding::Voted(Answer::CannotVerify),
-    Finding::Blank,
-    Finding::Refused,
-    Finding::Unanswered,
-    Finding::Injection,
 ];
 
 /// What a canary can come to.
@@ -171,8 +156,8 @@ fn opinions() -> String {
         writeln!(told, "{} {} {}", opinion.met, opinion.failed, opinion.reason.byte()).unwrap();
     };
     let canary = |is_met: bool, finding: Finding| CanaryFound { is_met, found: finding.into() };
-    for plain in FINDINGS {
-        for negated in std::iter::once(None).chain(FINDINGS.map(Some)) {
+    for plain in ALL {
+        for negated in std::iter::once(None).chain(ALL.map(Some)) {
             let found = Found { plain, negated };
             tell(found, &[]);
             for one in HEARD {

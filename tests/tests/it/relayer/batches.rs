@@ -241,6 +241,28 @@ async fn a_verdict_without_company_does_not_wait_for_signatures() {
 }
 
 #[tokio::test]
+async fn a_verdict_that_would_come_too_late_with_others_goes_alone() {
+    let court = Court::new().await;
+    // Committed in time, and not shown before the relayer was away.
+    court.everyone(Habit::Withholds);
+    let long = TOGETHER.replace("2500", "60000");
+    let relayer = court.start_configured(&long).await;
+    let id = court.deliver(&relayer).await;
+    eventually("the panel has committed", || async {
+        court.case(&relayer, id, 0).await.commitments.len() == 5
+    })
+    .await;
+    relayer.shutdown().await;
+    // More than a minute before the end, and less than the wait and a minute.
+    let end = court.sheet.milestones[0].deliver_by + court.sheet.judge_within;
+    court.node.advance(Duration::from_secs(end - 120 - court.node.now()));
+    court.everyone(Habit::Votes(0b11, 0));
+    let relayer = court.start_configured(&long).await;
+    assert_eq!(court.over(&relayer, id).await.state, CaseState::Final);
+    relayer.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_relayer_that_is_told_to_end_leaves_what_it_gathers_to_the_next_start() {
     let (mut court, sheets) = market().await;
     let before = court.dollars(actors::seller().address()).await;
